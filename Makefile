@@ -1,0 +1,86 @@
+#: Two commands that need nothing but make; what is missing is installed with
+#: apt-get, and everything happens in a temporary directory:
+#:
+#:   make demo       a walk through a million rows
+#:   make test       every test; the last line says: N passed, N failed
+#:
+#:   make test REGRESS='walk keys' ISOLATION= TAP='t/001*.pl'
+#:                   only these; an empty list leaves a kind out
+#:   make test PG_CONFIG=/path/to/pg_config
+#:                   on a PostgreSQL of your own; demo and bench take it too
+#:   make test TMPDIR=/var/tmp
+#:                   where the temporary directory goes; demo and bench too
+#:
+#: For a PostgreSQL you run, as with every PGXS extension (add PG_CONFIG=...
+#: unless pg_config is in the PATH; with_llvm=no leaves out the JIT bitcode):
+#:
+#:   make; make install; make installcheck; make clean; make uninstall
+#:
+#: For developers:
+#:
+#:   make bench      run bench/run.sh on a private server; ARGS='...' is passed on
+#:   make indent     lay the C code out as pgindent does
+#:   make typedefs   write src/typedefs.list, which make indent reads
+
+EXTENSION = chunked_iter
+# The one version number is the control file's.
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+MODULE_big = $(EXTENSION)
+OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+DATA = $(EXTENSION)--$(EXTVERSION).sql $(sort $(wildcard $(EXTENSION)--*--*.sql))
+
+# PostgreSQL's headers are not ours to mend: as system headers they give no
+# warnings, which leaves every one in our own code visible.
+PG_CPPFLAGS = -isystem $(includedir_server) -I$(srcdir)/src
+PG_CFLAGS = -Wall -Wextra
+
+regress_tests := $(basename $(notdir $(sort $(wildcard sql/*.sql))))
+REGRESS := $(strip $(filter setup,$(regress_tests)) $(filter-out setup,$(regress_tests)))
+ISOLATION := $(basename $(notdir $(sort $(wildcard specs/*.spec))))
+TAP := $(sort $(wildcard t/*.pl))
+# PGXS's own names for these
+TAP_TESTS := $(if $(strip $(TAP)),1)
+PROVE_TESTS = $(TAP)
+
+EXTRA_CLEAN = test-results
+
+all:
+
+# These work without pg_config: see the scripts.
+own_targets = bench demo help indent test typedefs
+.PHONY: $(own_targets)
+
+PG_CONFIG ?= pg_config
+ifneq ($(filter-out $(own_targets),$(or $(MAKECMDGOALS),all)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) leads to no PostgreSQL with server headers; set PG_CONFIG, or see "make help")
+endif
+# Where the clang is missing that the server was built with, do without bitcode.
+ifeq ($(shell command -v "$$(sed -n 's/^CLANG *= *//p' '$(dir $(PGXS))../Makefile.global')"),)
+override with_llvm = no
+endif
+include $(PGXS)
+$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h src/*/*.h))
+endif
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+# A PG_CONFIG that nobody gave is left for the scripts to find.
+given_pg_config = $(if $(filter file,$(origin PG_CONFIG)),,$(PG_CONFIG))
+
+# The shell gives way to the script, so that a signal for make reaches the script.
+test:
+	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
+		TAP='$(wildcard $(TAP))' scripts/test.sh
+
+demo typedefs:
+	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh
+
+bench:
+	@exec env PG_CONFIG='$(given_pg_config)' scripts/bench.sh $(ARGS)
+
+indent:
+	@scripts/indent.sh $(wildcard src/*.[ch] src/*/*.[ch])

@@ -1,0 +1,46 @@
+/* chunked_iter--1.0.sql: every SQL object, its comment, then the rights. */
+
+-- complain if the script is sourced in psql rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION chunked_iter" to load this file. \quit
+
+CREATE FUNCTION chunked_iter(
+	rel        anyelement,
+	chunk_size integer DEFAULT 1000,
+	order_by   text    DEFAULT NULL,
+	reverse    boolean DEFAULT false,
+	filter     text    DEFAULT NULL,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter(anyelement, integer, text, boolean, text, text[], text[], text) IS
+'rows of the table whose row type is given (NULL::my_table), in key order, read one keyset-paginated chunk at a time';
+
+CREATE FUNCTION chunked_iter_key(
+	rec        anyelement,
+	order_by   text    DEFAULT NULL)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'chunked_iter_key_1_0'
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_key(anyelement, text) IS
+'the key of a row under an ORDER BY list: the bookmark to pass to chunked_iter as "after" or "upto"';
+
+CREATE FUNCTION chunked_iter_explain(
+	rel        anyelement,
+	chunk_size integer DEFAULT 1000,
+	order_by   text    DEFAULT NULL,
+	reverse    boolean DEFAULT false,
+	filter     text    DEFAULT NULL,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_explain(anyelement, integer, text, boolean, text, text[], text[], text) IS
+'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';

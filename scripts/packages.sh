@@ -1,0 +1,168 @@
+# shellcheck shell=bash
+#
+# What a script needs of the system: finds it, or installs it with apt-get.
+#
+# Sourced. Call need_... for each thing, then install_packages; it returns only
+# when everything is there. PG_CONFIG, if set, names the PostgreSQL to use.
+
+missing=()							# packages to install
+reasons=()							# what for, one for each
+
+die()
+{
+	echo "$*" >&2
+	exit 1
+}
+
+# need PACKAGE REASON TEST...: the package is needed unless the test succeeds
+need()
+{
+	local package=$1 reason=$2
+
+	shift 2
+	if ! "$@" >/dev/null 2>&1; then
+		missing+=("$package")
+		reasons+=("$reason")
+	fi
+}
+
+need_compiler()
+{
+	need gcc "to compile the extension" command -v gcc
+	need libc6-dev "the C library's headers" test -e /usr/include/stdio.h
+}
+
+need_perl()
+{
+	need perl "to run the TAP tests" perl -MTest::More -e 1
+	need libipc-run-perl "the TAP tests use it" perl -MIPC::Run -e 1
+}
+
+need_indent()
+{
+	need pg-bsd-indent "it lays out the C code" command -v pg_bsd_indent
+}
+
+# Sets pg_config to that of the PostgreSQL to use. Where several are installed
+# by Debian's packages, the newest with server headers is taken.
+need_postgres()
+{
+	local version
+
+	if [ -n "${PG_CONFIG:-}" ]; then
+		pg_config=$(command -v "$PG_CONFIG") || die "PG_CONFIG: there is no $PG_CONFIG"
+	elif on_debian; then
+		version=$(debian_version)
+		pg_config=/usr/lib/postgresql/$version/bin/pg_config
+		need "postgresql-$version" "the server, to make a private copy of" \
+			test -x "/usr/lib/postgresql/$version/bin/postgres"
+		need "postgresql-server-dev-$version" "the server's headers" \
+			test -e "/usr/include/postgresql/$version/server/postgres.h"
+	else
+		pg_config=$(command -v pg_config) || missing+=(postgresql)
+	fi
+}
+
+on_debian()
+{
+	command -v apt-get >/dev/null && [ -e /etc/debian_version ]
+}
+
+# Major version of the PostgreSQL to take from Debian's directories
+debian_version()
+{
+	local version
+
+	version=$(newest_installed /usr/include/postgresql/%/server/postgres.h)
+	[ -n "$version" ] || version=$(newest_installed)
+	[ -n "$version" ] || version=$(offered_version)
+	if [ -z "$version" ]; then		# apt-get never had its package lists
+		as_root apt-get -q update >&2
+		version=$(offered_version)
+	fi
+	[ -n "$version" ] || die "apt-get offers no package postgresql"
+	echo "$version"
+}
+
+# newest_installed [FILE...]: the newest installed server for which all these
+# exist, where % stands for its version
+newest_installed()
+{
+	local version file
+
+	ls -v /usr/lib/postgresql 2>/dev/null | while read -r version; do
+		for file in /usr/lib/postgresql/%/bin/postgres "$@"; do
+			[ -e "${file//%/$version}" ] || continue 2
+		done
+		echo "$version"
+	done | tail -n 1
+}
+
+offered_version()
+{
+	apt-cache depends postgresql 2>/dev/null |
+		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | tail -n 1
+}
+
+# as_root COMMAND...: runs it, or says what to type and ends the script
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif sudo -n true 2>/dev/null; then
+		sudo -n "$@"
+	else
+		die "This needs root. Please type this and then try again:
+
+  sudo apt-get update${missing:+ && sudo apt-get install ${missing[*]}}
+"
+	fi
+}
+
+install_packages()
+{
+	local i
+
+	if [ ${#missing[@]} -gt 0 ]; then
+		on_debian || die "Please install a C compiler, PostgreSQL 14 or later with its server headers,
+and for the tests Perl with IPC::Run; then type make ... PG_CONFIG=/path/to/pg_config"
+		echo "To be installed with apt-get:" >&2
+		for i in "${!missing[@]}"; do
+			echo "  ${missing[i]} (${reasons[i]})" >&2
+		done
+		as_root true
+		(apt_install "${missing[@]}" >&2)
+	fi
+	[ -z "${pg_config:-}" ] || check_postgres
+}
+
+# Debian's postgresql-NN would create and start a cluster "main" when it is
+# first installed. Nobody asked for one here, so it is told not to, for as long
+# as this runs in a subshell of its own.
+apt_install()
+{
+	local directory=/etc/postgresql-common/createcluster.d
+	local setting=$directory/chunked_iter.conf
+	local undo="as_root rm -f $setting"
+
+	[ -d $directory ] || undo+="; as_root rmdir --ignore-fail-on-non-empty $directory"
+	trap "$undo" EXIT
+	as_root mkdir -p $directory
+	echo "create_main_cluster = false" | as_root tee $setting >/dev/null
+
+	as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
+
+check_postgres()
+{
+	local version
+
+	version=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+	[ "$version" -ge 14 ] ||
+		die "PostgreSQL 14 or later is needed, and $pg_config is version $version.
+Set PG_CONFIG to another one; https://wiki.postgresql.org/wiki/Apt has them all."
+	[ -e "$("$pg_config" --pgxs)" ] && [ -e "$("$pg_config" --includedir-server)/postgres.h" ] ||
+		die "$pg_config: this PostgreSQL has no server headers or no PGXS"
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# make test: the tests named in REGRESS, ISOLATION and TAP, on a throwaway
+# server. The last line of the output is "N passed, N failed".
+
+. "$(dirname "$0")/private.sh"
+
+need_compiler
+need_postgres
+need_perl
+install_packages
+
+results=$top/test-results
+regress=($REGRESS)
+isolation=($ISOLATION)
+tap=($TAP)
+passed=0
+failed=0
+
+# run_tests VARIABLE PATTERN TEST...: gives the tests to installcheck in VARIABLE
+# and counts those that passed by the lines that match PATTERN. All that neither
+# passed nor were skipped have failed, even if they never ran.
+run_tests()
+{
+	local variable=$1 pattern=$2 log=$private/$1.log status=0 ok skipped not_ok
+	shift 2
+
+	[ $# -gt 0 ] || return 0
+	echo "== $variable"
+	private_run bash -o pipefail -c '"$@" 2>&1 | tee "$0"' "$log" \
+		make -s PG_CONFIG="$pg_config" REGRESS= ISOLATION= TAP= "$variable=$*" installcheck || status=$?
+
+	ok=$(grep -cE "$pattern" "$log" || true)
+	skipped=$(grep -cE '^t/.* \.+ skipped' "$log" || true)
+	not_ok=$(($# - ok - skipped))
+	[ "$status" = 0 ] || [ "$not_ok" -gt 0 ] || not_ok=1
+	passed=$((passed + ok))
+	failed=$((failed + not_ok))
+}
+
+# What went wrong on the screen, and everything to look at in test-results
+show_failures()
+{
+	local file
+
+	for file in regression.diffs output_iso/regression.diffs; do
+		show "$file" head -n 100
+	done
+	for file in $(sed -n 's!^t/\(.*\)\.pl .*(Wstat.*!\1!p' "$private/TAP.log" 2>/dev/null); do
+		show "tmp_check/log/regress_log_$file" tail -n 50
+	done
+	grep 'terminated by signal' "$private/server.log" || true
+
+	if mkdir -p "$results"; then
+		cp -R "$private"/*.log "$results"
+		for file in regression.* results output_iso tmp_check/log; do
+			[ ! -e "$file" ] || cp -R "$file" "$results"
+		done
+		chown -R --reference="$top" "$results" 2>/dev/null || true
+		printf '\nThe logs are in %s\n' "$results"
+	fi
+}
+
+# show FILE COMMAND...: an excerpt from the file, if there is one
+show()
+{
+	if [ -s "$1" ]; then
+		printf '\n== %s\n' "$*"
+		"${@:2}" "$1"
+	fi
+}
+
+rm -rf "$results"
+private_create
+if private_build && private_start scripts/throwaway.conf; then
+	run_tests REGRESS '^ok [0-9]|\.\.\. ok ' "${regress[@]}"
+	run_tests ISOLATION '^ok [0-9]|\.\.\. ok ' "${isolation[@]}"
+	run_tests TAP '^t/.* \.+ ok' "${tap[@]}"
+	[ $failed = 0 ] || show_failures
+else
+	failed=$((${#regress[@]} + ${#isolation[@]} + ${#tap[@]}))
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,210 @@
+/*
+ * bookmark.c
+ *	  Key values: as text that outlives a session, and out of rows.
+ *
+ * A bookmark is written by one session and read by another, whose DateStyle,
+ * TimeZone, IntervalStyle and so on may differ.  It is therefore written
+ * under fixed settings, in forms that every session reads as the same value:
+ * dates in ISO order, time stamps with their offset, floats with all their
+ * digits, object names qualified.  It is read under the session's own
+ * settings, so that a key typed by hand means what it means elsewhere in the
+ * session; only money needs the same setting on both sides.  (postgres_fdw
+ * sends its constants in the same way, see set_transmission_modes there.)
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "bookmark.h"
+#include "settings.h"
+
+/* Evaluates the elements of a key for rows of the relation. */
+struct CiterKeyReader
+{
+	CiterKey   *key;
+	EState	   *estate;			/* owns the expressions' states */
+	ExprContext *econtext;
+	ExprState **states;			/* one for each element */
+	TupleTableSlot *row;		/* a view of the caller's row */
+};
+
+static const CiterSetting write_settings[] = {
+	{"datestyle", "ISO"},
+	{"intervalstyle", "postgres"},
+	{"extra_float_digits", "3"},
+	{"bytea_output", "hex"},
+	{"lc_monetary", "C"},
+	{"search_path", "pg_catalog"},
+	{NULL, NULL}
+};
+
+static const CiterSetting read_settings[] = {
+	{"lc_monetary", "C"},
+	{NULL, NULL}
+};
+
+/* A position of NULLs, in the current memory context. */
+CiterPosition
+citer_position_create(int nelements)
+{
+	CiterPosition position = {0};
+
+	position.nelements = nelements;
+	position.values = palloc0(sizeof(Datum) * nelements);
+	position.isnull = palloc(sizeof(bool) * nelements);
+	memset(position.isnull, true, sizeof(bool) * nelements);
+	return position;
+}
+
+/* A position in physical order, in the current memory context. */
+CiterPosition
+citer_position_of_tid(BlockNumber block, OffsetNumber offset)
+{
+	CiterPosition position = citer_position_create(1);
+	ItemPointer tid = palloc(sizeof(ItemPointerData));
+
+	ItemPointerSet(tid, block, offset);
+	position.values[0] = PointerGetDatum(tid);
+	position.isnull[0] = false;
+	return position;
+}
+
+/*
+ * The values a bookmark stands for, in the current memory context.  22023 if
+ * it has more elements than the key; the input function's error if an element
+ * is no value of its type.
+ */
+CiterPosition
+citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookmark *bookmark)
+{
+	CiterPosition position;
+	int			nestlevel;
+
+	if (bookmark->nelements > key->nelements)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" has too many elements", argument),
+				 errdetail("It has %d elements, but the key has %d: %s.",
+						   bookmark->nelements, key->nelements,
+						   citer_key_order_sql(key, false)),
+				 errhint("Pass chunked_iter_key() of a row, with the same \"order_by\".")));
+
+	position = citer_position_create(bookmark->nelements);
+	nestlevel = citer_settings_push(read_settings);
+	for (int i = 0; i < bookmark->nelements; i++)
+	{
+		Oid			typinput;
+		Oid			typioparam;
+
+		position.isnull[i] = bookmark->elements[i] == NULL;
+		if (position.isnull[i])
+			continue;
+		getTypeInputInfo(key->elements[i].type, &typinput, &typioparam);
+		position.values[i] = OidInputFunctionCall(typinput, bookmark->elements[i], typioparam, -1);
+	}
+	citer_settings_pop(nestlevel);
+	return position;
+}
+
+/* A position as the text[] to pass as a bookmark, in the current context. */
+ArrayType *
+citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
+{
+	Datum	   *elements = palloc0(sizeof(Datum) * Max(position->nelements, 1));
+	int			dims[1] = {position->nelements};
+	int			lower_bounds[1] = {1};
+	int			nestlevel = citer_settings_push(write_settings);
+
+	for (int i = 0; i < position->nelements; i++)
+	{
+		Oid			typoutput;
+		bool		is_varlena;
+
+		if (position->isnull[i])
+			continue;
+		getTypeOutputInfo(key->elements[i].type, &typoutput, &is_varlena);
+		elements[i] = CStringGetTextDatum(OidOutputFunctionCall(typoutput, position->values[i]));
+	}
+	citer_settings_pop(nestlevel);
+	return construct_md_array(elements, position->isnull, 1, dims, lower_bounds,
+							  TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * Makes a reader of keys out of rows of the relation, in the current memory
+ * context; the expressions are initialized once.
+ */
+CiterKeyReader *
+citer_key_reader_create(CiterKey *key)
+{
+	CiterKeyReader *reader = palloc0(sizeof(CiterKeyReader));
+
+	reader->key = key;
+	reader->estate = CreateExecutorState();
+	reader->econtext = CreateExprContext(reader->estate);
+	reader->states = palloc0(sizeof(ExprState *) * key->nelements);
+	for (int i = 0; i < key->nelements; i++)
+		reader->states[i] = ExecPrepareExpr(key->elements[i].expr, reader->estate);
+	return reader;
+}
+
+/* Frees what the reader holds beside the memory of its context. */
+void
+citer_key_reader_free(CiterKeyReader *reader)
+{
+	FreeExecutorState(reader->estate);
+}
+
+/*
+ * The key of the row in the slot, which has the relation's columns.  The
+ * values are copied into the current memory context, nothing toasted left.
+ */
+CiterPosition
+citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot)
+{
+	CiterKey   *key = reader->key;
+	CiterPosition position = citer_position_create(key->nelements);
+
+	reader->econtext->ecxt_scantuple = slot;
+	for (int i = 0; i < key->nelements; i++)
+	{
+		CiterKeyElement *element = &key->elements[i];
+		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext,
+													  &position.isnull[i]);
+
+		if (position.isnull[i])
+			continue;
+		if (element->typlen == -1)
+			position.values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+		else
+			position.values[i] = datumCopy(value, element->typbyval, element->typlen);
+	}
+	ResetExprContext(reader->econtext);
+	return position;
+}
+
+/* Has the row in the slot this very key? */
+bool
+citer_key_reader_equals(CiterKeyReader *reader, TupleTableSlot *slot,
+						const CiterPosition *position)
+{
+	CiterKey   *key = reader->key;
+	bool		equal = true;
+
+	reader->econtext->ecxt_scantuple = slot;
+	for (int i = 0; equal && i < key->nelements; i++)
+	{
+		bool		isnull;
+		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext, &isnull);
+
+		equal = citer_key_compare(&key->elements[i], value, isnull,
+								  position->values[i], position->isnull[i]) == 0;
+	}
+	ResetExprContext(reader->econtext);
+	return equal;
+}

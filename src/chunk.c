@@ -1,0 +1,246 @@
+/*
+ * chunk.c
+ *	  The rows of one chunk, in memory.
+ *
+ * The rows lie one behind the other in a single block of memory, the arena,
+ * each as its length and the tuple's own bytes.  The arena is kept from chunk
+ * to chunk and grows by doubling, so that a walk settles into memory that is
+ * already mapped: giving it back and taking it anew costs more than copying
+ * the rows.  Toasted values are kept as the pointers that they are; the
+ * caller's snapshot, which is as old as the walk, holds on to what they point
+ * to.
+ *
+ * Rows that are appended when the arena has reached its size go to a
+ * tuplestore, which spills to a temporary file.  That happens only to ties
+ * that must be kept together; see iterator.c.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "chunk.h"
+
+/* Bytes of a new arena. */
+#define ARENA_START 8192
+
+/* A row in the arena; the tuple's header and data follow, aligned. */
+typedef struct ArenaRow
+{
+	uint32		length;			/* of what follows, not padded */
+} ArenaRow;
+
+#define ROW_HEADER_SIZE MAXALIGN(sizeof(ArenaRow))
+
+struct CiterChunk
+{
+	MemoryContext context;		/* where all of it is allocated */
+	TupleDesc	tupdesc;
+	Size		memory;			/* the arena's bytes at which the chunk is full */
+
+	char	   *arena;
+	Size		allocated;		/* bytes of the arena */
+	Size		used;
+	Size		read;			/* offset of the next row to read */
+	Size		last;			/* offset of the row appended last */
+	int64		nrows;
+
+	Tuplestorestate *overflow;	/* NULL unless rows did not fit */
+	TupleTableSlot *overflow_slot;
+
+	HeapTupleData tuple;		/* the row in the slot */
+	TupleTableSlot *slot;
+};
+
+static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
+static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
+static void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
+static TupleTableSlot *store_row(CiterChunk *chunk, Size offset);
+
+/*
+ * Makes an empty chunk for rows of the given descriptor, which must not be
+ * reference-counted, in the current memory context.  It is full at "memory"
+ * bytes.
+ */
+CiterChunk *
+citer_chunk_create(TupleDesc tupdesc, Size memory)
+{
+	CiterChunk *chunk = palloc0(sizeof(CiterChunk));
+
+	chunk->context = CurrentMemoryContext;
+	chunk->tupdesc = tupdesc;
+	chunk->memory = memory;
+	chunk->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
+	return chunk;
+}
+
+/*
+ * Frees what the chunk holds beside the memory of its context.  Not for use
+ * at an abort, when temporary files are gone already.
+ */
+void
+citer_chunk_free(CiterChunk *chunk)
+{
+	citer_chunk_reset(chunk);
+}
+
+/* Empties the chunk.  An arena that a giant row has blown up is given back. */
+void
+citer_chunk_reset(CiterChunk *chunk)
+{
+	ExecClearTuple(chunk->slot);
+	if (chunk->overflow != NULL)
+	{
+		ExecClearTuple(chunk->overflow_slot);
+		tuplestore_end(chunk->overflow);
+		chunk->overflow = NULL;
+	}
+	if (chunk->allocated > 2 * chunk->memory)
+	{
+		pfree(chunk->arena);
+		chunk->arena = NULL;
+		chunk->allocated = 0;
+	}
+	chunk->used = chunk->read = chunk->last = 0;
+	chunk->nrows = 0;
+}
+
+/*
+ * Appends a copy of the row in the slot.  Columns beyond those of the chunk's
+ * descriptor are left out.
+ */
+void
+citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tuple = fetch_tuple(chunk, slot, &should_free);
+
+	if (citer_chunk_full(chunk))
+		append_to_overflow(chunk, tuple);
+	else
+		append_to_arena(chunk, tuple);
+	chunk->nrows++;
+	if (should_free)
+		heap_freetuple(tuple);
+}
+
+/*
+ * The next row, in the order they were appended, or NULL after the last.  It
+ * is valid until the next call for the chunk.
+ */
+TupleTableSlot *
+citer_chunk_next(CiterChunk *chunk)
+{
+	if (chunk->read < chunk->used)
+	{
+		Size		offset = chunk->read;
+		ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
+
+		chunk->read += ROW_HEADER_SIZE + MAXALIGN(row->length);
+		return store_row(chunk, offset);
+	}
+	if (chunk->overflow != NULL &&
+		tuplestore_gettupleslot(chunk->overflow, true, false, chunk->overflow_slot))
+		return chunk->overflow_slot;
+	return NULL;
+}
+
+/* The last row that is in the arena; the chunk must not be empty. */
+TupleTableSlot *
+citer_chunk_last(CiterChunk *chunk)
+{
+	return store_row(chunk, chunk->last);
+}
+
+/* Rows appended since the chunk was empty. */
+int64
+citer_chunk_rows(const CiterChunk *chunk)
+{
+	return chunk->nrows;
+}
+
+/* Has the chunk reached its memory? */
+bool
+citer_chunk_full(const CiterChunk *chunk)
+{
+	return chunk->used >= chunk->memory;
+}
+
+/*
+ * The row in the slot as a tuple that has all of the chunk's columns and no
+ * other.  One that a scan read from a page is returned as it lies there.
+ */
+static HeapTuple
+fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free)
+{
+	int			natts = chunk->tupdesc->natts;
+
+	if (slot->tts_tupleDescriptor->natts == natts)
+	{
+		HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, should_free);
+
+		/* A row older than the table's newest columns lacks their defaults. */
+		if (HeapTupleHeaderGetNatts(tuple->t_data) >= natts)
+			return tuple;
+		if (*should_free)
+			heap_freetuple(tuple);
+	}
+	slot_getallattrs(slot);
+	*should_free = true;
+	return heap_form_tuple(chunk->tupdesc, slot->tts_values, slot->tts_isnull);
+}
+
+/* Appends a row to the arena, which grows if it has to. */
+static void
+append_to_arena(CiterChunk *chunk, HeapTuple tuple)
+{
+	Size		size = ROW_HEADER_SIZE + MAXALIGN(tuple->t_len);
+	ArenaRow   *row;
+
+	if (chunk->used + size > chunk->allocated)
+	{
+		Size		allocated = Max(chunk->allocated, ARENA_START);
+
+		while (chunk->used + size > allocated)
+			allocated *= 2;
+		chunk->arena = chunk->arena == NULL ?
+			MemoryContextAllocHuge(chunk->context, allocated) :
+			repalloc_huge(chunk->arena, allocated);
+		chunk->allocated = allocated;
+	}
+	row = (ArenaRow *) (chunk->arena + chunk->used);
+	row->length = tuple->t_len;
+	memcpy((char *) row + ROW_HEADER_SIZE, tuple->t_data, tuple->t_len);
+	chunk->last = chunk->used;
+	chunk->used += size;
+}
+
+static void
+append_to_overflow(CiterChunk *chunk, HeapTuple tuple)
+{
+	if (chunk->overflow == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(chunk->context);
+
+		chunk->overflow = tuplestore_begin_heap(false, false, work_mem);
+		if (chunk->overflow_slot == NULL)
+			chunk->overflow_slot = MakeSingleTupleTableSlot(chunk->tupdesc, &TTSOpsMinimalTuple);
+		MemoryContextSwitchTo(caller);
+	}
+	tuplestore_puttuple(chunk->overflow, tuple);
+}
+
+/* Puts the row at an offset of the arena into the slot, without a copy. */
+static TupleTableSlot *
+store_row(CiterChunk *chunk, Size offset)
+{
+	ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
+
+	chunk->tuple.t_len = row->length;
+	ItemPointerSetInvalid(&chunk->tuple.t_self);
+	chunk->tuple.t_tableOid = InvalidOid;
+	chunk->tuple.t_data = (HeapTupleHeader) ((char *) row + ROW_HEADER_SIZE);
+	return ExecStoreHeapTuple(&chunk->tuple, chunk->slot, false);
+}

@@ -1,0 +1,278 @@
+/*
+ * clause.c
+ *	  Reads the ORDER BY list and the filter of a walk.
+ *
+ * Both are pieces of SQL.  They are parsed and analyzed by the server's own
+ * parser as the clause of a query on the walked relation, so names, types,
+ * operators and collations mean what they mean in the user's own query, under
+ * the user's own search_path.  A piece that closes its clause and begins
+ * another (a LIMIT, say) is refused, since the parse tree shows it.
+ *
+ * Errors point into the user's text: an error context callback takes off what
+ * was put in front of it, as PL/pgSQL does for its expressions.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parse_target.h"
+#include "parser/parser.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+
+#include "clause.h"
+
+/* The query in front of a user's clause; nothing but ASCII. */
+#define ORDER_BY_PREFIX "SELECT FROM relation ORDER BY "
+#define FILTER_PREFIX "SELECT FROM relation WHERE "
+
+/* A piece of the user's SQL while it is being read. */
+typedef struct Clause
+{
+	const char *argument;		/* name of the argument it came in */
+	const char *text;			/* what the user wrote */
+	const char *sql;			/* the same behind its prefix */
+	int			prefix_length;
+	ErrorContextCallback context;
+} Clause;
+
+static void begin_clause(Clause *clause, const char *argument,
+						 const char *prefix, const char *text);
+static void end_clause(Clause *clause);
+static void report_position(void *arg);
+static SelectStmt *parse_clause(Clause *clause);
+static ParseState *make_clause_parsestate(const CiterRelation *relation,
+										  const Clause *clause);
+static void check_order_by(ParseState *pstate, const Clause *clause, Expr *expr);
+static void refuse(ParseState *pstate, const Clause *clause, int sqlstate,
+				   const char *what, int location) pg_attribute_noreturn();
+
+/*
+ * Reads an ORDER BY list.  Returns its SortGroupClauses in order and, in
+ * *targetlist, the target list they refer to, which begins with the
+ * relation's columns (so that "2 DESC" works as in SELECT *).  Expressions
+ * have the relation as range table entry 1.
+ *
+ * Throws the parser's own errors, and refuses what does not give a row the
+ * same key each time (42P17) or cannot be computed from one row alone (42803,
+ * 42P20, 0A000).
+ */
+List *
+citer_clause_order_by(const CiterRelation *relation, const char *order_by,
+					  List **targetlist)
+{
+	Clause		clause;
+	SelectStmt *select;
+	ParseState *pstate;
+	ResTarget  *star = makeNode(ResTarget);
+	ColumnRef  *all_columns = makeNode(ColumnRef);
+	List	   *sort_clauses;
+	ListCell   *cell;
+
+	begin_clause(&clause, "order_by", ORDER_BY_PREFIX, order_by);
+	select = parse_clause(&clause);
+	if (select->whereClause != NULL || select->sortClause == NIL)
+		refuse(NULL, &clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+
+	pstate = make_clause_parsestate(relation, &clause);
+	all_columns->fields = list_make1(makeNode(A_Star));
+	all_columns->location = -1;
+	star->val = (Node *) all_columns;
+	star->location = -1;
+	*targetlist = transformTargetList(pstate, list_make1(star), EXPR_KIND_SELECT_TARGET);
+	sort_clauses = transformSortClause(pstate, select->sortClause, targetlist,
+									   EXPR_KIND_ORDER_BY, false);
+	foreach(cell, sort_clauses)
+	{
+		TargetEntry *target = get_sortgroupclause_tle(lfirst(cell), *targetlist);
+
+		assign_expr_collations(pstate, (Node *) target->expr);
+		check_order_by(pstate, &clause, target->expr);
+	}
+	free_parsestate(pstate);
+	end_clause(&clause);
+	return sort_clauses;
+}
+
+/*
+ * Reads a filter: one boolean expression over the relation's columns, which
+ * has the relation as range table entry 1.  Throws the parser's own errors.
+ */
+Node *
+citer_clause_filter(const CiterRelation *relation, const char *filter)
+{
+	Clause		clause;
+	SelectStmt *select;
+	ParseState *pstate;
+	Node	   *qual;
+
+	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
+	select = parse_clause(&clause);
+	if (select->whereClause == NULL || select->sortClause != NIL)
+		refuse(NULL, &clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+
+	pstate = make_clause_parsestate(relation, &clause);
+	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
+	assign_expr_collations(pstate, qual);
+	free_parsestate(pstate);
+	end_clause(&clause);
+	return qual;
+}
+
+/*
+ * An expression over the relation as SQL that reads back as the same
+ * expression under the current search_path; its columns are qualified with
+ * the relation's name if asked to.
+ */
+char *
+citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
+{
+	return deparse_expression(expr, deparse_context_for(relation->name, relation->relid),
+							  with_alias, false);
+}
+
+/* Puts the user's text behind the prefix and makes errors point into it. */
+static void
+begin_clause(Clause *clause, const char *argument, const char *prefix, const char *text)
+{
+	clause->argument = argument;
+	clause->text = text;
+	clause->sql = psprintf("%s%s", prefix, text);
+	clause->prefix_length = strlen(prefix);
+	clause->context.callback = report_position;
+	clause->context.arg = clause;
+	clause->context.previous = error_context_stack;
+	error_context_stack = &clause->context;
+}
+
+static void
+end_clause(Clause *clause)
+{
+	error_context_stack = clause->context.previous;
+}
+
+/* Error context callback: the position becomes one in the user's text. */
+static void
+report_position(void *arg)
+{
+	Clause	   *clause = arg;
+	int			position = geterrposition();
+
+	if (position > clause->prefix_length)
+	{
+		errposition(0);
+		internalerrposition(position - clause->prefix_length);
+		internalerrquery(clause->text);
+	}
+	errcontext("argument \"%s\" of a chunked_iter function", clause->argument);
+}
+
+/* Parses the clause; 42601 unless it is all there is beside the FROM list. */
+static SelectStmt *
+parse_clause(Clause *clause)
+{
+	List	   *statements = raw_parser(clause->sql, RAW_PARSE_DEFAULT);
+	SelectStmt *select;
+
+	if (list_length(statements) != 1)
+		refuse(NULL, clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+	select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
+	if (!IsA(select, SelectStmt) || select->op != SETOP_NONE ||
+		select->groupClause != NIL || select->havingClause != NULL ||
+		select->windowClause != NIL || select->lockingClause != NIL ||
+		select->limitOffset != NULL || select->limitCount != NULL)
+		refuse(NULL, clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+	return select;
+}
+
+/* A parse state in which the relation's columns are visible. */
+static ParseState *
+make_clause_parsestate(const CiterRelation *relation, const Clause *clause)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	Relation	rel = relation_open(relation->relid, AccessShareLock);
+	ParseNamespaceItem *item;
+
+	pstate->p_sourcetext = clause->sql;
+	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+	addNSItemToQuery(pstate, item, true, true, true);
+	relation_close(rel, NoLock);
+	return pstate;
+}
+
+/* Refuses an ORDER BY item that is not a function of the row alone. */
+static void
+check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
+{
+	Node	   *node = (Node *) expr;
+	List	   *variables;
+	ListCell   *cell;
+
+	if (contain_aggs_of_level(node, 0))
+		refuse(pstate, clause, ERRCODE_GROUPING_ERROR, "an aggregate function",
+			   locate_agg_of_level(node, 0));
+	if (contain_windowfuncs(node))
+		refuse(pstate, clause, ERRCODE_WINDOWING_ERROR, "a window function",
+			   locate_windowfunc(node));
+	if (checkExprHasSubLink(node))
+		refuse(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a subquery",
+			   exprLocation(node));
+	if (expression_returns_set(node))
+		refuse(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a set-returning function",
+			   exprLocation(node));
+	if (contain_volatile_functions(node))
+		refuse(pstate, clause, ERRCODE_INVALID_OBJECT_DEFINITION, "a volatile function",
+			   exprLocation(node));
+	if (type_is_collatable(exprType(node)) && !OidIsValid(exprCollation(node)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDETERMINATE_COLLATION),
+				 errmsg("could not determine which collation to use for \"%s\"", clause->argument),
+				 errhint("Use the COLLATE clause to set the collation explicitly."),
+				 parser_errposition(pstate, exprLocation(node))));
+
+	variables = pull_var_clause(node, 0);
+	foreach(cell, variables)
+	{
+		Var		   *var = lfirst_node(Var, cell);
+
+		if (var->varattno < 0 && node != (Node *) var)
+			refuse(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
+				   var->location);
+	}
+}
+
+/*
+ * The errors for clauses that parse but cannot serve.  "what" says what the
+ * clause has in it; NULL when it is more than the one clause.
+ */
+static void
+refuse(ParseState *pstate, const Clause *clause, int sqlstate, const char *what,
+	   int location)
+{
+	bool		is_filter = strcmp(clause->argument, "filter") == 0;
+
+	if (what == NULL)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 is_filter ?
+				 errmsg("argument \"%s\" must be one boolean expression", clause->argument) :
+				 errmsg("argument \"%s\" must be one ORDER BY list", clause->argument),
+				 errdetail("It is \"%s\".", clause->text),
+				 is_filter ?
+				 errhint("Give what follows WHERE, and nothing after it.") :
+				 errhint("Give what follows ORDER BY, and nothing after it.")));
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("argument \"%s\" must not contain %s", clause->argument, what),
+			 errdetail("A row must have the same key each time, computed from the row alone."),
+			 errhint("Order by columns or by immutable expressions over them."),
+			 pstate ? parser_errposition(pstate, location) : 0));
+}

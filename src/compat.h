@@ -1,0 +1,127 @@
+/*
+ * compat.h
+ *	  The differences between PostgreSQL 14 and later, in one place.
+ *
+ * No other file of ours looks at PG_VERSION_NUM.  Each wrapper has the name
+ * and the contract of what the newest release offers, or is a small verb of
+ * our own where releases disagree about the shape.
+ */
+#ifndef CITER_COMPAT_H
+#define CITER_COMPAT_H
+
+#include "access/stratnum.h"
+#include "access/tupdesc.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "nodes/plannodes.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#if PG_VERSION_NUM < 140000
+#error "chunked_iter needs PostgreSQL 14 or later"
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#include "access/cmptype.h"
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/*
+ * Is the column known to hold no NULL?  A constraint that was added NOT VALID
+ * (18 and later) says nothing about the rows that were there before.
+ */
+static inline bool
+citer_compat_column_not_null(TupleDesc tupdesc, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescCompactAttr(tupdesc, attnum - 1)->attnullability == ATTNULLABLE_VALID;
+#else
+	return TupleDescAttr(tupdesc, attnum - 1)->attnotnull;
+#endif
+}
+
+/* Is the column's value found in each tuple, rather than gone or computed? */
+static inline bool
+citer_compat_column_is_stored(TupleDesc tupdesc, AttrNumber attnum)
+{
+	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
+
+#if PG_VERSION_NUM >= 180000
+	if (attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		return false;
+#endif
+	return !attribute->attisdropped;
+}
+
+/*
+ * The btree operator family and input type behind an ordering operator, and
+ * whether it sorts descending.  False when it is not an ordering operator.
+ */
+static inline bool
+citer_compat_ordering_operator(Oid operator, Oid *opfamily, Oid *opcintype,
+							   bool *descending)
+{
+#if PG_VERSION_NUM >= 180000
+	CompareType direction;
+
+	if (!get_ordering_op_properties(operator, opfamily, opcintype, &direction))
+		return false;
+	*descending = (direction == COMPARE_GT);
+#else
+	int16		strategy;
+
+	if (!get_ordering_op_properties(operator, opfamily, opcintype, &strategy))
+		return false;
+	*descending = (strategy == BTGreaterStrategyNumber);
+#endif
+	return true;
+}
+
+/*
+ * Executor flags to explain a generic plan, whose parameters have no values.
+ * Before 16 there is no flag that keeps the executor from pruning partitions
+ * by them, so the pruning steps must go from the plan, which then has to be a
+ * copy (citer_compat_generic_plan).
+ */
+#if PG_VERSION_NUM >= 160000
+#define CITER_EXPLAIN_FLAGS (EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_EXPLAIN_GENERIC)
+#else
+#define CITER_EXPLAIN_FLAGS EXEC_FLAG_EXPLAIN_ONLY
+#endif
+
+static inline void
+citer_compat_forget_pruning(Plan *plan)
+{
+#if PG_VERSION_NUM < 160000
+	ListCell   *cell;
+	List	   *children = NIL;
+
+	if (plan == NULL)
+		return;
+	if (IsA(plan, Append))
+	{
+		((Append *) plan)->part_prune_info = NULL;
+		children = ((Append *) plan)->appendplans;
+	}
+	else if (IsA(plan, MergeAppend))
+	{
+		((MergeAppend *) plan)->part_prune_info = NULL;
+		children = ((MergeAppend *) plan)->mergeplans;
+	}
+	else if (IsA(plan, SubqueryScan))
+		children = list_make1(((SubqueryScan *) plan)->subplan);
+	foreach(cell, children)
+		citer_compat_forget_pruning((Plan *) lfirst(cell));
+	citer_compat_forget_pruning(plan->lefttree);
+	citer_compat_forget_pruning(plan->righttree);
+#else
+	(void) plan;
+#endif
+}
+
+#endif							/* CITER_COMPAT_H */

@@ -1,0 +1,180 @@
+/*
+ * explain.c
+ *	  Says in words, SQL and plans what a walk would do.
+ *
+ * Nothing is read from the relation.  The first chunk is shown as it would be
+ * run; a later one starts at a position that is not known yet, and is shown
+ * for a position without NULLs.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "explain.h"
+#include "settings.h"
+#include "walk.h"
+
+static void append_key(StringInfo output, const CiterWalk *walk);
+static void append_index(StringInfo output, const CiterWalk *walk);
+static void append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
+						 const CiterPosition *after, const CiterPosition *upto);
+static void append_query(StringInfo output, const CiterQuery *query);
+static void append_indented(StringInfo output, const char *text);
+static CiterPosition symbolic_position(const CiterKey *key);
+
+/*
+ * Appends the description of a walk, in lines.  Throws what the walk itself
+ * would throw at its start, lack of privileges included.
+ */
+void
+citer_explain_walk(const CiterOptions *options, StringInfo output)
+{
+	CiterWalk  *walk = citer_walk_resolve(options);
+	CiterPosition somewhere = symbolic_position(walk->key);
+	CiterPosition *upto = walk->snapshot == CITER_SNAPSHOT_CHUNK ? &somewhere : &walk->upto;
+
+	appendStringInfo(output, "Walk of %s in chunks of %d rows or %zu kB, one snapshot a %s\n",
+					 walk->relation->sql, walk->chunk_size,
+					 citer_settings_chunk_memory() / 1024,
+					 citer_options_snapshot_name(walk->snapshot));
+	append_key(output, walk);
+	append_index(output, walk);
+	if (walk->key->physical)
+		append_chunk(output, walk, "Each chunk", &walk->after, upto);
+	else
+	{
+		append_chunk(output, walk, "First chunk", &walk->after, upto);
+		append_chunk(output, walk, "Later chunks", &somewhere, upto);
+	}
+}
+
+/* The order, and what makes it total. */
+static void
+append_key(StringInfo output, const CiterWalk *walk)
+{
+	const CiterKey *key = walk->key;
+
+	appendStringInfo(output, "Key: %s\n", citer_key_order_sql(key, false));
+	if (key->physical)
+		appendStringInfoString(output, "Tie-breaker: not needed, every row has a place of its own\n");
+	else if (!key->unique)
+		appendStringInfoString(output,
+							   "Tie-breaker: none, there is no unique index over NOT NULL columns; "
+							   "rows of equal keys stay together in a chunk\n");
+	else if (key->ngiven == key->nelements)
+		appendStringInfo(output, "Tie-breaker: not needed, the key holds all columns of %s %s\n",
+						 key->unique_is_primary ? "the primary key" : "the unique index",
+						 key->unique_index);
+	else
+	{
+		appendStringInfoString(output, "Tie-breaker: ");
+		for (int i = key->ngiven; i < key->nelements; i++)
+			appendStringInfo(output, "%s%s", i > key->ngiven ? ", " : "",
+							 key->elements[i].sort_expr);
+		appendStringInfo(output, ", from %s %s\n",
+						 key->unique_is_primary ? "the primary key" : "the unique index",
+						 key->unique_index);
+	}
+}
+
+/* The indexes that give the order, or what would. */
+static void
+append_index(StringInfo output, const CiterWalk *walk)
+{
+	const char *separator = "";
+	char	   *index_sql;
+	ListCell   *cell;
+
+	if (walk->key->physical)
+	{
+		appendStringInfoString(output, "Index: not needed, blocks are read in their order\n");
+		return;
+	}
+	if (citer_walk_lacks_index(walk))
+	{
+		index_sql = citer_key_index_sql(walk->relation, walk->key);
+		appendStringInfoString(output, "Index: none, every chunk sorts");
+		if (index_sql != NULL)
+			appendStringInfo(output, "; create one with\n    %s", index_sql);
+		appendStringInfoString(output, "\n");
+		return;
+	}
+	appendStringInfoString(output, "Index: ");
+	foreach(cell, walk->shape.indexes)
+	{
+		appendStringInfo(output, "%s%s", separator,
+						 quote_identifier(get_rel_name(lfirst_oid(cell))));
+		separator = ", ";
+	}
+	appendStringInfoString(output, walk->shape.indexes != NIL ? "\n" : "as the plans show\n");
+}
+
+/* The queries of a chunk that lies between two positions, and their plans. */
+static void
+append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
+			 const CiterPosition *after, const CiterPosition *upto)
+{
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
+	int			nranges = citer_walk_ranges(walk, after, upto, ranges);
+	int			nqueries = citer_walk_is_stepwise(walk) ? nranges : Min(nranges, 1);
+	CiterQueryRows rows = {
+		.after = after,
+		.upto = upto,
+		.nranges = citer_walk_is_stepwise(walk) ? 1 : nranges,
+		.limit = walk->chunk_size,
+		.heap = walk->heaps == NIL ? InvalidOid : linitial_oid(walk->heaps),
+	};
+
+	if (nqueries == 0)
+		appendStringInfo(output, "%s: nothing lies between the bounds\n", title);
+	for (int i = 0; i < nqueries; i++)
+	{
+		CiterQuery	query;
+
+		if (nqueries == 1)
+			appendStringInfo(output, "%s:\n", title);
+		else
+			appendStringInfo(output, "%s, query %d of %d:\n", title, i + 1, nqueries);
+		rows.ranges = &ranges[i];
+		query = citer_walk_query(walk, &rows);
+		append_query(output, &query);
+	}
+}
+
+static void
+append_query(StringInfo output, const CiterQuery *query)
+{
+	StringInfoData plan;
+
+	append_indented(output, query->sql);
+	initStringInfo(&plan);
+	citer_plan_explain(query, &plan);
+	append_indented(output, plan.data);
+}
+
+/* Appends each line of a text behind four spaces. */
+static void
+append_indented(StringInfo output, const char *text)
+{
+	while (*text != '\0')
+	{
+		int			length = strcspn(text, "\n");
+
+		appendStringInfo(output, "    %.*s\n", length, text);
+		text += length;
+		if (*text == '\n')
+			text++;
+	}
+}
+
+/* Some position in the middle of the walk; it has no values. */
+static CiterPosition
+symbolic_position(const CiterKey *key)
+{
+	CiterPosition position = citer_position_create(key->nelements);
+
+	position.symbolic = true;
+	memset(position.isnull, false, sizeof(bool) * key->nelements);
+	return position;
+}

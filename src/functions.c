@@ -1,0 +1,233 @@
+/*
+ * functions.c
+ *	  The SQL functions: arguments in, one call, result out.
+ *
+ * Each function is bound to a C symbol that carries the extension version it
+ * was introduced with, so that an older SQL script always finds the function
+ * it was written for.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "bookmark.h"
+#include "explain.h"
+#include "iterator.h"
+#include "options.h"
+
+PG_FUNCTION_INFO_V1(chunked_iter_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_explain_1_0);
+
+/* What chunked_iter_key keeps between two calls of one query. */
+typedef struct KeyFunction
+{
+	Oid			rowtype;
+	char	   *order_by;		/* NULL: the default order */
+	CiterKey   *key;
+	CiterKeyReader *reader;
+	TupleTableSlot *slot;
+	MemoryContext context;		/* holds all of it */
+} KeyFunction;
+
+static void read_options(FunctionCallInfo fcinfo, CiterOptions *options);
+static char *text_argument(FunctionCallInfo fcinfo, int argument);
+static void close_iterator(Datum iterator);
+static KeyFunction *get_key_function(FunctionCallInfo fcinfo);
+static void free_key_function(Datum function);
+static List *split_lines(char *text);
+
+/*
+ * chunked_iter(rel anyelement, ...) RETURNS SETOF anyelement
+ *
+ * One row a call.  The iterator lives in the set-returning function's own
+ * context and is closed when the last row is out or the query stops asking.
+ */
+Datum
+chunked_iter_1_0(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	FuncCallContext *funcctx;
+	TupleTableSlot *slot;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext caller;
+		CiterOptions options;
+
+		funcctx = SRF_FIRSTCALL_INIT();
+		caller = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
+		read_options(fcinfo, &options);
+		funcctx->user_fctx = citer_iterator_open(&options);
+		MemoryContextSwitchTo(caller);
+		RegisterExprContextCallback(rsinfo->econtext, close_iterator,
+									PointerGetDatum(funcctx->user_fctx));
+	}
+
+	funcctx = SRF_PERCALL_SETUP();
+	slot = citer_iterator_next(funcctx->user_fctx);
+	if (slot != NULL)
+		SRF_RETURN_NEXT(funcctx, ExecFetchSlotHeapTupleDatum(slot));
+
+	UnregisterExprContextCallback(rsinfo->econtext, close_iterator,
+								  PointerGetDatum(funcctx->user_fctx));
+	citer_iterator_close(funcctx->user_fctx);
+	SRF_RETURN_DONE(funcctx);
+}
+
+/* chunked_iter_key(rec anyelement, order_by text) RETURNS text[] */
+Datum
+chunked_iter_key_1_0(PG_FUNCTION_ARGS)
+{
+	KeyFunction *function = get_key_function(fcinfo);
+	HeapTupleHeader header;
+	HeapTupleData tuple;
+	CiterPosition position;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	header = PG_GETARG_HEAPTUPLEHEADER(0);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	ExecStoreHeapTuple(&tuple, function->slot, false);
+	position = citer_key_reader_read(function->reader, function->slot);
+	ExecClearTuple(function->slot);
+	PG_RETURN_ARRAYTYPE_P(citer_bookmark_write(function->key, &position));
+}
+
+/* chunked_iter_explain(<the arguments of chunked_iter>) RETURNS SETOF text */
+Datum
+chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *funcctx;
+	List	   *lines;
+	char	   *line;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext caller;
+		CiterOptions options;
+		StringInfoData output;
+
+		funcctx = SRF_FIRSTCALL_INIT();
+		caller = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
+		read_options(fcinfo, &options);
+		initStringInfo(&output);
+		citer_explain_walk(&options, &output);
+		funcctx->user_fctx = split_lines(output.data);
+		MemoryContextSwitchTo(caller);
+	}
+
+	funcctx = SRF_PERCALL_SETUP();
+	lines = funcctx->user_fctx;
+	if (funcctx->call_cntr >= (uint64) list_length(lines))
+		SRF_RETURN_DONE(funcctx);
+	line = list_nth(lines, funcctx->call_cntr);
+	SRF_RETURN_NEXT(funcctx, CStringGetTextDatum(line));
+}
+
+/* The arguments that chunked_iter and chunked_iter_explain share. */
+static void
+read_options(FunctionCallInfo fcinfo, CiterOptions *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	citer_options_set_chunk_size(options,
+								 PG_ARGISNULL(1) ? CITER_CHUNK_SIZE_DEFAULT : PG_GETARG_INT32(1));
+	options->order_by = text_argument(fcinfo, 2);
+	options->reverse = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	options->filter = text_argument(fcinfo, 4);
+	if (!PG_ARGISNULL(5))
+		options->after = citer_options_bookmark("after", PG_GETARG_ARRAYTYPE_P(5));
+	if (!PG_ARGISNULL(6))
+		options->upto = citer_options_bookmark("upto", PG_GETARG_ARRAYTYPE_P(6));
+	if (!PG_ARGISNULL(7))
+		citer_options_set_snapshot(options, text_argument(fcinfo, 7));
+}
+
+/* A text argument, or NULL. */
+static char *
+text_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+/* Expression context callback: the query needs no more rows. */
+static void
+close_iterator(Datum iterator)
+{
+	citer_iterator_close((CiterIterator *) DatumGetPointer(iterator));
+}
+
+/*
+ * The resolved key for the current arguments, kept in fn_extra for as long as
+ * the type and the ORDER BY list stay the same.
+ */
+static KeyFunction *
+get_key_function(FunctionCallInfo fcinfo)
+{
+	KeyFunction *function = fcinfo->flinfo->fn_extra;
+	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	char	   *order_by = text_argument(fcinfo, 1);
+	CiterRelation *relation;
+	MemoryContext context;
+	MemoryContext caller;
+
+	if (function != NULL && function->rowtype == rowtype &&
+		(order_by == NULL ? function->order_by == NULL :
+		 function->order_by != NULL && strcmp(function->order_by, order_by) == 0))
+		return function;
+
+	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chunked_iter key",
+									ALLOCSET_SMALL_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	relation = citer_relation_open(rowtype);
+	if (function != NULL)
+		free_key_function(PointerGetDatum(function));
+	fcinfo->flinfo->fn_extra = NULL;
+
+	function = palloc0(sizeof(KeyFunction));
+	function->context = context;
+	function->rowtype = rowtype;
+	function->order_by = order_by ? pstrdup(order_by) : NULL;
+	function->key = citer_key_resolve(relation, order_by, false);
+	if (function->key->physical)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a row of %s does not carry its place in the table", relation->sql),
+				 errdetail("The order is physical, and ctid is not one of the row's columns."),
+				 errhint("Select ctid::text from the table itself, or order by columns.")));
+	function->reader = citer_key_reader_create(function->key);
+	function->slot = MakeSingleTupleTableSlot(relation->tupdesc, &TTSOpsHeapTuple);
+	MemoryContextSwitchTo(caller);
+	fcinfo->flinfo->fn_extra = function;
+	return function;
+}
+
+static void
+free_key_function(Datum function)
+{
+	KeyFunction *kept = (KeyFunction *) DatumGetPointer(function);
+
+	citer_key_reader_free(kept->reader);
+	MemoryContextDelete(kept->context);
+}
+
+/* The lines of a text, which is cut up. */
+static List *
+split_lines(char *text)
+{
+	List	   *lines = NIL;
+
+	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+		lines = lappend(lines, line);
+	return lines;
+}

@@ -1,0 +1,20 @@
+/*
+ * init.c
+ *	  The library's magic block and its load-time set-up.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "settings.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/* One call for each module that has something to set up. */
+void
+_PG_init(void)
+{
+	citer_settings_init();
+}

@@ -1,0 +1,518 @@
+/*
+ * iterator.c
+ *	  Walks a relation, one chunk in memory at a time.
+ *
+ * Between two calls an iterator holds memory in its own context and nothing
+ * else: no SPI connection, no plan, no snapshot, no open relation.  Whatever
+ * ends the query that it serves, an error included, therefore ends it too.
+ * (The exception is the temporary file behind ties that exceed the memory of
+ * a chunk, which belongs to the resource owner of the calling query, as that
+ * of a tuplestore of its own would.)
+ *
+ * A chunk is read by the queries of its ranges, one after the other, until it
+ * has its rows.  Rows come through a receiver that copies each from where the
+ * scan has it and stops the executor when the chunk is full.  The key of the
+ * last row is where the next chunk starts.
+ *
+ * Where the key is unique a chunk may end after any row.  Where it is not,
+ * rows of the same key are never split: the queries say WITH TIES, and a
+ * chunk that is full goes on as long as the key stays the same.
+ *
+ * Snapshots: the queries of one calling statement all run under that
+ * statement's own snapshot, which is the active one whenever a row is asked
+ * for; or, if the user wants to see what is committed meanwhile, each chunk
+ * under a new one.  Then the end is frozen at the start, at the last key that
+ * is seen there, or else rows that are appended faster than they are read
+ * would keep the walk going forever.  Either way queries are read-only to
+ * SPI, so that they do not see what the calling statement itself writes.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "bookmark.h"
+#include "chunk.h"
+#include "iterator.h"
+#include "settings.h"
+#include "walk.h"
+
+struct CiterIterator
+{
+	MemoryContext context;		/* holds all of it */
+	MemoryContext scratch;		/* emptied before each chunk */
+	CiterWalk  *walk;
+	CiterKeyReader *reader;		/* NULL in physical order */
+	CiterChunk *chunk;
+	CiterRange *ranges;			/* room for those of any chunk */
+
+	/* The caller's session as it was at the start; see begin_session. */
+	Oid			user;
+	char	   *search_path;
+
+	/* Where the walk is. */
+	bool		done;			/* nothing is left to read */
+	int			heap;			/* index in walk->heaps */
+	CiterPosition after;
+	CiterPosition upto;
+	MemoryContext position_contexts[2]; /* of "after", in turns */
+	int			position_turn;
+};
+
+/* Receives the rows of one chunk. */
+typedef struct ChunkReceiver
+{
+	DestReceiver pub;
+	CiterIterator *iterator;
+	bool		complete;		/* the chunk has all its rows */
+	bool		at_tie;			/* it is full, but ties may follow */
+	CiterPosition last;			/* key of the last row, once full */
+	ItemPointerData last_tid;	/* the same in physical order */
+} ChunkReceiver;
+
+/* Receives the one row whose key is the end of the walk. */
+typedef struct EndReceiver
+{
+	DestReceiver pub;
+	CiterIterator *iterator;
+	bool		found;
+} EndReceiver;
+
+static void warn_of_missing_index(const CiterWalk *walk);
+static void freeze_end(CiterIterator *iterator);
+static void freeze_physical_end(CiterIterator *iterator);
+static bool receive_end(TupleTableSlot *slot, DestReceiver *self);
+static void read_chunk(CiterIterator *iterator);
+static void read_ranges(CiterIterator *iterator, ChunkReceiver *receiver);
+static void run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver);
+static ParamListInfo make_params(const CiterIterator *iterator);
+static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
+static ItemPointerData row_tid(const CiterWalk *walk, TupleTableSlot *slot);
+static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
+static void move_on(CiterIterator *iterator, ChunkReceiver *receiver);
+static bool next_heap(CiterIterator *iterator);
+static MemoryContext begin_position(CiterIterator *iterator);
+static int	begin_session(CiterIterator *iterator);
+static void end_session(CiterIterator *iterator, int nestlevel);
+static DestReceiver make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *));
+static void ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+			   TupleDesc tupdesc pg_attribute_unused());
+static void ignore_end(DestReceiver *self);
+
+/*
+ * Opens a walk, in a memory context of its own below the current one.  Throws
+ * what is wrong with the options; warns if the walk sorts for every chunk.
+ */
+CiterIterator *
+citer_iterator_open(const CiterOptions *options)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter walk",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	CiterIterator *iterator = palloc0(sizeof(CiterIterator));
+
+	iterator->context = context;
+	iterator->scratch = AllocSetContextCreate(context, "chunked_iter scratch",
+											  ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < 2; i++)
+		iterator->position_contexts[i] = AllocSetContextCreate(context, "chunked_iter position",
+															   ALLOCSET_SMALL_SIZES);
+	iterator->walk = citer_walk_resolve(options);
+	if (!iterator->walk->key->physical)
+		iterator->reader = citer_key_reader_create(iterator->walk->key);
+	iterator->chunk = citer_chunk_create(iterator->walk->relation->tupdesc,
+										 citer_settings_chunk_memory());
+	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));
+	iterator->user = GetUserId();
+	iterator->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	iterator->after = iterator->walk->after;
+	iterator->upto = iterator->walk->upto;
+
+	warn_of_missing_index(iterator->walk);
+	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		freeze_end(iterator);
+	MemoryContextSwitchTo(caller);
+	return iterator;
+}
+
+/*
+ * The next row, in a slot that is valid until the next call; NULL after the
+ * last.  55000 if the role or the relation is not what it was at the start.
+ */
+TupleTableSlot *
+citer_iterator_next(CiterIterator *iterator)
+{
+	TupleTableSlot *slot;
+
+	while ((slot = citer_chunk_next(iterator->chunk)) == NULL)
+	{
+		if (iterator->done)
+			return NULL;
+		read_chunk(iterator);
+	}
+	return slot;
+}
+
+/*
+ * Ends a walk early or late and frees its memory.  After an error there is
+ * nothing to close: the memory goes with the caller's.
+ */
+void
+citer_iterator_close(CiterIterator *iterator)
+{
+	citer_chunk_free(iterator->chunk);
+	if (iterator->reader != NULL)
+		citer_key_reader_free(iterator->reader);
+	MemoryContextDelete(iterator->context);
+}
+
+static void
+warn_of_missing_index(const CiterWalk *walk)
+{
+	char	   *index_sql;
+
+	if (!citer_walk_lacks_index(walk))
+		return;
+	index_sql = citer_key_index_sql(walk->relation, walk->key);
+	ereport(WARNING,
+			(errmsg("no index gives the order of this walk of %s", walk->relation->sql),
+			 errdetail("Every chunk reads and sorts what is left of the table by %s.",
+					   citer_key_order_sql(walk->key, false)),
+			 index_sql ? errhint("%s", index_sql) : 0));
+}
+
+/*
+ * Fixes where a walk ends whose chunks see new rows: at the last key there is
+ * now, within the bounds that the user has given.
+ */
+static void
+freeze_end(CiterIterator *iterator)
+{
+	EndReceiver receiver = {.pub = make_receiver(receive_end), .iterator = iterator};
+	CiterQueryRows rows = {
+		.after = &iterator->after,
+		.upto = &iterator->upto,
+		.backwards = true,
+		.limit = 1,
+	};
+	int			nranges;
+	int			nestlevel;
+
+	if (iterator->walk->key->physical)
+	{
+		freeze_physical_end(iterator);
+		return;
+	}
+	nranges = citer_walk_ranges(iterator->walk, rows.after, rows.upto, iterator->ranges);
+	nestlevel = begin_session(iterator);
+	if (citer_walk_is_stepwise(iterator->walk))
+	{
+		rows.nranges = 1;
+		for (int i = nranges - 1; i >= 0 && !receiver.found; i--)
+		{
+			rows.ranges = &iterator->ranges[i];
+			run_query(iterator, &rows, &receiver.pub);
+		}
+	}
+	else if (nranges > 0)
+	{
+		rows.ranges = iterator->ranges;
+		rows.nranges = nranges;
+		run_query(iterator, &rows, &receiver.pub);
+	}
+	end_session(iterator, nestlevel);
+	iterator->done = !receiver.found;
+}
+
+/* The same in physical order: rows in new blocks are not walked. */
+static void
+freeze_physical_end(CiterIterator *iterator)
+{
+	Oid			heap = iterator->walk->heaps == NIL ? iterator->walk->relation->relid :
+		list_nth_oid(iterator->walk->heaps, iterator->heap);
+	Relation	rel = relation_open(heap, AccessShareLock);
+	CiterPosition end = citer_position_of_tid(RelationGetNumberOfBlocks(rel), InvalidOffsetNumber);
+
+	relation_close(rel, NoLock);
+	if (iterator->upto.nelements == 0 || iterator->walk->heaps != NIL ||
+		citer_key_compare(&iterator->walk->key->elements[0], end.values[0], false,
+						  iterator->upto.values[0], iterator->upto.isnull[0]) < 0)
+		iterator->upto = end;
+}
+
+/* DestReceiver callback: takes the key of the first row. */
+static bool
+receive_end(TupleTableSlot *slot, DestReceiver *self)
+{
+	EndReceiver *receiver = (EndReceiver *) self;
+	CiterIterator *iterator = receiver->iterator;
+	MemoryContext caller = MemoryContextSwitchTo(iterator->context);
+
+	iterator->upto = citer_key_reader_read(iterator->reader, slot);
+	receiver->found = true;
+	MemoryContextSwitchTo(caller);
+	return false;
+}
+
+/* Reads the next chunk, or finds that there is none. */
+static void
+read_chunk(CiterIterator *iterator)
+{
+	ChunkReceiver receiver = {.pub = make_receiver(receive_row), .iterator = iterator};
+	MemoryContext caller;
+	int			nestlevel;
+
+	citer_chunk_reset(iterator->chunk);
+	MemoryContextReset(iterator->scratch);
+	caller = MemoryContextSwitchTo(iterator->scratch);
+	nestlevel = begin_session(iterator);
+	do
+		read_ranges(iterator, &receiver);
+	while (!receiver.complete && !receiver.at_tie && next_heap(iterator));
+	end_session(iterator, nestlevel);
+	move_on(iterator, &receiver);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Runs the queries of what is left (of the current heap) until it is enough. */
+static void
+read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
+{
+	CiterWalk  *walk = iterator->walk;
+	CiterQueryRows rows = {
+		.after = &iterator->after,
+		.upto = &iterator->upto,
+		.heap = walk->heaps == NIL ? InvalidOid : list_nth_oid(walk->heaps, iterator->heap),
+		.limit = walk->chunk_size,
+	};
+	int			nranges = citer_walk_ranges(walk, rows.after, rows.upto, iterator->ranges);
+
+	if (!citer_walk_is_stepwise(walk))
+	{
+		rows.ranges = iterator->ranges;
+		rows.nranges = nranges;
+		if (nranges > 0)
+			run_query(iterator, &rows, &receiver->pub);
+		return;
+	}
+	rows.nranges = 1;
+	for (int i = 0; i < nranges && !receiver->complete && !receiver->at_tie; i++)
+	{
+		rows.ranges = &iterator->ranges[i];
+		run_query(iterator, &rows, &receiver->pub);
+	}
+}
+
+static void
+run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
+{
+	CiterQuery	query = citer_walk_query(iterator->walk, rows);
+
+	citer_plan_run(&query, make_params(iterator), receiver);
+}
+
+/* The parameters of a query: both positions, NULL where there is none. */
+static ParamListInfo
+make_params(const CiterIterator *iterator)
+{
+	const CiterKey *key = iterator->walk->key;
+	const CiterPosition *positions[2] = {&iterator->after, &iterator->upto};
+	ParamListInfo params = makeParamList(2 * key->nelements);
+
+	for (int i = 0; i < 2 * key->nelements; i++)
+	{
+		const CiterPosition *position = positions[i / key->nelements];
+		int			element = i % key->nelements;
+		ParamExternData *param = &params->params[i];
+		bool		given = element < position->nelements;
+
+		param->isnull = !given || position->isnull[element];
+		param->value = param->isnull ? (Datum) 0 : position->values[element];
+		param->pflags = PARAM_FLAG_CONST;
+		param->ptype = key->elements[element].type;
+	}
+	return params;
+}
+
+/* DestReceiver callback: takes a row of the chunk; false when it is enough. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	ChunkReceiver *receiver = (ChunkReceiver *) self;
+	CiterIterator *iterator = receiver->iterator;
+	const CiterWalk *walk = iterator->walk;
+
+	if (receiver->at_tie)
+		return receive_tie(receiver, slot);
+
+	citer_chunk_append(iterator->chunk, slot);
+	if (walk->key->physical)
+		receiver->last_tid = row_tid(walk, slot);
+	if (citer_chunk_rows(iterator->chunk) < walk->chunk_size && !citer_chunk_full(iterator->chunk))
+		return true;
+	if (walk->key->unique)
+	{
+		receiver->complete = true;
+		return false;
+	}
+	receiver->at_tie = true;
+	return true;
+}
+
+/* Where the row in the slot is stored. */
+static ItemPointerData
+row_tid(const CiterWalk *walk, TupleTableSlot *slot)
+{
+	bool		isnull;
+
+	if (walk->relation->is_plain)
+		return slot->tts_tid;
+	return *(ItemPointer) DatumGetPointer(slot_getattr(slot, slot->tts_tupleDescriptor->natts,
+													   &isnull));
+}
+
+/* Takes a row into a full chunk if its key is that of the last one. */
+static bool
+receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot)
+{
+	CiterIterator *iterator = receiver->iterator;
+
+	if (receiver->last.nelements == 0)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(iterator->scratch);
+
+		receiver->last = citer_key_reader_read(iterator->reader,
+											   citer_chunk_last(iterator->chunk));
+		MemoryContextSwitchTo(caller);
+	}
+	if (!citer_key_reader_equals(iterator->reader, slot, &receiver->last))
+	{
+		receiver->complete = true;
+		return false;
+	}
+	citer_chunk_append(iterator->chunk, slot);
+	return true;
+}
+
+/* Sets the position to the end of the chunk, or the walk to done. */
+static void
+move_on(CiterIterator *iterator, ChunkReceiver *receiver)
+{
+	MemoryContext caller;
+
+	if (!receiver->complete && !receiver->at_tie)
+	{
+		iterator->done = true;
+		return;
+	}
+	caller = begin_position(iterator);
+	if (iterator->walk->key->physical)
+		iterator->after = citer_position_of_tid(ItemPointerGetBlockNumberNoCheck(&receiver->last_tid),
+												ItemPointerGetOffsetNumberNoCheck(&receiver->last_tid));
+	else
+		iterator->after = citer_key_reader_read(iterator->reader,
+												citer_chunk_last(iterator->chunk));
+	MemoryContextSwitchTo(caller);
+}
+
+/* Goes to the start of the next heap; false if this was the last. */
+static bool
+next_heap(CiterIterator *iterator)
+{
+	MemoryContext caller;
+
+	if (iterator->heap + 1 >= list_length(iterator->walk->heaps))
+		return false;
+	iterator->heap++;
+	caller = begin_position(iterator);
+	iterator->after = citer_position_of_tid(0, InvalidOffsetNumber);
+	MemoryContextSwitchTo(iterator->context);
+	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		freeze_physical_end(iterator);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+/*
+ * Switches to an empty memory context for a new position, while the one
+ * before keeps its own.  Returns the context to switch back to.
+ */
+static MemoryContext
+begin_position(CiterIterator *iterator)
+{
+	MemoryContext context;
+
+	iterator->position_turn = 1 - iterator->position_turn;
+	context = iterator->position_contexts[iterator->position_turn];
+	MemoryContextReset(context);
+	return MemoryContextSwitchTo(context);
+}
+
+/*
+ * Sets the stage for queries: checks that the role and the relation are those
+ * of the start (55000), puts search_path back to what it was then, since the
+ * filter and the key may have names in them, and takes a snapshot if each
+ * chunk has its own.  Returns what end_session needs.
+ */
+static int
+begin_session(CiterIterator *iterator)
+{
+	CiterSetting settings[] = {{"search_path", iterator->search_path}, {NULL, NULL}};
+
+	if (GetUserId() != iterator->user)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the role was changed while %s was being walked",
+						iterator->walk->relation->sql),
+				 errdetail("The walk was started by role \"%s\".",
+						   GetUserNameFromId(iterator->user, true)),
+				 errhint("Go on under that role, or start the walk again.")));
+	citer_relation_check(iterator->walk->relation);
+	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) == 0)
+		return 0;
+	return citer_settings_push(settings);
+}
+
+static void
+end_session(CiterIterator *iterator, int nestlevel)
+{
+	if (nestlevel > 0)
+		citer_settings_pop(nestlevel);
+	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		PopActiveSnapshot();
+}
+
+/* A receiver that does nothing but receive rows. */
+static DestReceiver
+make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *))
+{
+	DestReceiver receiver = {
+		.receiveSlot = receive,
+		.rStartup = ignore_startup,
+		.rShutdown = ignore_end,
+		.rDestroy = ignore_end,
+		/* SPI tells DestSPI and DestNone from others, and is told no more. */
+		.mydest = DestTuplestore,
+	};
+
+	return receiver;
+}
+
+static void
+ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+			   TupleDesc tupdesc pg_attribute_unused())
+{
+}
+
+static void
+ignore_end(DestReceiver *self pg_attribute_unused())
+{
+}

@@ -1,0 +1,356 @@
+/*
+ * plan.c
+ *	  Prepared plans: the one way to the executor.
+ *
+ * All queries of the extension run through here, over SPI, with the rights of
+ * the caller.  A query is prepared once and kept for the session, since
+ * planning costs about as much as reading a few hundred rows, and clients
+ * that page through a table come back with the same query again and again.
+ *
+ * The kept plans are few (MAX_PLANS, the least recently used goes first) and
+ * are found by the query's text, its parameters' types and its steering, so
+ * that nobody else has to hold on to one: a walk that is suspended or has
+ * been aborted owns nothing here.  A plan that is running is pinned, lest a
+ * function in the query that starts a walk of its own push it out.
+ *
+ * Plans are generic: the plan cache makes them anew when a table changes, a
+ * setting such as search_path or the role, and never for a parameter's sake.
+ * Steering sets planner switches while a plan is made, and only then, so that
+ * functions in the query run under the user's own settings.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "lib/ilist.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "plan.h"
+#include "settings.h"
+
+/* Plans kept in a session. */
+#define MAX_PLANS 64
+
+typedef struct KeptPlan
+{
+	dlist_node	node;			/* in kept_plans */
+	MemoryContext context;		/* holds this struct and the query */
+	uint32		hash;
+	CiterQuery	query;
+	SPIPlanPtr	plan;
+	int			pins;			/* runs under way */
+} KeptPlan;
+
+/* All kept plans, the most recently used first. */
+static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
+static int	nkept_plans = 0;
+
+static const CiterSetting ordered_settings[] = {
+	{"enable_sort", "off"},
+	{"enable_incremental_sort", "off"},
+	{NULL, NULL}
+};
+
+static const CiterSetting physical_settings[] = {
+	{"enable_seqscan", "off"},
+	{"enable_indexscan", "off"},
+	{"enable_indexonlyscan", "off"},
+	{"enable_bitmapscan", "off"},
+	{"enable_tidscan", "on"},
+	{NULL, NULL}
+};
+
+static const CiterSetting *const steer_settings[] = {
+	[CITER_STEER_FREE] = NULL,
+	[CITER_STEER_ORDERED] = ordered_settings,
+	[CITER_STEER_PHYSICAL] = physical_settings,
+};
+
+static void connect_spi(void);
+static void finish_spi(void);
+static KeptPlan *find_plan(const CiterQuery *query);
+static KeptPlan *keep_plan(const CiterQuery *query, uint32 hash);
+static bool same_query(const CiterQuery *a, const CiterQuery *b);
+static uint32 hash_query(const CiterQuery *query);
+static void drop_surplus_plans(void);
+static CachedPlan *get_generic_plan(KeptPlan *kept);
+static PlannedStmt *only_statement(CachedPlan *generic);
+static void read_shape(Plan *plan, CiterPlanShape *shape);
+static void read_shapes(List *plans, CiterPlanShape *shape);
+static void explain_statement(PlannedStmt *statement, const char *sql, StringInfo output);
+
+/*
+ * Runs a query under the active snapshot and hands its rows to the receiver,
+ * which ends it by returning false.
+ */
+void
+citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = {0};
+	KeptPlan   *kept;
+
+	connect_spi();
+	kept = find_plan(query);
+	kept->pins++;
+	PG_TRY();
+	{
+		int			result;
+
+		ReleaseCachedPlan(get_generic_plan(kept), CurrentResourceOwner);
+		options.params = params;
+		options.read_only = true;
+		options.dest = receiver;
+		result = SPI_execute_plan_extended(kept->plan, &options);
+		if (result != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(result));
+	}
+	PG_FINALLY();
+	{
+		kept->pins--;
+	}
+	PG_END_TRY();
+	finish_spi();
+}
+
+/* What the plan of a query looks like; the list is in the current context. */
+CiterPlanShape
+citer_plan_shape(const CiterQuery *query)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext spi;
+	CiterPlanShape shape = {false, false, NIL};
+	CachedPlan *generic;
+
+	connect_spi();
+	generic = get_generic_plan(find_plan(query));
+	spi = MemoryContextSwitchTo(caller);
+	read_shape(only_statement(generic)->planTree, &shape);
+	MemoryContextSwitchTo(spi);
+	ReleaseCachedPlan(generic, CurrentResourceOwner);
+	finish_spi();
+	return shape;
+}
+
+/*
+ * Appends the plan of a query to output, as EXPLAIN (COSTS OFF) shows it.
+ * The executor checks the caller's privileges, but reads nothing.
+ */
+void
+citer_plan_explain(const CiterQuery *query, StringInfo output)
+{
+	CachedPlan *generic;
+
+	connect_spi();
+	generic = get_generic_plan(find_plan(query));
+	explain_statement(copyObject(only_statement(generic)), query->sql, output);
+	ReleaseCachedPlan(generic, CurrentResourceOwner);
+	finish_spi();
+}
+
+static void
+connect_spi(void)
+{
+	int			result = SPI_connect();
+
+	if (result != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect returned %s", SPI_result_code_string(result));
+}
+
+static void
+finish_spi(void)
+{
+	int			result = SPI_finish();
+
+	if (result != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish returned %s", SPI_result_code_string(result));
+}
+
+/* The kept plan of a query, prepared if there is none. */
+static KeptPlan *
+find_plan(const CiterQuery *query)
+{
+	uint32		hash = hash_query(query);
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &kept_plans)
+	{
+		KeptPlan   *kept = dlist_container(KeptPlan, node, iter.cur);
+
+		if (kept->hash == hash && same_query(&kept->query, query))
+		{
+			dlist_move_head(&kept_plans, &kept->node);
+			return kept;
+		}
+	}
+	return keep_plan(query, hash);
+}
+
+/* Prepares a query and keeps its plan, which may push out another. */
+static KeptPlan *
+keep_plan(const CiterQuery *query, uint32 hash)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(query->sql, query->nparams, query->types,
+										  CURSOR_OPT_GENERIC_PLAN);
+	MemoryContext context;
+	KeptPlan   *kept;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor returned %s", SPI_result_code_string(SPI_result));
+
+	drop_surplus_plans();
+	context = AllocSetContextCreate(TopMemoryContext, "chunked_iter plan", ALLOCSET_SMALL_SIZES);
+	kept = MemoryContextAllocZero(context, sizeof(KeptPlan));
+	kept->context = context;
+	kept->hash = hash;
+	kept->query = *query;
+	kept->query.sql = MemoryContextStrdup(context, query->sql);
+	kept->query.types = MemoryContextAlloc(context, sizeof(Oid) * query->nparams);
+	memcpy(kept->query.types, query->types, sizeof(Oid) * query->nparams);
+	kept->plan = plan;
+
+	/* Nothing from here on throws: the plan is kept and listed, or neither. */
+	SPI_keepplan(plan);
+	dlist_push_head(&kept_plans, &kept->node);
+	nkept_plans++;
+	return kept;
+}
+
+static bool
+same_query(const CiterQuery *a, const CiterQuery *b)
+{
+	return a->steer == b->steer && a->nparams == b->nparams &&
+		memcmp(a->types, b->types, sizeof(Oid) * a->nparams) == 0 &&
+		strcmp(a->sql, b->sql) == 0;
+}
+
+static uint32
+hash_query(const CiterQuery *query)
+{
+	return hash_combine(hash_bytes((const unsigned char *) query->sql, strlen(query->sql)),
+						query->steer);
+}
+
+/* Makes room for one more plan, unless all that are kept are running. */
+static void
+drop_surplus_plans(void)
+{
+	while (nkept_plans >= MAX_PLANS)
+	{
+		KeptPlan   *victim = NULL;
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &kept_plans)
+		{
+			KeptPlan   *kept = dlist_container(KeptPlan, node, iter.cur);
+
+			if (kept->pins == 0)
+				victim = kept;
+		}
+		if (victim == NULL)
+			return;
+		dlist_delete(&victim->node);
+		nkept_plans--;
+		SPI_freeplan(victim->plan);
+		MemoryContextDelete(victim->context);
+	}
+}
+
+/*
+ * The generic plan, valid and with its locks taken; to be released by the
+ * caller.  It is made here if need be, under the query's steering, and then
+ * found ready by whoever runs the query.
+ */
+static CachedPlan *
+get_generic_plan(KeptPlan *kept)
+{
+	const CiterSetting *settings = steer_settings[kept->query.steer];
+	int			nestlevel = settings ? citer_settings_push(settings) : 0;
+	CachedPlan *generic = SPI_plan_get_cached_plan(kept->plan);
+
+	if (settings)
+		citer_settings_pop(nestlevel);
+	if (generic == NULL)
+		elog(ERROR, "a query of chunked_iter has no generic plan");
+	return generic;
+}
+
+static PlannedStmt *
+only_statement(CachedPlan *generic)
+{
+	Assert(list_length(generic->stmt_list) == 1);
+	return linitial_node(PlannedStmt, generic->stmt_list);
+}
+
+/*
+ * Follows a plan down to where its rows get their order: a sort, or scans.
+ * What stands below a join or an aggregate is not looked at.
+ */
+static void
+read_shape(Plan *plan, CiterPlanShape *shape)
+{
+	if (plan == NULL)
+		return;
+	switch (nodeTag(plan))
+	{
+		case T_Sort:
+		case T_IncrementalSort:
+			shape->sorts = true;
+			break;
+		case T_TidRangeScan:
+			shape->physical = true;
+			break;
+		case T_IndexScan:
+			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexScan *) plan)->indexid);
+			break;
+		case T_IndexOnlyScan:
+			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexOnlyScan *) plan)->indexid);
+			break;
+		case T_Limit:
+		case T_Result:
+			read_shape(plan->lefttree, shape);
+			break;
+		case T_SubqueryScan:
+			read_shape(((SubqueryScan *) plan)->subplan, shape);
+			break;
+		case T_Append:
+			read_shapes(((Append *) plan)->appendplans, shape);
+			break;
+		case T_MergeAppend:
+			read_shapes(((MergeAppend *) plan)->mergeplans, shape);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+read_shapes(List *plans, CiterPlanShape *shape)
+{
+	ListCell   *cell;
+
+	foreach(cell, plans)
+		read_shape(lfirst(cell), shape);
+}
+
+/* Prints a plan, in the manner of auto_explain; changes the statement. */
+static void
+explain_statement(PlannedStmt *statement, const char *sql, StringInfo output)
+{
+	ExplainState *es = NewExplainState();
+	QueryDesc  *desc;
+
+	citer_compat_forget_pruning(statement->planTree);
+	es->costs = false;
+	desc = CreateQueryDesc(statement, sql, GetActiveSnapshot(), InvalidSnapshot,
+						   None_Receiver, NULL, NULL, 0);
+	ExecutorStart(desc, CITER_EXPLAIN_FLAGS);
+	ExplainBeginOutput(es);
+	ExplainPrintPlan(es, desc);
+	ExplainEndOutput(es);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	appendStringInfoString(output, es->str->data);
+}

@@ -1,0 +1,26 @@
+/*
+ * plan.h
+ *	  Prepared plans: the one way to the executor.
+ */
+#ifndef CITER_PLAN_H
+#define CITER_PLAN_H
+
+#include "lib/stringinfo.h"
+#include "nodes/params.h"
+#include "tcop/dest.h"
+
+#include "query.h"
+
+/* What the plan of a query shows about how its rows are found. */
+typedef struct CiterPlanShape
+{
+	bool		sorts;			/* the rows are sorted to give the order */
+	bool		physical;		/* the rows come from TID range scans */
+	List	   *indexes;		/* OIDs of the indexes read in order */
+} CiterPlanShape;
+
+extern void citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver);
+extern CiterPlanShape citer_plan_shape(const CiterQuery *query);
+extern void citer_plan_explain(const CiterQuery *query, StringInfo output);
+
+#endif							/* CITER_PLAN_H */

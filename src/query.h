@@ -1,0 +1,49 @@
+/*
+ * query.h
+ *	  The SQL of a chunk.
+ */
+#ifndef CITER_QUERY_H
+#define CITER_QUERY_H
+
+#include "bookmark.h"
+#include "key.h"
+#include "range.h"
+#include "relation.h"
+
+/* What the planner is told about a query beside its text. */
+typedef enum CiterSteer
+{
+	CITER_STEER_FREE,			/* nothing */
+	CITER_STEER_ORDERED,		/* take the order from an index, do not sort */
+	CITER_STEER_PHYSICAL		/* scan by TID ranges and nothing else */
+} CiterSteer;
+
+/*
+ * A query.  Parameters $1 ... $n are the elements of the position after which
+ * it starts, the next n those of the position up to which it goes.
+ */
+typedef struct CiterQuery
+{
+	char	   *sql;
+	int			nparams;
+	Oid		   *types;			/* of the parameters */
+	CiterSteer	steer;
+} CiterQuery;
+
+/* What of the rows a query shall read. */
+typedef struct CiterQueryRows
+{
+	const CiterPosition *after;
+	const CiterPosition *upto;
+	const CiterRange *ranges;	/* of what is between them; any of these */
+	int			nranges;
+	Oid			heap;			/* only rows stored in it, unless InvalidOid */
+	bool		backwards;		/* from the end */
+	int			limit;			/* rows */
+} CiterQueryRows;
+
+extern CiterQuery citer_query_build(const CiterRelation *relation, const CiterKey *key,
+									const char *filter, CiterSteer steer,
+									const CiterQueryRows *rows);
+
+#endif							/* CITER_QUERY_H */

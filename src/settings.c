@@ -1,0 +1,61 @@
+/*
+ * settings.c
+ *	  The extension's configuration parameters, and the server's for a while.
+ *
+ * Readers get values through verbs, in the units they compute with, and never
+ * see the variables that the GUC machinery writes to.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "settings.h"
+
+static int	chunk_memory_kb = 4096;
+
+/*
+ * Defines the parameters and reserves their prefix.  Called once, when the
+ * library is loaded.
+ */
+void
+citer_settings_init(void)
+{
+	DefineCustomIntVariable("chunked_iter.chunk_memory",
+							"Sets the memory at which a chunk ends, however few rows it holds.",
+							"A chunk always holds at least one row.",
+							&chunk_memory_kb,
+							4096, 64, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("chunked_iter");
+}
+
+/* chunked_iter.chunk_memory, in bytes. */
+Size
+citer_settings_chunk_memory(void)
+{
+	return (Size) chunk_memory_kb * 1024;
+}
+
+/*
+ * Sets parameters of the server until citer_settings_pop() is called with the
+ * level returned; an error puts them back as well.  The way a function's SET
+ * clause works (fmgr_security_definer).
+ */
+int
+citer_settings_push(const CiterSetting *settings)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	for (; settings->name != NULL; settings++)
+		(void) set_config_option(settings->name, settings->value, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
+}
+
+/* Puts back what citer_settings_push() has set. */
+void
+citer_settings_pop(int nestlevel)
+{
+	AtEOXact_GUC(true, nestlevel);
+}

@@ -1,0 +1,20 @@
+/*
+ * settings.h
+ *	  The extension's configuration parameters, and the server's for a while.
+ */
+#ifndef CITER_SETTINGS_H
+#define CITER_SETTINGS_H
+
+/* A parameter of the server and a value for it; a list ends with a NULL name. */
+typedef struct CiterSetting
+{
+	const char *name;
+	const char *value;
+} CiterSetting;
+
+extern void citer_settings_init(void);
+extern Size citer_settings_chunk_memory(void);
+extern int	citer_settings_push(const CiterSetting *settings);
+extern void citer_settings_pop(int nestlevel);
+
+#endif							/* CITER_SETTINGS_H */

@@ -1,0 +1,152 @@
+/*
+ * walk.c
+ *	  A request resolved against the catalogs: what will be read, and how.
+ *
+ * Whether an index gives the order is not worked out from the catalogs but
+ * asked of the planner, who knows about partial indexes, children,
+ * collations and operator families: if its plan for the first chunk sorts
+ * although it has been told not to, no index does.
+ *
+ * With an index, the ranges of a chunk are read one query after the other,
+ * each of which the index finds at once; and where there is no filter, the
+ * planner is kept from sorting in later chunks as well, because what looks
+ * cheaper for one chunk (reading a small table whole) is not for all.  With a
+ * filter the planner is free: an index on the filter's columns may find a few
+ * rows faster than the key's index passes by the others.
+ *
+ * Without an index, one query asks for all ranges, so that the table is read
+ * once a chunk and not once a range.
+ */
+#include "postgres.h"
+
+#include "clause.h"
+#include "walk.h"
+
+static void resolve_physical(CiterWalk *walk);
+static void resolve_steer(CiterWalk *walk);
+static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
+
+/*
+ * Resolves a request, in the current memory context.  Reads no rows.  Throws
+ * what is wrong with any of the arguments.
+ */
+CiterWalk *
+citer_walk_resolve(const CiterOptions *options)
+{
+	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+
+	walk->chunk_size = options->chunk_size;
+	walk->snapshot = options->snapshot;
+	walk->relation = citer_relation_open(options->rowtype);
+	walk->key = citer_key_resolve(walk->relation, options->order_by, options->reverse);
+	if (options->filter != NULL)
+		walk->filter = citer_clause_sql(walk->relation,
+										citer_clause_filter(walk->relation, options->filter),
+										true);
+	walk->after = citer_bookmark_read(walk->key, "after", &options->after);
+	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto);
+	if (walk->key->physical)
+		resolve_physical(walk);
+	resolve_steer(walk);
+	return walk;
+}
+
+/*
+ * The ranges between two positions of the walk, to be read in this order.
+ * The array must have room for citer_range_max() of the key.
+ */
+int
+citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
+				  const CiterPosition *upto, CiterRange *ranges)
+{
+	return citer_range_split(walk->key, after, upto, ranges);
+}
+
+/* The query for some of the walk's rows, in the current memory context. */
+CiterQuery
+citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
+{
+	return citer_query_build(walk->relation, walk->key, walk->filter, walk->steer, rows);
+}
+
+/* Are a chunk's ranges read one by one, rather than all by one query? */
+bool
+citer_walk_is_stepwise(const CiterWalk *walk)
+{
+	return walk->key->physical || !walk->shape.sorts;
+}
+
+/* Does each chunk sort because there is no index that could be created? */
+bool
+citer_walk_lacks_index(const CiterWalk *walk)
+{
+	return walk->shape.sorts && citer_relation_is_table(walk->relation);
+}
+
+/*
+ * A walk in physical order begins before the first tuple, so that even its
+ * first chunk is a TID range: a plain sequential scan may start anywhere in
+ * the table (synchronize_seqscans).
+ */
+static void
+resolve_physical(CiterWalk *walk)
+{
+	if (walk->relation->has_children)
+	{
+		if (walk->after.nelements > 0 || walk->upto.nelements > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot start or stop in the physical order of %s", walk->relation->sql),
+					 errdetail("Its rows are in several tables, and a ctid does not say in which."),
+					 errhint("Walk each of its children, or order by columns.")));
+		walk->heaps = citer_relation_heaps(walk->relation);
+	}
+	if (walk->after.nelements == 0)
+		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
+}
+
+/* Finds out how the walk's queries are best planned. */
+static void
+resolve_steer(CiterWalk *walk)
+{
+	bool		is_filtered = walk->filter != NULL || walk->relation->row_security;
+
+	if (!citer_relation_is_table(walk->relation))
+		walk->steer = CITER_STEER_FREE;
+	else
+		walk->steer = walk->key->physical ? CITER_STEER_PHYSICAL : CITER_STEER_ORDERED;
+
+	walk->shape = first_chunk_shape(walk);
+	if (walk->key->physical && !walk->shape.physical)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot walk %s in physical order", walk->relation->sql),
+				 errdetail("Its table access method has no TID range scans."),
+				 errhint("Give an order: order_by => 'column, ...'.")));
+	if (walk->steer == CITER_STEER_ORDERED && (walk->shape.sorts || is_filtered))
+		walk->steer = CITER_STEER_FREE;
+}
+
+/*
+ * The shape of the plan that reads the first rows of the whole relation, or
+ * in physical order of a heap.
+ */
+static CiterPlanShape
+first_chunk_shape(const CiterWalk *walk)
+{
+	CiterRange	ranges[2];
+	CiterPosition whole = {0};
+	CiterQueryRows rows = {
+		.after = &whole,
+		.upto = &whole,
+		.ranges = ranges,
+		.limit = walk->chunk_size,
+	};
+	CiterQuery	query;
+
+	if (walk->key->physical)
+		rows.after = &walk->after;
+	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
+	query = citer_walk_query(walk, &rows);
+	return citer_plan_shape(&query);
+}

@@ -1,0 +1,36 @@
+/*
+ * walk.h
+ *	  A request resolved against the catalogs: what will be read, and how.
+ */
+#ifndef CITER_WALK_H
+#define CITER_WALK_H
+
+#include "bookmark.h"
+#include "key.h"
+#include "options.h"
+#include "plan.h"
+#include "query.h"
+#include "relation.h"
+
+typedef struct CiterWalk
+{
+	int			chunk_size;		/* rows */
+	CiterSnapshotMode snapshot;
+	CiterRelation *relation;
+	CiterKey   *key;
+	char	   *filter;			/* SQL; NULL: every row */
+	CiterPosition after;
+	CiterPosition upto;
+	List	   *heaps;			/* to be walked one by one; NIL: all at once */
+	CiterSteer	steer;
+	CiterPlanShape shape;		/* of the first chunk's plan */
+} CiterWalk;
+
+extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
+extern int	citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
+							  const CiterPosition *upto, CiterRange *ranges);
+extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
+extern bool citer_walk_is_stepwise(const CiterWalk *walk);
+extern bool citer_walk_lacks_index(const CiterWalk *walk);
+
+#endif							/* CITER_WALK_H */
