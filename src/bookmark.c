@@ -33,6 +33,15 @@ struct CiterKeyReader
 	TupleTableSlot *row;		/* a view of the caller's row */
 };
 
+/* The element of a bookmark that is being read. */
+typedef struct BookmarkElement
+{
+	const char *argument;		/* name of the argument it came in */
+	int			number;			/* from 1 */
+} BookmarkElement;
+
+static void report_element(void *arg);
+
 static const CiterSetting write_settings[] = {
 	{"datestyle", "ISO"},
 	{"intervalstyle", "postgres"},
@@ -84,6 +93,8 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 {
 	CiterPosition position;
 	int			nestlevel;
+	BookmarkElement element = {argument, 0};
+	ErrorContextCallback context = {error_context_stack, report_element, &element};
 
 	if (bookmark->nelements > key->nelements)
 		ereport(ERROR,
@@ -91,11 +102,12 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 				 errmsg("argument \"%s\" has too many elements", argument),
 				 errdetail("It has %d elements, but the key has %d: %s.",
 						   bookmark->nelements, key->nelements,
-						   citer_key_order_sql(key, false)),
+						   citer_key_describe(key)),
 				 errhint("Pass chunked_iter_key() of a row, with the same \"order_by\".")));
 
 	position = citer_position_create(bookmark->nelements);
 	nestlevel = citer_settings_push(read_settings);
+	error_context_stack = &context;
 	for (int i = 0; i < bookmark->nelements; i++)
 	{
 		Oid			typinput;
@@ -104,9 +116,11 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 		position.isnull[i] = bookmark->elements[i] == NULL;
 		if (position.isnull[i])
 			continue;
+		element.number = i + 1;
 		getTypeInputInfo(key->elements[i].type, &typinput, &typioparam);
 		position.values[i] = OidInputFunctionCall(typinput, bookmark->elements[i], typioparam, -1);
 	}
+	error_context_stack = context.previous;
 	citer_settings_pop(nestlevel);
 	return position;
 }
@@ -207,4 +221,13 @@ citer_key_reader_equals(CiterKeyReader *reader, TupleTableSlot *slot,
 	}
 	ResetExprContext(reader->econtext);
 	return equal;
+}
+
+/* Error context callback: says which element is no value of its type. */
+static void
+report_element(void *arg)
+{
+	BookmarkElement *element = arg;
+
+	errcontext("element %d of argument \"%s\"", element->number, element->argument);
 }

@@ -57,6 +57,7 @@ struct CiterChunk
 static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
 static void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
+static TupleTableSlot *next_overflow(CiterChunk *chunk);
 static TupleTableSlot *store_row(CiterChunk *chunk, Size offset);
 
 /*
@@ -141,10 +142,7 @@ citer_chunk_next(CiterChunk *chunk)
 		chunk->read += ROW_HEADER_SIZE + MAXALIGN(row->length);
 		return store_row(chunk, offset);
 	}
-	if (chunk->overflow != NULL &&
-		tuplestore_gettupleslot(chunk->overflow, true, false, chunk->overflow_slot))
-		return chunk->overflow_slot;
-	return NULL;
+	return chunk->overflow != NULL ? next_overflow(chunk) : NULL;
 }
 
 /* The last row that is in the arena; the chunk must not be empty. */
@@ -230,6 +228,19 @@ append_to_overflow(CiterChunk *chunk, HeapTuple tuple)
 		MemoryContextSwitchTo(caller);
 	}
 	tuplestore_puttuple(chunk->overflow, tuple);
+}
+
+/* The next row of the tuplestore, or NULL. */
+static TupleTableSlot *
+next_overflow(CiterChunk *chunk)
+{
+	/* A row read from a file is allocated, and has to outlive this call. */
+	MemoryContext caller = MemoryContextSwitchTo(chunk->context);
+	bool		found = tuplestore_gettupleslot(chunk->overflow, true, false,
+												chunk->overflow_slot);
+
+	MemoryContextSwitchTo(caller);
+	return found ? chunk->overflow_slot : NULL;
 }
 
 /* Puts the row at an offset of the arena into the slot, without a copy. */

@@ -52,8 +52,9 @@ static SelectStmt *parse_clause(Clause *clause);
 static ParseState *make_clause_parsestate(const CiterRelation *relation,
 										  const Clause *clause);
 static void check_order_by(ParseState *pstate, const Clause *clause, Expr *expr);
-static void refuse(ParseState *pstate, const Clause *clause, int sqlstate,
-				   const char *what, int location) pg_attribute_noreturn();
+static void refuse_clause(const Clause *clause);
+static void refuse_item(ParseState *pstate, const Clause *clause, int sqlstate,
+						const char *what, int location);
 
 /*
  * Reads an ORDER BY list.  Returns its SortGroupClauses in order and, in
@@ -80,7 +81,7 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 	begin_clause(&clause, "order_by", ORDER_BY_PREFIX, order_by);
 	select = parse_clause(&clause);
 	if (select->whereClause != NULL || select->sortClause == NIL)
-		refuse(NULL, &clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+		refuse_clause(&clause);
 
 	pstate = make_clause_parsestate(relation, &clause);
 	all_columns->fields = list_make1(makeNode(A_Star));
@@ -117,7 +118,7 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
 	select = parse_clause(&clause);
 	if (select->whereClause == NULL || select->sortClause != NIL)
-		refuse(NULL, &clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+		refuse_clause(&clause);
 
 	pstate = make_clause_parsestate(relation, &clause);
 	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
@@ -183,13 +184,13 @@ parse_clause(Clause *clause)
 	SelectStmt *select;
 
 	if (list_length(statements) != 1)
-		refuse(NULL, clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+		refuse_clause(clause);
 	select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
 	if (!IsA(select, SelectStmt) || select->op != SETOP_NONE ||
 		select->groupClause != NIL || select->havingClause != NULL ||
 		select->windowClause != NIL || select->lockingClause != NIL ||
 		select->limitOffset != NULL || select->limitCount != NULL)
-		refuse(NULL, clause, ERRCODE_SYNTAX_ERROR, NULL, -1);
+		refuse_clause(clause);
 	return select;
 }
 
@@ -217,19 +218,19 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 	ListCell   *cell;
 
 	if (contain_aggs_of_level(node, 0))
-		refuse(pstate, clause, ERRCODE_GROUPING_ERROR, "an aggregate function",
+		refuse_item(pstate, clause, ERRCODE_GROUPING_ERROR, "an aggregate function",
 			   locate_agg_of_level(node, 0));
 	if (contain_windowfuncs(node))
-		refuse(pstate, clause, ERRCODE_WINDOWING_ERROR, "a window function",
+		refuse_item(pstate, clause, ERRCODE_WINDOWING_ERROR, "a window function",
 			   locate_windowfunc(node));
 	if (checkExprHasSubLink(node))
-		refuse(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a subquery",
+		refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a subquery",
 			   exprLocation(node));
 	if (expression_returns_set(node))
-		refuse(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a set-returning function",
+		refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a set-returning function",
 			   exprLocation(node));
 	if (contain_volatile_functions(node))
-		refuse(pstate, clause, ERRCODE_INVALID_OBJECT_DEFINITION, "a volatile function",
+		refuse_item(pstate, clause, ERRCODE_INVALID_OBJECT_DEFINITION, "a volatile function",
 			   exprLocation(node));
 	if (type_is_collatable(exprType(node)) && !OidIsValid(exprCollation(node)))
 		ereport(ERROR,
@@ -244,35 +245,37 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 		Var		   *var = lfirst_node(Var, cell);
 
 		if (var->varattno < 0 && node != (Node *) var)
-			refuse(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
+			refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
 				   var->location);
 	}
 }
 
-/*
- * The errors for clauses that parse but cannot serve.  "what" says what the
- * clause has in it; NULL when it is more than the one clause.
- */
+/* The error for text that is more, or less, than the one clause. */
 static void
-refuse(ParseState *pstate, const Clause *clause, int sqlstate, const char *what,
-	   int location)
+refuse_clause(const Clause *clause)
 {
 	bool		is_filter = strcmp(clause->argument, "filter") == 0;
 
-	if (what == NULL)
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 is_filter ?
-				 errmsg("argument \"%s\" must be one boolean expression", clause->argument) :
-				 errmsg("argument \"%s\" must be one ORDER BY list", clause->argument),
-				 errdetail("It is \"%s\".", clause->text),
-				 is_filter ?
-				 errhint("Give what follows WHERE, and nothing after it.") :
-				 errhint("Give what follows ORDER BY, and nothing after it.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 is_filter ?
+			 errmsg("argument \"%s\" must be one boolean expression", clause->argument) :
+			 errmsg("argument \"%s\" must be one ORDER BY list", clause->argument),
+			 errdetail("It is \"%s\".", clause->text),
+			 is_filter ?
+			 errhint("Give what follows WHERE, and nothing after it.") :
+			 errhint("Give what follows ORDER BY, and nothing after it.")));
+}
+
+/* The error for an ORDER BY item that has something in it that cannot serve. */
+static void
+refuse_item(ParseState *pstate, const Clause *clause, int sqlstate,
+			const char *what, int location)
+{
 	ereport(ERROR,
 			(errcode(sqlstate),
 			 errmsg("argument \"%s\" must not contain %s", clause->argument, what),
 			 errdetail("A row must have the same key each time, computed from the row alone."),
 			 errhint("Order by columns or by immutable expressions over them."),
-			 pstate ? parser_errposition(pstate, location) : 0));
+			 parser_errposition(pstate, location)));
 }

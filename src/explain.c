@@ -55,7 +55,7 @@ append_key(StringInfo output, const CiterWalk *walk)
 {
 	const CiterKey *key = walk->key;
 
-	appendStringInfo(output, "Key: %s\n", citer_key_order_sql(key, false));
+	appendStringInfo(output, "Key: %s\n", citer_key_describe(key));
 	if (key->physical)
 		appendStringInfoString(output, "Tie-breaker: not needed, every row has a place of its own\n");
 	else if (!key->unique)
@@ -71,7 +71,7 @@ append_key(StringInfo output, const CiterWalk *walk)
 		appendStringInfoString(output, "Tie-breaker: ");
 		for (int i = key->ngiven; i < key->nelements; i++)
 			appendStringInfo(output, "%s%s", i > key->ngiven ? ", " : "",
-							 key->elements[i].sort_expr);
+							 key->elements[i].index_column);
 		appendStringInfo(output, ", from %s %s\n",
 						 key->unique_is_primary ? "the primary key" : "the unique index",
 						 key->unique_index);
@@ -94,7 +94,8 @@ append_index(StringInfo output, const CiterWalk *walk)
 	if (citer_walk_lacks_index(walk))
 	{
 		index_sql = citer_key_index_sql(walk->relation, walk->key);
-		appendStringInfoString(output, "Index: none, every chunk sorts");
+		appendStringInfoString(output, walk->shape.sorts ? "Index: none, every chunk sorts" :
+							   "Index: of the first columns only, every chunk sorts the rest");
 		if (index_sql != NULL)
 			appendStringInfo(output, "; create one with\n    %s", index_sql);
 		appendStringInfoString(output, "\n");

@@ -182,8 +182,11 @@ warn_of_missing_index(const CiterWalk *walk)
 	index_sql = citer_key_index_sql(walk->relation, walk->key);
 	ereport(WARNING,
 			(errmsg("no index gives the order of this walk of %s", walk->relation->sql),
-			 errdetail("Every chunk reads and sorts what is left of the table by %s.",
-					   citer_key_order_sql(walk->key, false)),
+			 walk->shape.sorts ?
+			 errdetail("Every chunk reads and sorts all that is left, by %s.",
+					   citer_key_describe(walk->key)) :
+			 errdetail("An index gives the order of the first columns, and every chunk sorts the rest of %s.",
+					   citer_key_describe(walk->key)),
 			 index_sql ? errhint("%s", index_sql) : 0));
 }
 

@@ -24,6 +24,7 @@
 
 #include "access/amvalidate.h"
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
@@ -75,6 +76,7 @@ static void write_element_sql(CiterKeyElement *element, const CiterRelation *rel
 static char *expression_sql(const CiterRelation *relation, Expr *expr, bool with_alias);
 static char *type_sql(Oid type);
 static char *operator_sql(Oid opfamily, Oid opcintype, int strategy);
+static void append_index_columns(StringInfo sql, const CiterKey *key, bool turned);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -160,6 +162,17 @@ citer_key_order_sql(const CiterKey *key, bool backwards)
 	return sql.data;
 }
 
+/* The order of the walk in the words of an ORDER BY list, to be read by people. */
+char *
+citer_key_describe(const CiterKey *key)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	append_index_columns(&sql, key, false);
+	return sql.data;
+}
+
 /*
  * The CREATE INDEX command whose index gives the key's order; NULL when none
  * can, because an index cannot hold the key or the relation has no indexes.
@@ -173,14 +186,7 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 		return NULL;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
-	for (int i = 0; i < key->nelements; i++)
-	{
-		CiterKeyElement *element = &key->elements[i];
-
-		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", element->index_column);
-		append_direction(&sql, element->descending != key->reverse,
-						 element->nulls_first != key->reverse);
-	}
+	append_index_columns(&sql, key, key->reverse);
 	appendStringInfoString(&sql, ");");
 	return sql.data;
 }
@@ -510,6 +516,19 @@ operator_sql(Oid opfamily, Oid opcintype, int strategy)
 				   NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	return sql;
+}
+
+/* Writes the elements as an index lists its columns, turned around if asked. */
+static void
+append_index_columns(StringInfo sql, const CiterKey *key, bool turned)
+{
+	for (int i = 0; i < key->nelements; i++)
+	{
+		CiterKeyElement *element = &key->elements[i];
+
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", element->index_column);
+		append_direction(sql, element->descending != turned, element->nulls_first != turned);
+	}
 }
 
 /* Writes what differs from ASC NULLS LAST, each direction's own default. */

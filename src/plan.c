@@ -48,9 +48,17 @@ typedef struct KeptPlan
 static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
 static int	nkept_plans = 0;
 
+/* Without costs for pages the cheapest plan is that with the fewest rows. */
 static const CiterSetting ordered_settings[] = {
 	{"enable_sort", "off"},
-	{"enable_incremental_sort", "off"},
+	{"seq_page_cost", "0"},
+	{"random_page_cost", "0"},
+	{NULL, NULL}
+};
+
+static const CiterSetting grouped_settings[] = {
+	{"seq_page_cost", "0"},
+	{"random_page_cost", "0"},
 	{NULL, NULL}
 };
 
@@ -66,6 +74,7 @@ static const CiterSetting physical_settings[] = {
 static const CiterSetting *const steer_settings[] = {
 	[CITER_STEER_FREE] = NULL,
 	[CITER_STEER_ORDERED] = ordered_settings,
+	[CITER_STEER_GROUPED] = grouped_settings,
 	[CITER_STEER_PHYSICAL] = physical_settings,
 };
 
@@ -121,7 +130,7 @@ citer_plan_shape(const CiterQuery *query)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext spi;
-	CiterPlanShape shape = {false, false, NIL};
+	CiterPlanShape shape = {0};
 	CachedPlan *generic;
 
 	connect_spi();
@@ -296,8 +305,11 @@ read_shape(Plan *plan, CiterPlanShape *shape)
 	switch (nodeTag(plan))
 	{
 		case T_Sort:
-		case T_IncrementalSort:
 			shape->sorts = true;
+			break;
+		case T_IncrementalSort:
+			shape->sorts_groups = true;
+			read_shape(plan->lefttree, shape);
 			break;
 		case T_TidRangeScan:
 			shape->physical = true;

@@ -14,7 +14,8 @@
 /* What the plan of a query shows about how its rows are found. */
 typedef struct CiterPlanShape
 {
-	bool		sorts;			/* the rows are sorted to give the order */
+	bool		sorts;			/* all rows are sorted to give the order */
+	bool		sorts_groups;	/* an index gives the first columns' order only */
 	bool		physical;		/* the rows come from TID range scans */
 	List	   *indexes;		/* OIDs of the indexes read in order */
 } CiterPlanShape;

@@ -15,6 +15,7 @@ typedef enum CiterSteer
 {
 	CITER_STEER_FREE,			/* nothing */
 	CITER_STEER_ORDERED,		/* take the order from an index, do not sort */
+	CITER_STEER_GROUPED,		/* the same, but sort within groups */
 	CITER_STEER_PHYSICAL		/* scan by TID ranges and nothing else */
 } CiterSteer;
 

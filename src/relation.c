@@ -151,14 +151,14 @@ rowtype_relid(Oid rowtype)
 	if (rowtype == RECORDOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("argument \"%s\" must have the row type of a table, not type %s", "rel", "record"),
+				 errmsg("type %s is not the row type of a table", "record"),
 				 errdetail("An anonymous record does not say which table it comes from."),
 				 errhint("Pass NULL::my_table; for the rows of a query use chunked_iter_query.")));
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("argument \"%s\" must have the row type of a table, not type %s",
-						"rel", OidIsValid(rowtype) ? format_type_be(rowtype) : "unknown"),
+				 errmsg("type %s is not the row type of a table",
+						OidIsValid(rowtype) ? format_type_be(rowtype) : "unknown"),
 				 errhint("Pass a null of the table's row type: NULL::my_table.")));
 	return relid;
 }

@@ -9,10 +9,14 @@
  *
  * With an index, the ranges of a chunk are read one query after the other,
  * each of which the index finds at once; and where there is no filter, the
- * planner is kept from sorting in later chunks as well, because what looks
- * cheaper for one chunk (reading a small table whole) is not for all.  With a
- * filter the planner is free: an index on the filter's columns may find a few
- * rows faster than the key's index passes by the others.
+ * planner is held to the index in later chunks as well, because what looks
+ * cheaper for one chunk (reading a small table whole, or a better clustered
+ * index with a filter) is not for all.  With a filter the planner is free: an
+ * index on the filter's columns may find a few rows faster than the key's
+ * index passes by the others.
+ *
+ * An index that has the first columns only (a date without the tie-breaker)
+ * serves as well: what is left to sort are the rows of one group at a time.
  *
  * Without an index, one query asks for all ranges, so that the table is read
  * once a chunk and not once a range.
@@ -76,11 +80,12 @@ citer_walk_is_stepwise(const CiterWalk *walk)
 	return walk->key->physical || !walk->shape.sorts;
 }
 
-/* Does each chunk sort because there is no index that could be created? */
+/* Does each chunk sort, although an index could give the whole order? */
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return walk->shape.sorts && citer_relation_is_table(walk->relation);
+	return (walk->shape.sorts || walk->shape.sorts_groups) &&
+		citer_relation_is_table(walk->relation);
 }
 
 /*
@@ -125,6 +130,8 @@ resolve_steer(CiterWalk *walk)
 				 errhint("Give an order: order_by => 'column, ...'.")));
 	if (walk->steer == CITER_STEER_ORDERED && (walk->shape.sorts || is_filtered))
 		walk->steer = CITER_STEER_FREE;
+	else if (walk->steer == CITER_STEER_ORDERED && walk->shape.sorts_groups)
+		walk->steer = CITER_STEER_GROUPED;
 }
 
 /*
