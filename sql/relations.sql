@@ -100,3 +100,46 @@ CREATE TABLE nothing_in_it ();
 INSERT INTO nothing_in_it SELECT FROM generate_series(1, 10);
 SELECT count(*) FROM (SELECT chunked_iter(NULL::nothing_in_it, 3) OFFSET 0) s;
 SELECT same_rows('SELECT (r).oid FROM (SELECT chunked_iter(NULL::pg_type, 100) AS r OFFSET 0) s', 'SELECT oid FROM pg_type ORDER BY oid');
+
+-- The heaps of a partitioned table are read one by one: directly, unless the
+-- caller may not, or a policy or a filter on whole rows asks for the parent.
+CREATE TABLE heaps (id integer, note text) PARTITION BY HASH (id);
+CREATE TABLE heaps_0 PARTITION OF heaps FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE heaps_1 (note text, id integer);
+ALTER TABLE heaps ATTACH PARTITION heaps_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO heaps SELECT i, 'x' FROM generate_series(1, 30) i;
+CREATE ROLE regress_chunked_heaps;
+GRANT USAGE ON SCHEMA relations TO regress_chunked_heaps;
+GRANT SELECT ON heaps TO regress_chunked_heaps;
+CREATE FUNCTION from_lines(call text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE format('SELECT chunked_iter_explain(%s)', call) LOOP
+		IF line ~ '^ *FROM' THEN RETURN NEXT line; END IF;
+	END LOOP;
+END $$;
+SELECT from_lines('NULL::heaps');
+SELECT from_lines('NULL::heaps, filter => ''heaps IS NOT NULL''');
+SELECT same_rows('SELECT chunked_iter(NULL::heaps, 4, filter => ''heaps IS NOT NULL AND id <> 7'')', 'SELECT h FROM heaps h WHERE id <> 7 ORDER BY tableoid, ctid');
+SET ROLE regress_chunked_heaps;
+SELECT from_lines('NULL::heaps');
+SELECT same_rows('SELECT chunked_iter(NULL::heaps, 4)', 'SELECT h FROM heaps h ORDER BY tableoid, ctid');
+RESET ROLE;
+ALTER TABLE heaps ENABLE ROW LEVEL SECURITY;
+CREATE POLICY small ON heaps USING (id < 10);
+GRANT SELECT ON heaps_0, heaps_1 TO regress_chunked_heaps;
+SET ROLE regress_chunked_heaps;
+SELECT from_lines('NULL::heaps');
+SELECT same_rows('SELECT chunked_iter(NULL::heaps, 4)', 'SELECT h FROM heaps h ORDER BY tableoid, ctid');
+SELECT count(*) FROM chunked_iter(NULL::heaps);
+-- Rights on the heaps alone are not enough.
+RESET ROLE;
+ALTER TABLE heaps DISABLE ROW LEVEL SECURITY;
+REVOKE SELECT ON heaps FROM regress_chunked_heaps;
+SET ROLE regress_chunked_heaps;
+SELECT failure('SELECT chunked_iter(NULL::heaps)');
+RESET ROLE;
+REVOKE ALL ON heaps, heaps_0, heaps_1 FROM regress_chunked_heaps;
+REVOKE ALL ON SCHEMA relations FROM regress_chunked_heaps;
+DROP ROLE regress_chunked_heaps;

@@ -124,9 +124,9 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 		.upto = upto,
 		.nranges = citer_walk_is_stepwise(walk) ? 1 : nranges,
 		.limit = walk->chunk_size,
-		.heap = walk->heaps == NIL ? InvalidOid : linitial_oid(walk->heaps),
 	};
 
+	citer_walk_choose_heap(walk, 0, &rows);
 	if (nqueries == 0)
 		appendStringInfo(output, "%s: nothing lies between the bounds\n", title);
 	for (int i = 0; i < nqueries; i++)

@@ -291,11 +291,11 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 	CiterQueryRows rows = {
 		.after = &iterator->after,
 		.upto = &iterator->upto,
-		.heap = walk->heaps == NIL ? InvalidOid : list_nth_oid(walk->heaps, iterator->heap),
 		.limit = walk->chunk_size,
 	};
 	int			nranges = citer_walk_ranges(walk, rows.after, rows.upto, iterator->ranges);
 
+	citer_walk_choose_heap(walk, iterator->heap, &rows);
 	if (!citer_walk_is_stepwise(walk))
 	{
 		rows.ranges = iterator->ranges;
@@ -476,7 +476,7 @@ begin_session(CiterIterator *iterator)
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(iterator->user, true)),
 				 errhint("Go on under that role, or start the walk again.")));
-	citer_relation_check(iterator->walk->relation);
+	citer_relation_check(iterator->walk->relation, citer_walk_needs_children(iterator->walk));
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) == 0)

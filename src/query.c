@@ -36,7 +36,8 @@ citer_query_build(const CiterRelation *relation, const CiterKey *key, const char
 	append_columns(&sql, relation);
 	if (key->physical && !relation->is_plain)
 		appendStringInfo(&sql, "%s%s.ctid", relation->tupdesc->natts > 0 ? ", " : " ", relation->alias);
-	appendStringInfo(&sql, "\nFROM %s AS %s", relation->sql, relation->alias);
+	appendStringInfo(&sql, "\nFROM %s AS %s",
+					 rows->heap_sql ? rows->heap_sql : relation->sql, relation->alias);
 	append_conditions(&sql, relation, key, filter, rows);
 	if (!key->physical)
 		appendStringInfo(&sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
@@ -80,7 +81,7 @@ append_conditions(StringInfo sql, const CiterRelation *relation, const CiterKey 
 	initStringInfo(&where);
 	if (filter != NULL)
 		append_and(&where, psprintf("(%s)", filter));
-	if (OidIsValid(rows->heap))
+	if (OidIsValid(rows->heap) && rows->heap_sql == NULL)
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
 									relation->alias, rows->heap));
 	if (rows->nranges == 1)

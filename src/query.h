@@ -39,6 +39,7 @@ typedef struct CiterQueryRows
 	const CiterRange *ranges;	/* of what is between them; any of these */
 	int			nranges;
 	Oid			heap;			/* only rows stored in it, unless InvalidOid */
+	const char *heap_sql;		/* how to select from it; NULL: by a condition */
 	bool		backwards;		/* from the end */
 	int			limit;			/* rows */
 } CiterQueryRows;

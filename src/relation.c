@@ -14,11 +14,12 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -70,7 +71,6 @@ citer_relation_open(Oid rowtype)
 	relation->relfilenode = rel->rd_rel->relfilenode;
 	relation->rowtype_version = assign_record_type_identifier(rowtype, -1);
 	relation->children_version = children_version(relation);
-	relation->checked_at = GetCurrentCommandId(false);
 
 	relation_close(rel, NoLock);
 	return relation;
@@ -80,28 +80,23 @@ citer_relation_open(Oid rowtype)
  * Throws 55000 unless the relation is still what it was when it was opened,
  * and takes the lock again should a rolled back savepoint have released it.
  *
- * Children are compared only after this session has run another command: the
- * locks of the chunks that were read keep other sessions out.
+ * "with_children" says that its children have to be the same, too.  The lock
+ * does not keep another session from attaching or detaching a partition, and
+ * one snapshot must not see rows of a partition that was attached later.
  */
 void
-citer_relation_check(CiterRelation *relation)
+citer_relation_check(const CiterRelation *relation, bool with_children)
 {
 	Relation	rel = try_relation_open(relation->relid, AccessShareLock);
-	bool		unchanged = rel != NULL && is_unchanged(relation, rel);
 
-	if (unchanged && relation->has_children &&
-		relation->checked_at != GetCurrentCommandId(false))
-	{
-		unchanged = relation->children_version == children_version(relation);
-		relation->checked_at = GetCurrentCommandId(false);
-	}
-	if (!unchanged)
+	if (rel == NULL || !is_unchanged(relation, rel) ||
+		(with_children && relation->children_version != children_version(relation)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation %s was changed while it was being walked", relation->sql),
 				 rel == NULL ?
 				 errdetail("The relation was dropped.") :
-				 errdetail("It was renamed, moved, altered, truncated or rewritten."),
+				 errdetail("It, or one of its children, was renamed, moved, altered, truncated or rewritten."),
 				 errhint("Start the walk again.")));
 	relation_close(rel, NoLock);
 }
@@ -131,6 +126,31 @@ citer_relation_heaps(const CiterRelation *relation)
 	}
 	list_sort(heaps, list_oid_cmp);
 	return heaps;
+}
+
+/*
+ * What to select from to read just the rows that are stored in one of the
+ * relation's heaps; NULL if that has to be asked of the relation itself,
+ * because the caller must not read the heap directly, or not without its
+ * policies.
+ */
+char *
+citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
+{
+	Relation	rel;
+	char	   *sql = NULL;
+
+	if (relation->row_security ||
+		pg_class_aclcheck(relation->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+		pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return NULL;
+	rel = relation_open(heap, AccessShareLock);
+	if (!rel->rd_rel->relrowsecurity)
+		sql = psprintf("ONLY %s",
+					   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+												  RelationGetRelationName(rel)));
+	relation_close(rel, NoLock);
+	return sql;
 }
 
 /* Does the relation keep its rows itself, so that an index can order them? */
@@ -185,8 +205,8 @@ check_relkind(Relation rel)
 }
 
 /*
- * A number that changes when a child is added, taken away or rewritten; 0 for
- * a relation without children.
+ * A number that changes when a child is added, taken away, renamed or
+ * rewritten; 0 for a relation without children.
  */
 static uint64
 children_version(const CiterRelation *relation)
@@ -204,8 +224,12 @@ children_version(const CiterRelation *relation)
 		version = hash_combine64(version, relid);
 		if (HeapTupleIsValid(tuple))
 		{
-			version = hash_combine64(version,
-									 ((Form_pg_class) GETSTRUCT(tuple))->relfilenode);
+			Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+			version = hash_combine64(version, form->relfilenode);
+			version = hash_combine64(version, form->relnamespace);
+			version = hash_combine64(version, hash_bytes((unsigned char *) NameStr(form->relname),
+														 strlen(NameStr(form->relname))));
 			ReleaseSysCache(tuple);
 		}
 	}

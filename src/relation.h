@@ -26,12 +26,12 @@ typedef struct CiterRelation
 	Oid			relfilenode;
 	uint64		rowtype_version;
 	uint64		children_version;
-	CommandId	checked_at;
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
-extern void citer_relation_check(CiterRelation *relation);
+extern void citer_relation_check(const CiterRelation *relation, bool with_children);
 extern List *citer_relation_heaps(const CiterRelation *relation);
+extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
 extern bool citer_relation_is_table(const CiterRelation *relation);
 
 #endif							/* CITER_RELATION_H */

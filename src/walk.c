@@ -23,9 +23,12 @@
  */
 #include "postgres.h"
 
+#include "optimizer/optimizer.h"
+
 #include "clause.h"
 #include "walk.h"
 
+static void resolve_filter(CiterWalk *walk, const char *filter);
 static void resolve_physical(CiterWalk *walk);
 static void resolve_steer(CiterWalk *walk);
 static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
@@ -44,15 +47,29 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->relation = citer_relation_open(options->rowtype);
 	walk->key = citer_key_resolve(walk->relation, options->order_by, options->reverse);
 	if (options->filter != NULL)
-		walk->filter = citer_clause_sql(walk->relation,
-										citer_clause_filter(walk->relation, options->filter),
-										true);
+		resolve_filter(walk, options->filter);
 	walk->after = citer_bookmark_read(walk->key, "after", &options->after);
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto);
 	if (walk->key->physical)
 		resolve_physical(walk);
 	resolve_steer(walk);
 	return walk;
+}
+
+/*
+ * Restricts a query to one of the heaps, by its place in walk->heaps, if they
+ * are walked one by one.  A heap that the caller may read is read directly:
+ * asking the parent for it makes the server pass by the rows of the others.
+ * That changes what a whole row is, so a filter that uses one prevents it.
+ */
+void
+citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows)
+{
+	if (walk->heaps == NIL)
+		return;
+	rows->heap = list_nth_oid(walk->heaps, heap);
+	if (!walk->filter_needs_parent)
+		rows->heap_sql = citer_relation_heap_sql(walk->relation, rows->heap);
 }
 
 /*
@@ -73,6 +90,14 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 	return citer_query_build(walk->relation, walk->key, walk->filter, walk->steer, rows);
 }
 
+/* Does the walk rely on the relation's children to stay the same? */
+bool
+citer_walk_needs_children(const CiterWalk *walk)
+{
+	return walk->relation->has_children &&
+		(walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->heaps != NIL);
+}
+
 /* Are a chunk's ranges read one by one, rather than all by one query? */
 bool
 citer_walk_is_stepwise(const CiterWalk *walk)
@@ -86,6 +111,18 @@ citer_walk_lacks_index(const CiterWalk *walk)
 {
 	return (walk->shape.sorts || walk->shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
+}
+
+static void
+resolve_filter(CiterWalk *walk, const char *filter)
+{
+	Node	   *qual = citer_clause_filter(walk->relation, filter);
+	ListCell   *cell;
+
+	walk->filter = citer_clause_sql(walk->relation, qual, true);
+	foreach(cell, pull_vars_of_level(qual, 0))
+		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
+			walk->filter_needs_parent = true;
 }
 
 /*

@@ -19,6 +19,7 @@ typedef struct CiterWalk
 	CiterRelation *relation;
 	CiterKey   *key;
 	char	   *filter;			/* SQL; NULL: every row */
+	bool		filter_needs_parent;	/* it refers to the row as a whole */
 	CiterPosition after;
 	CiterPosition upto;
 	List	   *heaps;			/* to be walked one by one; NIL: all at once */
@@ -27,9 +28,11 @@ typedef struct CiterWalk
 } CiterWalk;
 
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
+extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);
 extern int	citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
 							  const CiterPosition *upto, CiterRange *ranges);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
+extern bool citer_walk_needs_children(const CiterWalk *walk);
 extern bool citer_walk_is_stepwise(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
