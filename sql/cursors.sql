@@ -4,6 +4,7 @@ SET search_path = cursors, public;
 
 CREATE TABLE item (id integer PRIMARY KEY, word text COLLATE "C" NOT NULL);
 INSERT INTO item SELECT i, chr(ascii('a') + (i * 7) % 10) FROM generate_series(1, 10) i;
+CREATE INDEX ON item (word DESC, id);
 
 -- Memory of walks that are under way in this session
 CREATE VIEW walks AS
@@ -191,25 +192,27 @@ BEGIN
 END $$;
 TABLE walks;
 
--- Rows that a statement inserts into the table it walks do not prolong the walk, not even those of
--- a trigger between two chunks.
+-- Rows that a statement inserts into the table it walks do not prolong the walk, though each lies
+-- between the one it comes from and the end, and a trigger runs commands between two chunks.
 CREATE TABLE growing (id numeric PRIMARY KEY);
-INSERT INTO growing VALUES (1), (2), (3);
-BEGIN;
-INSERT INTO growing SELECT (r).id + 10 FROM (SELECT chunked_iter(NULL::growing, 1) AS r OFFSET 0) s;
-INSERT INTO growing SELECT (r).id + 0.5 FROM (SELECT chunked_iter(NULL::growing, 1, snapshot => 'chunk') AS r OFFSET 0) s;
-TABLE growing ORDER BY id;
-ROLLBACK;
+INSERT INTO growing VALUES (1), (2.2), (3);
 CREATE TABLE noted (id numeric);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO noted VALUES (NEW.id); RETURN NEW; END$$;
 CREATE TRIGGER note BEFORE INSERT ON growing FOR EACH ROW EXECUTE FUNCTION note();
+SET statement_timeout = '10s';
 BEGIN;
-SET LOCAL statement_timeout = '60s';
-INSERT INTO growing SELECT (r).id + 10 FROM (SELECT chunked_iter(NULL::growing, 1) AS r OFFSET 0) s;
--- Each new row lies between the one before and the end.
-INSERT INTO growing SELECT ((r).id + 13) / 2 FROM (SELECT chunked_iter(NULL::growing, 1, snapshot => 'chunk') AS r OFFSET 0) s;
+INSERT INTO growing SELECT ((r).id + 3) / 2 FROM (SELECT chunked_iter(NULL::growing, 1) AS r OFFSET 0) s WHERE (r).id < 3;
 SELECT trim_scale(id) FROM growing ORDER BY id;
 ROLLBACK;
+BEGIN;
+INSERT INTO growing SELECT ((r).id + 3) / 2 FROM (SELECT chunked_iter(NULL::growing, 1, snapshot => 'chunk') AS r OFFSET 0) s WHERE (r).id < 3;
+SELECT trim_scale(id) FROM growing ORDER BY id;
+ROLLBACK;
+BEGIN;
+INSERT INTO growing SELECT (r).id + 10 FROM (SELECT chunked_iter(NULL::growing, 1, 'ctid', snapshot => 'chunk') AS r OFFSET 0) s;
+SELECT id FROM growing ORDER BY id;
+ROLLBACK;
+RESET statement_timeout;
 
 -- And so with rows that it updates or deletes.
 BEGIN;
@@ -221,6 +224,35 @@ BEGIN;
 DELETE FROM item USING (SELECT chunked_iter(NULL::item, 2, snapshot => 'chunk') AS r OFFSET 0) s WHERE (r).id = item.id;
 SELECT count(*) FROM item;
 ROLLBACK;
+
+-- The same in FROM: two at once, ended early and begun anew, back and forth, held across a commit.
+BEGIN;
+DECLARE up CURSOR FOR SELECT id FROM chunked_iter(NULL::item, 2);
+DECLARE down SCROLL CURSOR FOR SELECT id FROM chunked_iter(NULL::item, 3, 'word DESC', snapshot => 'chunk');
+DECLARE held CURSOR WITH HOLD FOR SELECT id FROM chunked_iter(NULL::item, 4, reverse => true);
+FETCH 3 FROM up;
+FETCH 4 FROM down;
+SAVEPOINT one;
+FETCH 3 FROM held;
+FETCH 2 FROM up;
+DELETE FROM item WHERE id > 3;
+SELECT 1 / 0;
+ROLLBACK TO one;
+FETCH BACKWARD 2 FROM down;
+DELETE FROM item WHERE id IN (6, 7);
+FETCH 3 FROM up;
+CLOSE up;
+FETCH LAST FROM down;
+COMMIT;
+FETCH ALL FROM held;
+CLOSE held;
+INSERT INTO item VALUES (6, 'c'), (7, 'j');
+SELECT start.after, array_agg(s.id ORDER BY s.id)
+FROM (VALUES ('{2}'::text[]), (NULL), ('{8}'), ('{10}')) AS start(after)
+LEFT JOIN LATERAL (SELECT id FROM chunked_iter(NULL::item, 2, after => start.after) LIMIT 3) s ON true
+GROUP BY start.after ORDER BY start.after;
+SELECT n, (SELECT string_agg(id::text, ' ') FROM (SELECT id FROM chunked_iter(NULL::item, 2) LIMIT n) s)
+FROM generate_series(9, 11) AS n;
 
 -- Nothing of all this is left.
 TABLE walks;

@@ -34,7 +34,7 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 	CiterPosition somewhere = symbolic_position(walk->key);
 	CiterPosition *upto = walk->snapshot == CITER_SNAPSHOT_CHUNK ? &somewhere : &walk->upto;
 
-	appendStringInfo(output, "Walk of %s in chunks of %d rows or %zu kB, one snapshot a %s\n",
+	appendStringInfo(output, "Walk of %s in chunks of %d rows or %zu kB, snapshot '%s'\n",
 					 walk->relation->sql, walk->chunk_size,
 					 citer_settings_chunk_memory() / 1024,
 					 citer_options_snapshot_name(walk->snapshot));

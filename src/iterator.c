@@ -29,6 +29,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -52,9 +53,10 @@ struct CiterIterator
 	CiterChunk *chunk;
 	CiterRange *ranges;			/* room for those of any chunk */
 
-	/* The caller's session as it was at the start; see begin_session. */
+	/* The caller's session as it was at the start; see check_caller. */
 	Oid			user;
 	char	   *search_path;
+	CommandId	checked_at;		/* the command at the last check */
 
 	/* Where the walk is. */
 	bool		done;			/* nothing is left to read */
@@ -98,6 +100,7 @@ static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
 static void move_on(CiterIterator *iterator, ChunkReceiver *receiver);
 static bool next_heap(CiterIterator *iterator);
 static MemoryContext begin_position(CiterIterator *iterator);
+static void check_caller(CiterIterator *iterator);
 static int	begin_session(CiterIterator *iterator);
 static void end_session(CiterIterator *iterator, int nestlevel);
 static DestReceiver make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *));
@@ -131,6 +134,7 @@ citer_iterator_open(const CiterOptions *options)
 	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));
 	iterator->user = GetUserId();
 	iterator->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	iterator->checked_at = GetCurrentCommandId(false);
 	iterator->after = iterator->walk->after;
 	iterator->upto = iterator->walk->upto;
 
@@ -150,6 +154,8 @@ citer_iterator_next(CiterIterator *iterator)
 {
 	TupleTableSlot *slot;
 
+	if (GetUserId() != iterator->user || GetCurrentCommandId(false) != iterator->checked_at)
+		check_caller(iterator);
 	while ((slot = citer_chunk_next(iterator->chunk)) == NULL)
 	{
 		if (iterator->done)
@@ -458,16 +464,14 @@ begin_position(CiterIterator *iterator)
 }
 
 /*
- * Sets the stage for queries: checks that the role and the relation are those
- * of the start (55000), puts search_path back to what it was then, since the
- * filter and the key may have names in them, and takes a snapshot if each
- * chunk has its own.  Returns what end_session needs.
+ * Throws 55000 unless the role and the relation are those of the start.  Done
+ * before each chunk, and after other commands of the session also before a
+ * row that is in memory: its type may be gone, or what its toast pointers
+ * point to.
  */
-static int
-begin_session(CiterIterator *iterator)
+static void
+check_caller(CiterIterator *iterator)
 {
-	CiterSetting settings[] = {{"search_path", iterator->search_path}, {NULL, NULL}};
-
 	if (GetUserId() != iterator->user)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -477,6 +481,21 @@ begin_session(CiterIterator *iterator)
 						   GetUserNameFromId(iterator->user, true)),
 				 errhint("Go on under that role, or start the walk again.")));
 	citer_relation_check(iterator->walk->relation, citer_walk_needs_children(iterator->walk));
+	iterator->checked_at = GetCurrentCommandId(false);
+}
+
+/*
+ * Sets the stage for queries: checks the caller, takes a snapshot if each
+ * chunk has its own, and puts search_path back to what it was at the start,
+ * since the filter and the key may have names in them.  Returns what
+ * end_session needs.
+ */
+static int
+begin_session(CiterIterator *iterator)
+{
+	CiterSetting settings[] = {{"search_path", iterator->search_path}, {NULL, NULL}};
+
+	check_caller(iterator);
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) == 0)

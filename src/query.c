@@ -80,7 +80,7 @@ append_conditions(StringInfo sql, const CiterRelation *relation, const CiterKey 
 
 	initStringInfo(&where);
 	if (filter != NULL)
-		append_and(&where, psprintf("(%s)", filter));
+		append_and(&where, filter);
 	if (OidIsValid(rows->heap) && rows->heap_sql == NULL)
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
 									relation->alias, rows->heap));

@@ -44,6 +44,7 @@ typedef struct CiterQueryRows
 	int			limit;			/* rows */
 } CiterQueryRows;
 
+/* The filter is SQL that can stand between two ANDs; NULL for none. */
 extern CiterQuery citer_query_build(const CiterRelation *relation, const CiterKey *key,
 									const char *filter, CiterSteer steer,
 									const CiterQueryRows *rows);
