@@ -38,7 +38,7 @@ struct CiterChunk
 {
 	MemoryContext context;		/* where all of it is allocated */
 	TupleDesc	tupdesc;
-	Size		memory;			/* the arena's bytes at which the chunk is full */
+	Size		memory;			/* bytes of the arena that make it full */
 
 	char	   *arena;
 	Size		allocated;		/* bytes of the arena */

@@ -219,19 +219,19 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 
 	if (contain_aggs_of_level(node, 0))
 		refuse_item(pstate, clause, ERRCODE_GROUPING_ERROR, "an aggregate function",
-			   locate_agg_of_level(node, 0));
+					locate_agg_of_level(node, 0));
 	if (contain_windowfuncs(node))
 		refuse_item(pstate, clause, ERRCODE_WINDOWING_ERROR, "a window function",
-			   locate_windowfunc(node));
+					locate_windowfunc(node));
 	if (checkExprHasSubLink(node))
 		refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a subquery",
-			   exprLocation(node));
+					exprLocation(node));
 	if (expression_returns_set(node))
 		refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a set-returning function",
-			   exprLocation(node));
+					exprLocation(node));
 	if (contain_volatile_functions(node))
 		refuse_item(pstate, clause, ERRCODE_INVALID_OBJECT_DEFINITION, "a volatile function",
-			   exprLocation(node));
+					exprLocation(node));
 	if (type_is_collatable(exprType(node)) && !OidIsValid(exprCollation(node)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INDETERMINATE_COLLATION),
@@ -246,7 +246,7 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 
 		if (var->varattno < 0 && node != (Node *) var)
 			refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
-				   var->location);
+						var->location);
 	}
 }
 

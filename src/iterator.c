@@ -105,7 +105,7 @@ static int	begin_session(CiterIterator *iterator);
 static void end_session(CiterIterator *iterator, int nestlevel);
 static DestReceiver make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *));
 static void ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused());
+						   TupleDesc tupdesc pg_attribute_unused());
 static void ignore_end(DestReceiver *self);
 
 /*
@@ -203,7 +203,7 @@ warn_of_missing_index(const CiterWalk *walk)
 static void
 freeze_end(CiterIterator *iterator)
 {
-	EndReceiver receiver = {.pub = make_receiver(receive_end), .iterator = iterator};
+	EndReceiver receiver = {make_receiver(receive_end), iterator, false};
 	CiterQueryRows rows = {
 		.after = &iterator->after,
 		.upto = &iterator->upto,
@@ -243,14 +243,18 @@ freeze_end(CiterIterator *iterator)
 static void
 freeze_physical_end(CiterIterator *iterator)
 {
-	Oid			heap = iterator->walk->heaps == NIL ? iterator->walk->relation->relid :
-		list_nth_oid(iterator->walk->heaps, iterator->heap);
-	Relation	rel = relation_open(heap, AccessShareLock);
-	CiterPosition end = citer_position_of_tid(RelationGetNumberOfBlocks(rel), InvalidOffsetNumber);
+	const CiterWalk *walk = iterator->walk;
+	Oid			heap = walk->relation->relid;
+	Relation	rel;
+	CiterPosition end;
 
+	if (walk->heaps != NIL)
+		heap = list_nth_oid(walk->heaps, iterator->heap);
+	rel = relation_open(heap, AccessShareLock);
+	end = citer_position_of_tid(RelationGetNumberOfBlocks(rel), InvalidOffsetNumber);
 	relation_close(rel, NoLock);
-	if (iterator->upto.nelements == 0 || iterator->walk->heaps != NIL ||
-		citer_key_compare(&iterator->walk->key->elements[0], end.values[0], false,
+	if (iterator->upto.nelements == 0 || walk->heaps != NIL ||
+		citer_key_compare(&walk->key->elements[0], end.values[0], false,
 						  iterator->upto.values[0], iterator->upto.isnull[0]) < 0)
 		iterator->upto = end;
 }
@@ -273,10 +277,12 @@ receive_end(TupleTableSlot *slot, DestReceiver *self)
 static void
 read_chunk(CiterIterator *iterator)
 {
-	ChunkReceiver receiver = {.pub = make_receiver(receive_row), .iterator = iterator};
+	ChunkReceiver receiver = {0};
 	MemoryContext caller;
 	int			nestlevel;
 
+	receiver.pub = make_receiver(receive_row);
+	receiver.iterator = iterator;
 	citer_chunk_reset(iterator->chunk);
 	MemoryContextReset(iterator->scratch);
 	caller = MemoryContextSwitchTo(iterator->scratch);

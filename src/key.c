@@ -312,9 +312,10 @@ read_unique_index(const CiterRelation *relation, Oid indexid, UniqueIndex *uniqu
 {
 	Relation	index = index_open(indexid, AccessShareLock);
 	Form_pg_index form = index->rd_index;
-	bool		usable = form->indisunique && form->indimmediate && form->indisvalid &&
-		index->rd_rel->relam == BTREE_AM_OID && RelationGetIndexPredicate(index) == NIL;
+	bool		usable;
 
+	usable = form->indisunique && form->indimmediate && form->indisvalid &&
+		index->rd_rel->relam == BTREE_AM_OID && RelationGetIndexPredicate(index) == NIL;
 	unique->indexid = indexid;
 	unique->is_primary = form->indisprimary;
 	unique->ncolumns = form->indnkeyatts;

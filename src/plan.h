@@ -15,7 +15,7 @@
 typedef struct CiterPlanShape
 {
 	bool		sorts;			/* all rows are sorted to give the order */
-	bool		sorts_groups;	/* an index gives the first columns' order only */
+	bool		sorts_groups;	/* an index orders the first columns only */
 	bool		physical;		/* the rows come from TID range scans */
 	List	   *indexes;		/* OIDs of the indexes read in order */
 } CiterPlanShape;

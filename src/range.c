@@ -88,11 +88,12 @@ split_element(Split *split, int i, bool has_lower, bool has_upper)
 
 	if (has_lower && has_upper)
 	{
-		int			order = after->symbolic || upto->symbolic ? -1 :
-			citer_key_compare(&split->key->elements[i],
-							  after->values[i], after->isnull[i],
-							  upto->values[i], upto->isnull[i]);
+		int			order = -1;
 
+		if (!after->symbolic && !upto->symbolic)
+			order = citer_key_compare(&split->key->elements[i],
+									  after->values[i], after->isnull[i],
+									  upto->values[i], upto->isnull[i]);
 		if (order > 0)
 			return;
 		if (order == 0)
@@ -121,10 +122,13 @@ emit_between(Split *split, int i, bool has_lower, bool has_upper)
 	bool		upper_isnull = has_upper && split->upto->isnull[i];
 	bool		inclusive = has_upper && i + 1 == split->upto->nelements;
 	bool		fixed_to_upper = has_upper && !has_lower;
-	CiterRangeBound lower = has_lower && !lower_isnull ? CITER_BOUND_EXCLUSIVE : CITER_BOUND_NONE;
-	CiterRangeBound upper = has_upper && !upper_isnull ?
-		(inclusive ? CITER_BOUND_INCLUSIVE : CITER_BOUND_EXCLUSIVE) : CITER_BOUND_NONE;
+	CiterRangeBound lower = CITER_BOUND_NONE;
+	CiterRangeBound upper = CITER_BOUND_NONE;
 
+	if (has_lower && !lower_isnull)
+		lower = CITER_BOUND_EXCLUSIVE;
+	if (has_upper && !upper_isnull)
+		upper = inclusive ? CITER_BOUND_INCLUSIVE : CITER_BOUND_EXCLUSIVE;
 	if (element->nulls_first)
 	{
 		if (!has_lower && (!upper_isnull || inclusive))

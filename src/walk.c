@@ -121,8 +121,10 @@ resolve_filter(CiterWalk *walk, const char *filter)
 
 	walk->filter = citer_clause_sql(walk->relation, qual, true);
 	foreach(cell, pull_vars_of_level(qual, 0))
+	{
 		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
 			walk->filter_needs_parent = true;
+	}
 }
 
 /*
