@@ -4,7 +4,7 @@
 #:   make demo       a walk through a million rows
 #:   make test       every test; the last line says: N passed, N failed
 #:
-#:   make test REGRESS='walk keys' ISOLATION= TAP='t/001*.pl'
+#:   make test REGRESS='setup walk' ISOLATION= TAP='t/0*.pl'
 #:                   only these; an empty list leaves a kind out
 #:   make test PG_CONFIG=/path/to/pg_config
 #:                   on a PostgreSQL of your own; demo and bench take it too
@@ -22,23 +22,28 @@
 #:   make indent     lay the C code out as pgindent does
 #:   make typedefs   write src/typedefs.list, which make indent reads
 
+# This directory, and $(call files,PATTERN...): those in it; elsewhere than "./"
+# in a VPATH build, as by "make -f /path/to/Makefile"
+here := $(dir $(firstword $(MAKEFILE_LIST)))
+files = $(patsubst $(here)%,%,$(sort $(wildcard $(addprefix $(here),$(1)))))
+
 EXTENSION = chunked_iter
 # The one version number is the control file's.
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(here)$(EXTENSION).control)
 
 MODULE_big = $(EXTENSION)
-OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-DATA = $(EXTENSION)--$(EXTVERSION).sql $(sort $(wildcard $(EXTENSION)--*--*.sql))
+OBJS := $(patsubst %.c,%.o,$(call files,src/*.c src/*/*.c))
+DATA = $(EXTENSION)--$(EXTVERSION).sql $(call files,$(EXTENSION)--*--*.sql)
 
 # PostgreSQL's headers are not ours to mend: as system headers they give no
 # warnings, which leaves every one in our own code visible.
 PG_CPPFLAGS = -isystem $(includedir_server) -I$(srcdir)/src
 PG_CFLAGS = -Wall -Wextra
 
-regress_tests := $(basename $(notdir $(sort $(wildcard sql/*.sql))))
+regress_tests := $(basename $(notdir $(call files,sql/*.sql)))
 REGRESS := $(strip $(filter setup,$(regress_tests)) $(filter-out setup,$(regress_tests)))
-ISOLATION := $(basename $(notdir $(sort $(wildcard specs/*.spec))))
-TAP := $(sort $(wildcard t/*.pl))
+ISOLATION := $(basename $(notdir $(call files,specs/*.spec)))
+TAP := $(call files,t/*.pl)
 # PGXS's own names for these
 TAP_TESTS := $(if $(strip $(TAP)),1)
 PROVE_TESTS = $(TAP)
@@ -62,7 +67,9 @@ ifeq ($(shell command -v "$$(sed -n 's/^CLANG *= *//p' '$(dir $(PGXS))../Makefil
 override with_llvm = no
 endif
 include $(PGXS)
-$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h src/*/*.h))
+$(OBJS) $(OBJS:.o=.bc): $(call files,src/*.h src/*/*.h)
+# In a VPATH build the directories of the objects are missing.
+$(shell mkdir -p $(sort $(dir $(OBJS))))
 endif
 
 help:
@@ -74,7 +81,7 @@ given_pg_config = $(if $(filter file,$(origin PG_CONFIG)),,$(PG_CONFIG))
 # The shell gives way to the script, so that a signal for make reaches the script.
 test:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
-		TAP='$(wildcard $(TAP))' scripts/test.sh
+		TAP='$(call files,$(TAP))' scripts/test.sh
 
 demo typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh
@@ -83,4 +90,4 @@ bench:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/bench.sh $(ARGS)
 
 indent:
-	@scripts/indent.sh $(wildcard src/*.[ch] src/*/*.[ch])
+	@scripts/indent.sh $(call files,src/*.[ch] src/*/*.[ch])

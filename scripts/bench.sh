@@ -15,4 +15,5 @@ private_run bench/run.sh "$@"
 if [ -d bench/results ]; then
 	mkdir -p "$top/bench/results"
 	cp -R bench/results/. "$top/bench/results"
+	chown -R --reference="$top" "$top/bench/results" 2>/dev/null || true
 fi

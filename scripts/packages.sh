@@ -7,6 +7,7 @@
 
 missing=()							# packages to install
 reasons=()							# what for, one for each
+lists_updated=						# not empty once apt-get has read its package lists
 
 die()
 {
@@ -53,6 +54,11 @@ need_postgres()
 		pg_config=$(command -v "$PG_CONFIG") || die "PG_CONFIG: there is no $PG_CONFIG"
 	elif on_debian; then
 		version=$(debian_version)
+		if [ -z "$version" ]; then	# there are no package lists yet
+			update_lists
+			version=$(debian_version)
+			[ -n "$version" ] || die "apt-get offers no package postgresql"
+		fi
 		pg_config=/usr/lib/postgresql/$version/bin/pg_config
 		need "postgresql-$version" "the server, to make a private copy of" \
 			test -x "/usr/lib/postgresql/$version/bin/postgres"
@@ -68,7 +74,7 @@ on_debian()
 	command -v apt-get >/dev/null && [ -e /etc/debian_version ]
 }
 
-# Major version of the PostgreSQL to take from Debian's directories
+# Major version of the PostgreSQL to take from Debian's directories, if known
 debian_version()
 {
 	local version
@@ -76,11 +82,6 @@ debian_version()
 	version=$(newest_installed /usr/include/postgresql/%/server/postgres.h)
 	[ -n "$version" ] || version=$(newest_installed)
 	[ -n "$version" ] || version=$(offered_version)
-	if [ -z "$version" ]; then		# apt-get never had its package lists
-		as_root apt-get -q update >&2
-		version=$(offered_version)
-	fi
-	[ -n "$version" ] || die "apt-get offers no package postgresql"
 	echo "$version"
 }
 
@@ -100,8 +101,16 @@ newest_installed()
 
 offered_version()
 {
-	apt-cache depends postgresql 2>/dev/null |
+	LC_ALL=C apt-cache depends postgresql 2>/dev/null |
 		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | tail -n 1
+}
+
+update_lists()
+{
+	[ -z "$lists_updated" ] || return 0
+	echo "Updating apt-get's package lists ..." >&2
+	as_root apt-get -q update >&2
+	lists_updated=1
 }
 
 # as_root COMMAND...: runs it, or says what to type and ends the script
@@ -150,7 +159,7 @@ apt_install()
 	as_root mkdir -p $directory
 	echo "create_main_cluster = false" | as_root tee $setting >/dev/null
 
-	as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+	update_lists
 	as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
 }
@@ -159,9 +168,9 @@ check_postgres()
 {
 	local version
 
-	version=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
-	[ "$version" -ge 14 ] ||
-		die "PostgreSQL 14 or later is needed, and $pg_config is version $version.
+	version=$("$pg_config" --version | sed -n 's/^PostgreSQL \([0-9]*\).*/\1/p')
+	[ "${version:-0}" -ge 14 ] ||
+		die "PostgreSQL 14 or later is needed, and $pg_config is of version ${version:-unknown}.
 Set PG_CONFIG to another one; https://wiki.postgresql.org/wiki/Apt has them all."
 	[ -e "$("$pg_config" --pgxs)" ] && [ -e "$("$pg_config" --includedir-server)/postgres.h" ] ||
 		die "$pg_config: this PostgreSQL has no server headers or no PGXS"
