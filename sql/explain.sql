@@ -11,7 +11,7 @@ SELECT chunked_iter_explain(NULL::article, order_by => 'ctid', upto => '{"(5,1)"
 SELECT chunked_iter_explain(NULL::article, after => '{9}', upto => '{3}') LIMIT 5;
 
 -- It reads no row.
-SELECT count(*) FROM (SELECT chunked_iter_explain(NULL::article, filter => '1 / (id - id) > 0')) s;
+SELECT count(*) > 0 AS explained FROM (SELECT chunked_iter_explain(NULL::article, filter => '1 / (id - id) > 0')) s;
 
 -- The index that is named is one that serves.
 CREATE FUNCTION index_named(order_by text, reverse boolean DEFAULT false) RETURNS text LANGUAGE sql AS $$

@@ -106,7 +106,8 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 				 errhint("Pass chunked_iter_key() of a row, with the same \"order_by\".")));
 
 	position = citer_position_create(bookmark->nelements);
-	nestlevel = citer_settings_push(read_settings);
+	nestlevel = citer_settings_begin();
+	citer_settings_set(read_settings);
 	error_context_stack = &context;
 	for (int i = 0; i < bookmark->nelements; i++)
 	{
@@ -121,7 +122,7 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 		position.values[i] = OidInputFunctionCall(typinput, bookmark->elements[i], typioparam, -1);
 	}
 	error_context_stack = context.previous;
-	citer_settings_pop(nestlevel);
+	citer_settings_end(nestlevel);
 	return position;
 }
 
@@ -132,8 +133,9 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 	Datum	   *elements = palloc0(sizeof(Datum) * Max(position->nelements, 1));
 	int			dims[1] = {position->nelements};
 	int			lower_bounds[1] = {1};
-	int			nestlevel = citer_settings_push(write_settings);
+	int			nestlevel = citer_settings_begin();
 
+	citer_settings_set(write_settings);
 	for (int i = 0; i < position->nelements; i++)
 	{
 		Oid			typoutput;
@@ -144,7 +146,7 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 		getTypeOutputInfo(key->elements[i].type, &typoutput, &is_varlena);
 		elements[i] = CStringGetTextDatum(OidOutputFunctionCall(typoutput, position->values[i]));
 	}
-	citer_settings_pop(nestlevel);
+	citer_settings_end(nestlevel);
 	return construct_md_array(elements, position->isnull, 1, dims, lower_bounds,
 							  TEXTOID, -1, false, TYPALIGN_INT);
 }

@@ -94,7 +94,7 @@ append_index(StringInfo output, const CiterWalk *walk)
 	if (citer_walk_lacks_index(walk))
 	{
 		index_sql = citer_key_index_sql(walk->relation, walk->key);
-		appendStringInfoString(output, walk->shape.sorts ? "Index: none, every chunk sorts" :
+		appendStringInfoString(output, walk->index_shape.sorts ? "Index: none, every chunk sorts" :
 							   "Index: of the first columns only, every chunk sorts the rest");
 		if (index_sql != NULL)
 			appendStringInfo(output, "; create one with\n    %s", index_sql);
@@ -102,13 +102,13 @@ append_index(StringInfo output, const CiterWalk *walk)
 		return;
 	}
 	appendStringInfoString(output, "Index: ");
-	foreach(cell, walk->shape.indexes)
+	foreach(cell, walk->index_shape.indexes)
 	{
 		appendStringInfo(output, "%s%s", separator,
 						 quote_identifier(get_rel_name(lfirst_oid(cell))));
 		separator = ", ";
 	}
-	appendStringInfoString(output, walk->shape.indexes != NIL ? "\n" : "as the plans show\n");
+	appendStringInfoString(output, walk->index_shape.indexes != NIL ? "\n" : "as the plans show\n");
 }
 
 /* The queries of a chunk that lies between two positions, and their plans. */
@@ -118,11 +118,11 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 {
 	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
 	int			nranges = citer_walk_ranges(walk, after, upto, ranges);
-	int			nqueries = citer_walk_is_stepwise(walk) ? nranges : Min(nranges, 1);
+	int			nqueries = walk->stepwise ? nranges : Min(nranges, 1);
 	CiterQueryRows rows = {
 		.after = after,
 		.upto = upto,
-		.nranges = citer_walk_is_stepwise(walk) ? 1 : nranges,
+		.nranges = walk->stepwise ? 1 : nranges,
 		.limit = walk->chunk_size,
 	};
 

@@ -188,7 +188,7 @@ warn_of_missing_index(const CiterWalk *walk)
 	index_sql = citer_key_index_sql(walk->relation, walk->key);
 	ereport(WARNING,
 			(errmsg("no index gives the order of this walk of %s", walk->relation->sql),
-			 walk->shape.sorts ?
+			 walk->index_shape.sorts ?
 			 errdetail("Every chunk reads and sorts all that is left, by %s.",
 					   citer_key_describe(walk->key)) :
 			 errdetail("An index gives the order of the first columns, and every chunk sorts the rest of %s.",
@@ -220,7 +220,7 @@ freeze_end(CiterIterator *iterator)
 	}
 	nranges = citer_walk_ranges(iterator->walk, rows.after, rows.upto, iterator->ranges);
 	nestlevel = begin_session(iterator);
-	if (citer_walk_is_stepwise(iterator->walk))
+	if (iterator->walk->stepwise)
 	{
 		rows.nranges = 1;
 		for (int i = nranges - 1; i >= 0 && !receiver.found; i--)
@@ -308,7 +308,7 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 	int			nranges = citer_walk_ranges(walk, rows.after, rows.upto, iterator->ranges);
 
 	citer_walk_choose_heap(walk, iterator->heap, &rows);
-	if (!citer_walk_is_stepwise(walk))
+	if (!walk->stepwise)
 	{
 		rows.ranges = iterator->ranges;
 		rows.nranges = nranges;
@@ -500,20 +500,21 @@ static int
 begin_session(CiterIterator *iterator)
 {
 	CiterSetting settings[] = {{"search_path", iterator->search_path}, {NULL, NULL}};
+	int			nestlevel;
 
 	check_caller(iterator);
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PushActiveSnapshot(GetTransactionSnapshot());
-	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) == 0)
-		return 0;
-	return citer_settings_push(settings);
+	nestlevel = citer_settings_begin();
+	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) != 0)
+		citer_settings_set(settings);
+	return nestlevel;
 }
 
 static void
 end_session(CiterIterator *iterator, int nestlevel)
 {
-	if (nestlevel > 0)
-		citer_settings_pop(nestlevel);
+	citer_settings_end(nestlevel);
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PopActiveSnapshot();
 }

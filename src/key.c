@@ -176,6 +176,7 @@ citer_key_describe(const CiterKey *key)
 /*
  * The CREATE INDEX command whose index gives the key's order; NULL when none
  * can, because an index cannot hold the key or the relation has no indexes.
+ * An inheritance parent needs one for each of its children as well.
  */
 char *
 citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
@@ -188,6 +189,8 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
 	append_index_columns(&sql, key, key->reverse);
 	appendStringInfoString(&sql, ");");
+	if (relation->has_children && relation->relkind != RELKIND_PARTITIONED_TABLE)
+		appendStringInfoString(&sql, " and the same on each of its children");
 	return sql.data;
 }
 

@@ -48,15 +48,13 @@ typedef struct KeptPlan
 static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
 static int	nkept_plans = 0;
 
-/* Without costs for pages the cheapest plan is that with the fewest rows. */
-static const CiterSetting ordered_settings[] = {
+static const CiterSetting no_sort_settings[] = {
 	{"enable_sort", "off"},
-	{"seq_page_cost", "0"},
-	{"random_page_cost", "0"},
 	{NULL, NULL}
 };
 
-static const CiterSetting grouped_settings[] = {
+/* Without costs for pages the cheapest plan is that with the fewest rows. */
+static const CiterSetting fewest_rows_settings[] = {
 	{"seq_page_cost", "0"},
 	{"random_page_cost", "0"},
 	{NULL, NULL}
@@ -71,11 +69,17 @@ static const CiterSetting physical_settings[] = {
 	{NULL, NULL}
 };
 
-static const CiterSetting *const steer_settings[] = {
-	[CITER_STEER_FREE] = NULL,
-	[CITER_STEER_ORDERED] = ordered_settings,
-	[CITER_STEER_GROUPED] = grouped_settings,
-	[CITER_STEER_PHYSICAL] = physical_settings,
+/* What each steering flag sets while a plan is made. */
+static const struct
+{
+	int			flag;
+	const CiterSetting *settings;
+}			steerings[] =
+
+{
+	{CITER_STEER_NO_SORT, no_sort_settings},
+	{CITER_STEER_FEWEST_ROWS, fewest_rows_settings},
+	{CITER_STEER_PHYSICAL, physical_settings},
 };
 
 static void connect_spi(void);
@@ -87,7 +91,9 @@ static uint32 hash_query(const CiterQuery *query);
 static void drop_surplus_plans(void);
 static CachedPlan *get_generic_plan(KeptPlan *kept);
 static PlannedStmt *only_statement(CachedPlan *generic);
+static void read_estimates(Plan *plan, CiterPlanShape *shape);
 static void read_shape(Plan *plan, CiterPlanShape *shape);
+static bool is_empty_result(Plan *plan);
 static void read_shapes(List *plans, CiterPlanShape *shape);
 static void explain_statement(PlannedStmt *statement, const char *sql, StringInfo output);
 
@@ -136,6 +142,7 @@ citer_plan_shape(const CiterQuery *query)
 	connect_spi();
 	generic = get_generic_plan(find_plan(query));
 	spi = MemoryContextSwitchTo(caller);
+	read_estimates(only_statement(generic)->planTree, &shape);
 	read_shape(only_statement(generic)->planTree, &shape);
 	MemoryContextSwitchTo(spi);
 	ReleaseCachedPlan(generic, CurrentResourceOwner);
@@ -275,12 +282,16 @@ drop_surplus_plans(void)
 static CachedPlan *
 get_generic_plan(KeptPlan *kept)
 {
-	const CiterSetting *settings = steer_settings[kept->query.steer];
-	int			nestlevel = settings ? citer_settings_push(settings) : 0;
-	CachedPlan *generic = SPI_plan_get_cached_plan(kept->plan);
+	int			nestlevel = citer_settings_begin();
+	CachedPlan *generic;
 
-	if (settings)
-		citer_settings_pop(nestlevel);
+	for (int i = 0; i < (int) lengthof(steerings); i++)
+	{
+		if (kept->query.steer & steerings[i].flag)
+			citer_settings_set(steerings[i].settings);
+	}
+	generic = SPI_plan_get_cached_plan(kept->plan);
+	citer_settings_end(nestlevel);
 	if (generic == NULL)
 		elog(ERROR, "a query of chunked_iter has no generic plan");
 	return generic;
@@ -291,6 +302,16 @@ only_statement(CachedPlan *generic)
 {
 	Assert(list_length(generic->stmt_list) == 1);
 	return linitial_node(PlannedStmt, generic->stmt_list);
+}
+
+/* The estimates of what is below a plan's LIMIT. */
+static void
+read_estimates(Plan *plan, CiterPlanShape *shape)
+{
+	if (IsA(plan, Limit))
+		plan = plan->lefttree;
+	shape->rows = plan->plan_rows;
+	shape->cost = plan->total_cost;
 }
 
 /*
@@ -305,7 +326,7 @@ read_shape(Plan *plan, CiterPlanShape *shape)
 	switch (nodeTag(plan))
 	{
 		case T_Sort:
-			shape->sorts = true;
+			shape->sorts |= !is_empty_result(plan->lefttree);
 			break;
 		case T_IncrementalSort:
 			shape->sorts_groups = true;
@@ -336,6 +357,13 @@ read_shape(Plan *plan, CiterPlanShape *shape)
 		default:
 			break;
 	}
+}
+
+/* Has the planner found out that there are no rows? */
+static bool
+is_empty_result(Plan *plan)
+{
+	return IsA(plan, Result) && plan->lefttree == NULL;
 }
 
 static void

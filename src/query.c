@@ -27,7 +27,7 @@ static void append_and(StringInfo sql, const char *condition);
 /* Writes the query of some rows, in the current memory context. */
 CiterQuery
 citer_query_build(const CiterRelation *relation, const CiterKey *key, const char *filter,
-				  CiterSteer steer, const CiterQueryRows *rows)
+				  int steer, const CiterQueryRows *rows)
 {
 	CiterQuery	query = {NULL, 2 * key->nelements, NULL, steer};
 	StringInfoData sql;

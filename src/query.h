@@ -10,14 +10,11 @@
 #include "range.h"
 #include "relation.h"
 
-/* What the planner is told about a query beside its text. */
-typedef enum CiterSteer
-{
-	CITER_STEER_FREE,			/* nothing */
-	CITER_STEER_ORDERED,		/* take the order from an index, do not sort */
-	CITER_STEER_GROUPED,		/* the same, but sort within groups */
-	CITER_STEER_PHYSICAL		/* scan by TID ranges and nothing else */
-} CiterSteer;
+/* What the planner is told about a query beside its text: any of these. */
+#define CITER_STEER_FREE		0x00	/* nothing */
+#define CITER_STEER_NO_SORT		0x01	/* take the order from an index */
+#define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
+#define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 
 /*
  * A query.  Parameters $1 ... $n are the elements of the position after which
@@ -28,7 +25,7 @@ typedef struct CiterQuery
 	char	   *sql;
 	int			nparams;
 	Oid		   *types;			/* of the parameters */
-	CiterSteer	steer;
+	int			steer;			/* CITER_STEER_ flags */
 } CiterQuery;
 
 /* What of the rows a query shall read. */
@@ -46,7 +43,7 @@ typedef struct CiterQueryRows
 
 /* The filter is SQL that can stand between two ANDs; NULL for none. */
 extern CiterQuery citer_query_build(const CiterRelation *relation, const CiterKey *key,
-									const char *filter, CiterSteer steer,
+									const char *filter, int steer,
 									const CiterQueryRows *rows);
 
 #endif							/* CITER_QUERY_H */

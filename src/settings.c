@@ -38,24 +38,28 @@ citer_settings_chunk_memory(void)
 }
 
 /*
- * Sets parameters of the server until citer_settings_pop() is called with the
- * level returned; an error puts them back as well.  The way a function's SET
- * clause works (fmgr_security_definer).
+ * Begins a stretch in which citer_settings_set() sets parameters of the
+ * server; citer_settings_end() puts them back, and so does an error.  The way
+ * a function's SET clause works (fmgr_security_definer).
  */
 int
-citer_settings_push(const CiterSetting *settings)
+citer_settings_begin(void)
 {
-	int			nestlevel = NewGUCNestLevel();
+	return NewGUCNestLevel();
+}
 
+/* Sets parameters to the end of the stretch. */
+void
+citer_settings_set(const CiterSetting *settings)
+{
 	for (; settings->name != NULL; settings++)
 		(void) set_config_option(settings->name, settings->value, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	return nestlevel;
 }
 
-/* Puts back what citer_settings_push() has set. */
+/* Ends the stretch that citer_settings_begin() has returned. */
 void
-citer_settings_pop(int nestlevel)
+citer_settings_end(int nestlevel)
 {
 	AtEOXact_GUC(true, nestlevel);
 }

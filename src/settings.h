@@ -14,7 +14,8 @@ typedef struct CiterSetting
 
 extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
-extern int	citer_settings_push(const CiterSetting *settings);
-extern void citer_settings_pop(int nestlevel);
+extern int	citer_settings_begin(void);
+extern void citer_settings_set(const CiterSetting *settings);
+extern void citer_settings_end(int nestlevel);
 
 #endif							/* CITER_SETTINGS_H */

@@ -8,12 +8,10 @@
  * although it has been told not to, no index does.
  *
  * With an index, the ranges of a chunk are read one query after the other,
- * each of which the index finds at once; and where there is no filter, the
- * planner is held to the index in later chunks as well, because what looks
- * cheaper for one chunk (reading a small table whole, or a better clustered
- * index with a filter) is not for all.  With a filter the planner is free: an
- * index on the filter's columns may find a few rows faster than the key's
- * index passes by the others.
+ * each of which the index finds at once, and the planner is held to it: what
+ * looks cheaper for one chunk (reading a small table whole, or a better
+ * clustered index with a filter) is not for all.  With a filter the two ways
+ * are weighed once, for the whole walk.
  *
  * An index that has the first columns only (a date without the tie-breaker)
  * serves as well: what is left to sort are the rows of one group at a time.
@@ -23,6 +21,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "optimizer/optimizer.h"
 
 #include "clause.h"
@@ -31,6 +31,7 @@
 static void resolve_filter(CiterWalk *walk, const char *filter);
 static void resolve_physical(CiterWalk *walk);
 static void resolve_steer(CiterWalk *walk);
+static void consider_sorting(CiterWalk *walk, int base);
 static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
 
 /*
@@ -98,18 +99,11 @@ citer_walk_needs_children(const CiterWalk *walk)
 		(walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->heaps != NIL);
 }
 
-/* Are a chunk's ranges read one by one, rather than all by one query? */
-bool
-citer_walk_is_stepwise(const CiterWalk *walk)
-{
-	return walk->key->physical || !walk->shape.sorts;
-}
-
 /* Does each chunk sort, although an index could give the whole order? */
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return (walk->shape.sorts || walk->shape.sorts_groups) &&
+	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
 }
 
@@ -153,24 +147,45 @@ resolve_physical(CiterWalk *walk)
 static void
 resolve_steer(CiterWalk *walk)
 {
-	bool		is_filtered = walk->filter != NULL || walk->relation->row_security;
+	CiterPlanShape *shape = &walk->index_shape;
+	int			base = citer_relation_is_table(walk->relation) ? CITER_STEER_FEWEST_ROWS : 0;
 
-	if (!citer_relation_is_table(walk->relation))
-		walk->steer = CITER_STEER_FREE;
-	else
-		walk->steer = walk->key->physical ? CITER_STEER_PHYSICAL : CITER_STEER_ORDERED;
-
-	walk->shape = first_chunk_shape(walk);
-	if (walk->key->physical && !walk->shape.physical)
+	walk->steer = walk->key->physical ? CITER_STEER_PHYSICAL : base | CITER_STEER_NO_SORT;
+	*shape = first_chunk_shape(walk);
+	walk->stepwise = !shape->sorts;
+	if (walk->key->physical && !shape->physical)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot walk %s in physical order", walk->relation->sql),
 				 errdetail("Its table access method has no TID range scans."),
 				 errhint("Give an order: order_by => 'column, ...'.")));
-	if (walk->steer == CITER_STEER_ORDERED && (walk->shape.sorts || is_filtered))
+	if (walk->key->physical)
+		return;
+	if (shape->sorts)
 		walk->steer = CITER_STEER_FREE;
-	else if (walk->steer == CITER_STEER_ORDERED && walk->shape.sorts_groups)
-		walk->steer = CITER_STEER_GROUPED;
+	else if (shape->sorts_groups)
+		walk->steer = base;
+	else if (walk->filter != NULL || walk->relation->row_security || base == 0)
+		consider_sorting(walk, base);
+}
+
+/*
+ * A filter may have an index of its own, which finds a few rows faster than
+ * the key's index passes by all others.  Then every chunk has to sort them.
+ * Compares what each way costs for the whole walk.
+ */
+static void
+consider_sorting(CiterWalk *walk, int base)
+{
+	CiterPlanShape sorted;
+	double		nchunks;
+
+	walk->steer = base;
+	sorted = first_chunk_shape(walk);
+	nchunks = Max(ceil(sorted.rows / walk->chunk_size), 1);
+	walk->stepwise = !sorted.sorts || sorted.cost * nchunks >= walk->index_shape.cost;
+	if (walk->stepwise)
+		walk->steer |= CITER_STEER_NO_SORT;
 }
 
 /*

@@ -23,8 +23,9 @@ typedef struct CiterWalk
 	CiterPosition after;
 	CiterPosition upto;
 	List	   *heaps;			/* to be walked one by one; NIL: all at once */
-	CiterSteer	steer;
-	CiterPlanShape shape;		/* of the first chunk's plan */
+	int			steer;			/* CITER_STEER_ flags for its queries */
+	bool		stepwise;		/* a chunk's ranges are read one by one */
+	CiterPlanShape index_shape; /* of the first chunk's plan, sorts discouraged */
 } CiterWalk;
 
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
@@ -33,7 +34,6 @@ extern int	citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
 							  const CiterPosition *upto, CiterRange *ranges);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
 extern bool citer_walk_needs_children(const CiterWalk *walk);
-extern bool citer_walk_is_stepwise(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 #endif							/* CITER_WALK_H */

@@ -1,0 +1,146 @@
+-- The table that is walked, and the hand-written walks it is compared with.
+
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS chunked_iter;
+DROP SCHEMA IF EXISTS chunked_iter_bench CASCADE;
+CREATE SCHEMA chunked_iter_bench;
+SELECT format('SET search_path = chunked_iter_bench, %I', nspname)
+  FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace
+ WHERE extname = 'chunked_iter' \gexec
+
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+
+\echo Filling a table with :rows rows ...
+
+-- About 200 bytes a row. 500 rows are a group; the order within a group is not
+-- that of the ids.
+CREATE TABLE t (
+	id      bigint PRIMARY KEY,
+	grp     integer NOT NULL,
+	rank    integer NOT NULL,
+	val     integer NOT NULL,
+	changed timestamptz NOT NULL,
+	note    text NOT NULL);
+INSERT INTO t
+SELECT i, i / 500, i % 500 * 7919 % 500, i % 1000,
+	   timestamptz '2026-01-01 00:00 UTC' + i * interval '1 second',
+	   rpad(md5(i::text), 124, '.')
+  FROM generate_series(1, :rows) AS i;
+CREATE INDEX t_grp_rank ON t (grp, rank DESC, id);
+VACUUM (ANALYZE) t;
+CHECKPOINT;
+
+-- The loop that people write: one query a chunk.
+CREATE FUNCTION keyset_loop(size integer) RETURNS SETOF t LANGUAGE plpgsql AS $$
+DECLARE
+	last bigint := 0;
+	r t;
+BEGIN
+	LOOP
+		FOR r IN SELECT * FROM t WHERE id > last ORDER BY id LIMIT size LOOP
+			last := r.id;
+			RETURN NEXT r;
+		END LOOP;
+		EXIT WHEN NOT FOUND;
+	END LOOP;
+END
+$$;
+
+-- So many chunks of 1000 rows, evenly spread over the table from a fraction
+-- of it to another; returns the rows read. Four ways to get there.
+CREATE FUNCTION positions(low float8, high float8, calls integer)
+RETURNS SETOF t LANGUAGE sql STABLE AS $$
+	SELECT t.*
+	  FROM (SELECT max(id) AS n FROM t) AS c,
+		   generate_series(0, calls - 1) AS i,
+		   LATERAL (SELECT * FROM t
+					 WHERE id >= 1 + ((low + (high - low) * i / calls) * n)::bigint
+					 ORDER BY id LIMIT 1) AS t
+$$;
+
+CREATE FUNCTION chunks_by_id(low float8, high float8, calls integer)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	at t;
+	got bigint;
+	total bigint := 0;
+BEGIN
+	FOR at IN SELECT * FROM positions(low, high, calls) LOOP
+		SELECT count(*) INTO got
+		  FROM (SELECT chunked_iter(NULL::t, after => ARRAY[at.id::text]) LIMIT 1000) AS s;
+		total := total + got;
+	END LOOP;
+	RETURN total;
+END
+$$;
+
+CREATE FUNCTION chunks_by_group(low float8, high float8, calls integer)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	at t;
+	got bigint;
+	total bigint := 0;
+BEGIN
+	FOR at IN SELECT * FROM positions(low, high, calls) LOOP
+		SELECT count(*) INTO got
+		  FROM (SELECT chunked_iter(NULL::t, order_by => 'grp, rank DESC',
+									after => ARRAY[at.grp, at.rank, at.id]::text[])
+				 LIMIT 1000) AS s;
+		total := total + got;
+	END LOOP;
+	RETURN total;
+END
+$$;
+
+CREATE FUNCTION pages_by_offset(low float8, high float8, calls integer)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	at t;
+	got bigint;
+	total bigint := 0;
+BEGIN
+	FOR at IN SELECT * FROM positions(low, high, calls) LOOP
+		SELECT count(*) INTO got
+		  FROM (SELECT * FROM t ORDER BY id LIMIT 1000 OFFSET at.id) AS s;
+		total := total + got;
+	END LOOP;
+	RETURN total;
+END
+$$;
+
+-- Pages of 50 rows, each from where the one before ended, as a client without
+-- a cursor reads them; from the beginning again after the end. Returns a sum.
+CREATE FUNCTION pages_by_walk(calls integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	last bigint := 0;
+	got bigint;
+	part bigint;
+	total bigint := 0;
+BEGIN
+	FOR i IN 1 .. calls LOOP
+		SELECT count(*), sum((r).val), max((r).id) INTO got, part, last
+		  FROM (SELECT chunked_iter(NULL::t, 50, after => ARRAY[last::text]) AS r LIMIT 50) AS s;
+		total := total + coalesce(part, 0);
+		last := CASE WHEN got = 50 THEN last ELSE 0 END;
+	END LOOP;
+	RETURN total;
+END
+$$;
+
+CREATE FUNCTION pages_by_hand(calls integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	last bigint := 0;
+	got bigint;
+	part bigint;
+	total bigint := 0;
+BEGIN
+	FOR i IN 1 .. calls LOOP
+		SELECT count(*), sum(val), max(id) INTO got, part, last
+		  FROM (SELECT * FROM t WHERE id > last ORDER BY id LIMIT 50) AS s;
+		total := total + coalesce(part, 0);
+		last := CASE WHEN got = 50 THEN last ELSE 0 END;
+	END LOOP;
+	RETURN total;
+END
+$$;
