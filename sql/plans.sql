@@ -80,3 +80,12 @@ CREATE INDEX log_line_level ON log_line (level) WHERE level > 0;
 ANALYZE log_line;
 SELECT plan_lines('NULL::log_line, filter => ''level > 0''');
 SELECT chunked_iter(NULL::log_line, 3, filter => 'level > 0');
+
+-- It is weighed for the whole walk: a filter that lets most rows pass leaves
+-- the key's index in place, also between two bounds, in a view and behind a
+-- policy; and one that lets none pass is no reason to ask for an index.
+SELECT plan_lines('NULL::log_line, filter => ''level >= 0'', upto => ARRAY[''19000'']');
+SELECT plan_lines('NULL::log_line, filter => ''level >= 0'', snapshot => ''chunk''');
+CREATE VIEW log_view AS SELECT * FROM log_line WHERE message = 'm';
+SELECT plan_lines('NULL::log_view, order_by => ''id'', snapshot => ''chunk''');
+SELECT count(*) FROM (SELECT chunked_iter(NULL::log_line, filter => 'false')) s;

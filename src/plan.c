@@ -48,8 +48,10 @@ typedef struct KeptPlan
 static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
 static int	nkept_plans = 0;
 
+/* A sort that cannot be helped has a cost that nothing should be made of. */
 static const CiterSetting no_sort_settings[] = {
 	{"enable_sort", "off"},
+	{"jit", "off"},
 	{NULL, NULL}
 };
 
