@@ -23,8 +23,8 @@
  * for; or, if the user wants to see what is committed meanwhile, each chunk
  * under a new one.  Then the end is frozen at the start, at the last key that
  * is seen there, or else rows that are appended faster than they are read
- * would keep the walk going forever.  Either way queries are read-only to
- * SPI, so that they do not see what the calling statement itself writes.
+ * would keep the walk going forever.  Either way what the calling statement
+ * itself writes, or the transaction after it, is not seen.
  */
 #include "postgres.h"
 
@@ -57,6 +57,7 @@ struct CiterIterator
 	Oid			user;
 	char	   *search_path;
 	CommandId	checked_at;		/* the command at the last check */
+	CommandId	started_at;		/* the calling statement's */
 
 	/* Where the walk is. */
 	bool		done;			/* nothing is left to read */
@@ -135,6 +136,7 @@ citer_iterator_open(const CiterOptions *options)
 	iterator->user = GetUserId();
 	iterator->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	iterator->checked_at = GetCurrentCommandId(false);
+	iterator->started_at = GetActiveSnapshot()->curcid;
 	iterator->after = iterator->walk->after;
 	iterator->upto = iterator->walk->upto;
 
@@ -504,7 +506,11 @@ begin_session(CiterIterator *iterator)
 
 	check_caller(iterator);
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
-		PushActiveSnapshot(GetTransactionSnapshot());
+	{
+		/* What the caller's own commands write from now on is not seen. */
+		PushCopiedSnapshot(GetTransactionSnapshot());
+		GetActiveSnapshot()->curcid = iterator->started_at;
+	}
 	nestlevel = citer_settings_begin();
 	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) != 0)
 		citer_settings_set(settings);

@@ -33,6 +33,7 @@ static Oid	rowtype_relid(Oid rowtype);
 static void check_relkind(Relation rel);
 static uint64 children_version(const CiterRelation *relation);
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
+static bool same_row_type(const CiterRelation *relation);
 static bool is_plain(const CiterRelation *relation);
 
 /*
@@ -246,7 +247,38 @@ is_unchanged(const CiterRelation *relation, Relation rel)
 		rel->rd_rel->relfilenode == relation->relfilenode &&
 		strcmp(RelationGetRelationName(rel), relation->name) == 0 &&
 		schema != NULL && strcmp(schema, relation->schema) == 0 &&
-		assign_record_type_identifier(relation->rowtype, -1) == relation->rowtype_version;
+		same_row_type(relation);
+}
+
+/*
+ * Are the columns still those that were described?  The type cache gives a
+ * row type a new version with any change of its table, be it an index or a
+ * privilege, so a new version is a reason to compare and not a difference.
+ */
+static bool
+same_row_type(const CiterRelation *relation)
+{
+	TupleDesc	expected = relation->tupdesc;
+	TupleDesc	present;
+	bool		same;
+
+	if (assign_record_type_identifier(relation->rowtype, -1) == relation->rowtype_version)
+		return true;
+	present = lookup_rowtype_tupdesc(relation->rowtype, -1);
+	same = present->natts == expected->natts;
+	for (int i = 0; same && i < expected->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(expected, i);
+		Form_pg_attribute b = TupleDescAttr(present, i);
+
+		same = a->attisdropped == b->attisdropped &&
+			a->atttypid == b->atttypid && a->atttypmod == b->atttypmod &&
+			a->attcollation == b->attcollation &&
+			strcmp(NameStr(a->attname), NameStr(b->attname)) == 0 &&
+			citer_compat_column_not_null(expected, i + 1) == citer_compat_column_not_null(present, i + 1);
+	}
+	ReleaseTupleDesc(present);
+	return same;
 }
 
 /* Are scanned tuples, without any projection, rows of the row type? */
