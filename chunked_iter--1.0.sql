@@ -3,6 +3,13 @@
 -- complain if the script is sourced in psql rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION chunked_iter" to load this file. \quit
 
+CREATE FUNCTION chunked_iter_support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'chunked_iter_support_1_0'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION chunked_iter_support(internal) IS
+'planner support for chunked_iter and chunked_iter_query: row estimates, and streaming in FROM';
+
 CREATE FUNCTION chunked_iter(
 	rel        anyelement,
 	chunk_size integer DEFAULT 1000,
@@ -14,10 +21,27 @@ CREATE FUNCTION chunked_iter(
 	snapshot   text    DEFAULT 'statement')
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
-LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+SUPPORT chunked_iter_support;
 
 COMMENT ON FUNCTION chunked_iter(anyelement, integer, text, boolean, text, text[], text[], text) IS
 'rows of the table whose row type is given (NULL::my_table), in key order, read one keyset-paginated chunk at a time';
+
+CREATE FUNCTION chunked_iter_query(
+	query      text,
+	order_by   text    DEFAULT NULL,
+	chunk_size integer DEFAULT 1000,
+	reverse    boolean DEFAULT false,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'chunked_iter_query_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+SUPPORT chunked_iter_support;
+
+COMMENT ON FUNCTION chunked_iter_query(text, text, integer, boolean, text[], text[], text) IS
+'rows of any SELECT in the order given, read chunk by chunk; called in FROM, with AS t(column type, ...)';
 
 CREATE FUNCTION chunked_iter_key(
 	rec        anyelement,

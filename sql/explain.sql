@@ -25,7 +25,7 @@ DECLARE
 BEGIN
 	FOREACH list IN ARRAY ARRAY['at', 'score DESC NULLS LAST, title', 'lower(title), score NULLS FIRST', 'score + id, at DESC',
 		'title COLLATE "C" DESC', 'title USING ~>~', 'lower(title) COLLATE "C" USING ~<~, score', 'coalesce(score, 0)',
-		'CASE WHEN score > 3 THEN 1 END, id', 'score::bigint DESC', 'title IS NULL'] LOOP
+		'CASE WHEN score > 3 THEN 1 END, id', 'score::bigint DESC', 'score IS NULL'] LOOP
 		FOREACH turned IN ARRAY ARRAY[false, true] LOOP
 			RAISE INFO '%', trim(index_named(list, turned));
 			EXECUTE index_named(list, turned);

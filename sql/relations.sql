@@ -143,3 +143,15 @@ RESET ROLE;
 REVOKE ALL ON heaps, heaps_0, heaps_1 FROM regress_chunked_heaps;
 REVOKE ALL ON SCHEMA relations FROM regress_chunked_heaps;
 DROP ROLE regress_chunked_heaps;
+
+-- A plan that was made while a child was away is not used when it is back.
+CREATE TABLE clan (id integer PRIMARY KEY);
+CREATE TABLE clan_1 (PRIMARY KEY (id)) INHERITS (clan);
+CREATE TABLE clan_2 (PRIMARY KEY (id)) INHERITS (clan);
+INSERT INTO clan_1 VALUES (1), (2), (3);
+INSERT INTO clan_2 VALUES (4);
+BEGIN;
+ALTER TABLE clan_1 NO INHERIT clan;
+SELECT count(*) FROM chunked_iter(NULL::clan);
+ROLLBACK;
+SELECT count(*) FROM chunked_iter(NULL::clan);

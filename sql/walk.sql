@@ -85,3 +85,53 @@ SELECT n, (SELECT count(*) FROM chunked_iter(NULL::item, n, after => ARRAY[n::te
 INSERT INTO same_key SELECT 2, (r).id + 1000 FROM (SELECT chunked_iter(NULL::same_key, 5) AS r OFFSET 0) s;
 INSERT INTO same_key SELECT 3, (r).id + 10000 FROM (SELECT chunked_iter(NULL::same_key, 5, snapshot => 'chunk') AS r OFFSET 0) s;
 SELECT k, count(*) FROM same_key GROUP BY k ORDER BY k;
+
+-- Rows older than a column's default, in physical order.
+CREATE TABLE aged (a integer);
+INSERT INTO aged SELECT generate_series(1, 10);
+ALTER TABLE aged ADD COLUMN b integer DEFAULT 7;
+SELECT same_rows('SELECT chunked_iter(NULL::aged, 3)', 'SELECT x FROM aged x ORDER BY ctid');
+
+-- A row of NULLs is no NULL in the order, though it "IS NULL".
+CREATE TYPE pair AS (i integer, s text);
+CREATE TABLE paired (id integer PRIMARY KEY, p pair);
+INSERT INTO paired VALUES (1, '(1,a)'), (2, '(,)'), (3, '(2,b)'), (4, '(1,)'), (5, NULL);
+SELECT order_by, bool_and(same_rows(format('SELECT chunked_iter(NULL::paired, %s, %L)', chunk_size, order_by),
+									format('SELECT r FROM paired r ORDER BY %s, id', order_by)))
+FROM unnest(ARRAY['p', 'p DESC', 'p NULLS FIRST']) AS order_by, generate_series(1, 6) AS chunk_size
+GROUP BY order_by ORDER BY order_by;
+
+-- Constants of a filter are exact, however the session shows them.
+CREATE TABLE exact (id integer PRIMARY KEY, f double precision, at timestamptz);
+INSERT INTO exact VALUES (1, 0.1, '1850-01-01'), (2, 0.30000000000000004, '2001-02-03'), (3, 0.3, '2003-02-01');
+SET extra_float_digits = 0;
+SET DateStyle = 'SQL, DMY';
+SET TimeZone = 'America/New_York';
+SELECT (r).id FROM (SELECT chunked_iter(NULL::exact, filter => 'f >= ''0.30000000000000004''') AS r OFFSET 0) s;
+SELECT count(*) FROM chunked_iter(NULL::exact, filter => 'f < ''1.7976931348623157e308''');
+SELECT (r).id FROM (SELECT chunked_iter(NULL::exact, filter => 'at > timestamptz ''1850-06-01 00:00+00'' AND at < ''02/03/2002''') AS r OFFSET 0) s;
+RESET extra_float_digits;
+RESET DateStyle;
+RESET TimeZone;
+
+-- A NULL bound of a column without NULLs; a bound that nothing is beyond.
+SELECT count(*) FROM chunked_iter(NULL::item, 5, after => '{NULL}');
+SELECT count(*) FROM chunked_iter(NULL::item, 5, upto => '{NULL}');
+SELECT count(*) FROM chunked_iter(NULL::item, 5, 'grp, name', after => '{NULL,n9}', upto => '{NULL,n0}');
+
+-- Physical order with a filter that the planner makes a join of, or nothing.
+SELECT same_rows('SELECT chunked_iter(NULL::item, 3, ''ctid'', filter => ''id IN (SELECT k FROM walk.same_key)'')',
+				 'SELECT item FROM item WHERE id IN (SELECT k FROM same_key) ORDER BY ctid');
+SELECT count(*) FROM chunked_iter(NULL::item, 3, 'ctid', filter => 'false');
+
+-- A column of the unique index that is listed under another operator family.
+CREATE TABLE coded (code text, n integer, PRIMARY KEY (code, n));
+INSERT INTO coded VALUES ('x', 1), ('y', 2);
+SELECT chunked_iter_key(c, 'code USING ~<~') FROM coded c ORDER BY code LIMIT 1;
+SELECT * FROM chunked_iter(NULL::coded, order_by => 'code USING ~<~', after => '{x,1}');
+
+-- A key whose type is compared as another: its bookmark is of the key's type.
+CREATE TABLE classes (class regclass PRIMARY KEY);
+INSERT INTO classes VALUES ('pg_type'), ('pg_class'), ('pg_proc');
+SELECT chunked_iter_key(c) FROM classes c ORDER BY class LIMIT 1;
+SELECT class FROM chunked_iter(NULL::classes, after => '{pg_type}');

@@ -43,10 +43,6 @@ typedef struct BookmarkElement
 static void report_element(void *arg);
 
 static const CiterSetting write_settings[] = {
-	{"datestyle", "ISO"},
-	{"intervalstyle", "postgres"},
-	{"extra_float_digits", "3"},
-	{"bytea_output", "hex"},
 	{"lc_monetary", "C"},
 	{"search_path", "pg_catalog"},
 	{NULL, NULL}
@@ -135,6 +131,7 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 	int			lower_bounds[1] = {1};
 	int			nestlevel = citer_settings_begin();
 
+	citer_settings_set(citer_settings_exact);
 	citer_settings_set(write_settings);
 	for (int i = 0; i < position->nelements; i++)
 	{

@@ -159,6 +159,13 @@ citer_chunk_rows(const CiterChunk *chunk)
 	return chunk->nrows;
 }
 
+/* Bytes of the arena that hold rows. */
+Size
+citer_chunk_memory(const CiterChunk *chunk)
+{
+	return chunk->used;
+}
+
 /* Has the chunk reached its memory? */
 bool
 citer_chunk_full(const CiterChunk *chunk)

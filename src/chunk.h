@@ -16,6 +16,7 @@ extern void citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
 extern TupleTableSlot *citer_chunk_next(CiterChunk *chunk);
 extern TupleTableSlot *citer_chunk_last(CiterChunk *chunk);
 extern int64 citer_chunk_rows(const CiterChunk *chunk);
+extern Size citer_chunk_memory(const CiterChunk *chunk);
 extern bool citer_chunk_full(const CiterChunk *chunk);
 
 #endif							/* CITER_CHUNK_H */

@@ -17,6 +17,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/analyze.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_node.h"
@@ -24,11 +25,13 @@
 #include "parser/parse_target.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
 #include "clause.h"
+#include "settings.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
 #define ORDER_BY_PREFIX "SELECT FROM relation ORDER BY "
@@ -44,6 +47,13 @@ typedef struct Clause
 	ErrorContextCallback context;
 } Clause;
 
+/* Arguments, what each must be, and a hint for those that are something else. */
+static const char *const clause_words[] = {
+	"query", "one SELECT that does not write", "Give a single SELECT, without INTO and FOR UPDATE.",
+	"order_by", "one ORDER BY list", "Give what follows ORDER BY, and nothing after it.",
+	"filter", "one boolean expression", "Give what follows WHERE, and nothing after it.",
+};
+
 static void begin_clause(Clause *clause, const char *argument,
 						 const char *prefix, const char *text);
 static void end_clause(Clause *clause);
@@ -51,10 +61,55 @@ static void report_position(void *arg);
 static SelectStmt *parse_clause(Clause *clause);
 static ParseState *make_clause_parsestate(const CiterRelation *relation,
 										  const Clause *clause);
+static void check_columns(Query *query, TupleDesc columns);
 static void check_order_by(ParseState *pstate, const Clause *clause, Expr *expr);
 static void refuse_clause(const Clause *clause);
 static void refuse_item(ParseState *pstate, const Clause *clause, int sqlstate,
 						const char *what, int location);
+
+/*
+ * Reads a query: one SELECT that does not write.  Returns it as a range table
+ * entry with the alias, and the columns' names, given, and in *select its text
+ * without what may follow it, such as a semicolon.
+ *
+ * Throws the parser's own errors; 42601 for what is not one SELECT; 42804 if
+ * its columns are not those given.
+ */
+RangeTblEntry *
+citer_clause_query(const char *query, const char *alias, TupleDesc columns, char **select)
+{
+	Clause		clause;
+	List	   *statements;
+	RawStmt    *statement;
+	ParseState *pstate;
+	Query	   *analyzed;
+	List	   *names = NIL;
+	ParseNamespaceItem *item;
+
+	begin_clause(&clause, "query", "", query);
+	statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	if (list_length(statements) != 1)
+		refuse_clause(&clause);
+	statement = linitial_node(RawStmt, statements);
+	if (!IsA(statement->stmt, SelectStmt))
+		refuse_clause(&clause);
+	*select = statement->stmt_len > 0 ?
+		pnstrdup(query + statement->stmt_location, statement->stmt_len) :
+		pstrdup(query + statement->stmt_location);
+
+	pstate = make_parsestate(NULL);
+	pstate->p_sourcetext = query;
+	analyzed = transformStmt(pstate, statement->stmt);
+	if (analyzed->commandType != CMD_SELECT || analyzed->hasModifyingCTE ||
+		analyzed->hasForUpdate)
+		refuse_clause(&clause);
+	check_columns(analyzed, columns);
+	for (int i = 0; i < columns->natts; i++)
+		names = lappend(names, makeString(pstrdup(NameStr(TupleDescAttr(columns, i)->attname))));
+	item = addRangeTableEntryForSubquery(pstate, analyzed, makeAlias(alias, names), false, true);
+	end_clause(&clause);
+	return item->p_rte;
+}
 
 /*
  * Reads an ORDER BY list.  Returns its SortGroupClauses in order and, in
@@ -136,8 +191,45 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 char *
 citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 {
-	return deparse_expression(expr, deparse_context_for(relation->name, relation->relid),
-							  with_alias, false);
+	List	   *context;
+	int			nestlevel;
+	char	   *sql;
+
+	if (relation->query != NULL)
+	{
+		PlannedStmt *statement = makeNode(PlannedStmt);
+
+		statement->rtable = list_make1(relation->query);
+		context = deparse_context_for_plan_tree(statement, list_make1(relation->name));
+	}
+	else
+		context = deparse_context_for(relation->name, relation->relid);
+
+	/* Constants have to read back exactly, whatever the session shows of them. */
+	nestlevel = citer_settings_begin();
+	citer_settings_set(citer_settings_exact);
+	citer_settings_set(citer_settings_sql);
+	sql = deparse_expression(expr, context, with_alias, false);
+	citer_settings_end(nestlevel);
+	return sql;
+}
+
+/*
+ * Does a condition that the planner has simplified come back the same when
+ * its SQL is read as a filter?  Some do not: a COLLATE clause, say, is no
+ * longer to be seen in the tree as one.
+ */
+bool
+citer_clause_reads_back(const CiterRelation *relation, Node *qual)
+{
+	char	   *sql = citer_clause_sql(relation, qual, true);
+	int			nestlevel = citer_settings_begin();
+	Node	   *again;
+
+	citer_settings_set(citer_settings_sql);
+	again = citer_clause_filter(relation, sql);
+	citer_settings_end(nestlevel);
+	return equal(eval_const_expressions(NULL, again), qual);
 }
 
 /* Puts the user's text behind the prefix and makes errors point into it. */
@@ -199,13 +291,20 @@ static ParseState *
 make_clause_parsestate(const CiterRelation *relation, const Clause *clause)
 {
 	ParseState *pstate = make_parsestate(NULL);
-	Relation	rel = relation_open(relation->relid, AccessShareLock);
 	ParseNamespaceItem *item;
 
 	pstate->p_sourcetext = clause->sql;
-	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+	if (relation->query != NULL)
+		item = addRangeTableEntryForSubquery(pstate, relation->query->subquery,
+											 relation->query->alias, false, true);
+	else
+	{
+		Relation	rel = relation_open(relation->relid, AccessShareLock);
+
+		item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+		relation_close(rel, NoLock);
+	}
 	addNSItemToQuery(pstate, item, true, true, true);
-	relation_close(rel, NoLock);
 	return pstate;
 }
 
@@ -250,21 +349,54 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 	}
 }
 
+/* 42804 unless the query's columns have the types of those given. */
+static void
+check_columns(Query *query, TupleDesc columns)
+{
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	foreach(cell, query->targetList)
+	{
+		if (!lfirst_node(TargetEntry, cell)->resjunk)
+			targets = lappend(targets, lfirst(cell));
+	}
+	if (list_length(targets) != columns->natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the query and the column definition list do not match"),
+				 errdetail("The query returns %d columns, but the list defines %d.",
+						   list_length(targets), columns->natts)));
+	for (int i = 0; i < columns->natts; i++)
+	{
+		TargetEntry *target = list_nth_node(TargetEntry, targets, i);
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+		Oid			type = exprType((Node *) target->expr);
+
+		if (type != column->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("the query and the column definition list do not match"),
+					 errdetail("Column \"%s\" has type %s in the query, but type %s in the list.",
+							   NameStr(column->attname), format_type_be(type),
+							   format_type_be(column->atttypid)),
+					 errhint("Cast it in the query, or change the list.")));
+	}
+}
+
 /* The error for text that is more, or less, than the one clause. */
 static void
 refuse_clause(const Clause *clause)
 {
-	bool		is_filter = strcmp(clause->argument, "filter") == 0;
+	const char *const *words = clause_words;
 
+	while (strcmp(words[0], clause->argument) != 0)
+		words += 3;
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 is_filter ?
-			 errmsg("argument \"%s\" must be one boolean expression", clause->argument) :
-			 errmsg("argument \"%s\" must be one ORDER BY list", clause->argument),
+			 errmsg("argument \"%s\" must be %s", clause->argument, words[1]),
 			 errdetail("It is \"%s\".", clause->text),
-			 is_filter ?
-			 errhint("Give what follows WHERE, and nothing after it.") :
-			 errhint("Give what follows ORDER BY, and nothing after it.")));
+			 errhint("%s", words[2])));
 }
 
 /* The error for an ORDER BY item that has something in it that cannot serve. */

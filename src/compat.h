@@ -13,6 +13,7 @@
 #include "access/tupdesc.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
+#include "nodes/extensible.h"
 #include "nodes/plannodes.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -45,7 +46,10 @@ citer_compat_column_not_null(TupleDesc tupdesc, AttrNumber attnum)
 #endif
 }
 
-/* Is the column's value found in each tuple, rather than gone or computed? */
+/*
+ * Is the column's value found in each tuple, rather than gone, computed, or
+ * missing in those that are older than the column?
+ */
 static inline bool
 citer_compat_column_is_stored(TupleDesc tupdesc, AttrNumber attnum)
 {
@@ -55,7 +59,7 @@ citer_compat_column_is_stored(TupleDesc tupdesc, AttrNumber attnum)
 	if (attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 		return false;
 #endif
-	return !attribute->attisdropped;
+	return !attribute->attisdropped && !attribute->atthasmissing;
 }
 
 /*
@@ -80,6 +84,57 @@ citer_compat_ordering_operator(Oid operator, Oid *opfamily, Oid *opcintype,
 	*descending = (strategy == BTGreaterStrategyNumber);
 #endif
 	return true;
+}
+
+/* A sort clause says by itself that it is descending from 18 on. */
+static inline void
+citer_compat_set_descending(SortGroupClause *clause, bool descending)
+{
+#if PG_VERSION_NUM >= 180000
+	clause->reverse_sort = descending;
+#else
+	(void) clause;
+	(void) descending;
+#endif
+}
+
+/* What a custom scan says of itself, to be trusted with projections. */
+#if PG_VERSION_NUM >= 150000
+#define CITER_CUSTOMPATH_FLAGS CUSTOMPATH_SUPPORT_PROJECTION
+#else
+#define CITER_CUSTOMPATH_FLAGS 0
+#endif
+
+/*
+ * Makes the scan slot of a custom scan with scanrelid 0 one of the given
+ * kind.  The first is for CreateCustomScanState and serves from 16 on; the
+ * second is for BeginCustomScan, where before 16 the slot is virtual already
+ * and all that was made for it is made again.
+ */
+static inline void
+citer_compat_set_slot_ops(CustomScanState *state, const TupleTableSlotOps *ops)
+{
+#if PG_VERSION_NUM >= 160000
+	state->slotOps = ops;
+#else
+	(void) state;
+	(void) ops;
+#endif
+}
+
+static inline void
+citer_compat_apply_slot_ops(CustomScanState *state, const TupleTableSlotOps *ops)
+{
+#if PG_VERSION_NUM < 160000
+	ScanState  *scan = &state->ss;
+
+	ExecInitScanTupleSlot(scan->ps.state, scan, scan->ss_ScanTupleSlot->tts_tupleDescriptor, ops);
+	ExecAssignScanProjectionInfoWithVarno(scan, INDEX_VAR);
+	scan->ps.qual = ExecInitQual(scan->ps.plan->qual, &scan->ps);
+#else
+	(void) state;
+	(void) ops;
+#endif
 }
 
 /*

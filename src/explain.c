@@ -15,6 +15,7 @@
 #include "settings.h"
 #include "walk.h"
 
+static List *index_names(const CiterWalk *walk);
 static void append_key(StringInfo output, const CiterWalk *walk);
 static void append_index(StringInfo output, const CiterWalk *walk);
 static void append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
@@ -47,6 +48,47 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 		append_chunk(output, walk, "First chunk", &walk->after, upto);
 		append_chunk(output, walk, "Later chunks", &somewhere, upto);
 	}
+}
+
+/* Adds the properties of a walk to a scan node in EXPLAIN. */
+void
+citer_explain_scan(const CiterWalk *walk, ExplainState *es)
+{
+	ExplainPropertyText("Walk", citer_relation_describe(walk->relation), es);
+	ExplainPropertyText("Walk Order", citer_key_describe(walk->key), es);
+	if (walk->index_shape.indexes != NIL && !walk->key->physical)
+		ExplainPropertyList("Walk Index", index_names(walk), es);
+	if (walk->filter != NULL)
+		ExplainPropertyText("Walk Filter", walk->filter, es);
+	ExplainPropertyInteger("Chunk Size", NULL, walk->chunk_size, es);
+	ExplainPropertyText("Snapshot", citer_options_snapshot_name(walk->snapshot), es);
+}
+
+/*
+ * Adds to a scan node in EXPLAIN ANALYZE what its walks have cost.  The walk
+ * is NULL if it is not known; only tables' scans count rows.
+ */
+void
+citer_explain_cost(const CiterWalk *walk, const CiterCost *cost, ExplainState *es)
+{
+	ExplainPropertyInteger("Chunks", NULL, cost->chunks, es);
+	ExplainPropertyFloat("Rows per Chunk", NULL,
+						 cost->chunks > 0 ? (double) cost->rows / cost->chunks : 0, 0, es);
+	if (walk == NULL || citer_relation_is_table(walk->relation))
+		ExplainPropertyInteger("Rows Examined", NULL, cost->examined, es);
+	ExplainPropertyInteger("Peak Chunk Memory", "kB", (cost->peak_memory + 1023) / 1024, es);
+}
+
+/* The names of the indexes that give the order, quoted. */
+static List *
+index_names(const CiterWalk *walk)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, walk->index_shape.indexes)
+		names = lappend(names, (char *) quote_identifier(get_rel_name(lfirst_oid(cell))));
+	return names;
 }
 
 /* The order, and what makes it total. */
@@ -102,10 +144,9 @@ append_index(StringInfo output, const CiterWalk *walk)
 		return;
 	}
 	appendStringInfoString(output, "Index: ");
-	foreach(cell, walk->index_shape.indexes)
+	foreach(cell, index_names(walk))
 	{
-		appendStringInfo(output, "%s%s", separator,
-						 quote_identifier(get_rel_name(lfirst_oid(cell))));
+		appendStringInfo(output, "%s%s", separator, (char *) lfirst(cell));
 		separator = ", ";
 	}
 	appendStringInfoString(output, walk->index_shape.indexes != NIL ? "\n" : "as the plans show\n");

@@ -7,8 +7,13 @@
 
 #include "lib/stringinfo.h"
 
+#include "compat.h"
+#include "iterator.h"
 #include "options.h"
 
 extern void citer_explain_walk(const CiterOptions *options, StringInfo output);
+extern void citer_explain_scan(const CiterWalk *walk, ExplainState *es);
+extern void citer_explain_cost(const CiterWalk *walk, const CiterCost *cost,
+							   ExplainState *es);
 
 #endif							/* CITER_EXPLAIN_H */

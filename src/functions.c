@@ -22,6 +22,7 @@
 #include "options.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_query_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_explain_1_0);
 
@@ -36,6 +37,7 @@ typedef struct KeyFunction
 	MemoryContext context;		/* holds all of it */
 } KeyFunction;
 
+static Datum return_next_row(FunctionCallInfo fcinfo);
 static void read_options(FunctionCallInfo fcinfo, CiterOptions *options);
 static char *text_argument(FunctionCallInfo fcinfo, int argument);
 static void close_iterator(Datum iterator);
@@ -43,42 +45,18 @@ static KeyFunction *get_key_function(FunctionCallInfo fcinfo);
 static void free_key_function(Datum function);
 static List *split_lines(char *text);
 
-/*
- * chunked_iter(rel anyelement, ...) RETURNS SETOF anyelement
- *
- * One row a call.  The iterator lives in the set-returning function's own
- * context and is closed when the last row is out or the query stops asking.
- */
+/* chunked_iter(rel anyelement, ...) RETURNS SETOF anyelement */
 Datum
 chunked_iter_1_0(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	FuncCallContext *funcctx;
-	TupleTableSlot *slot;
+	return return_next_row(fcinfo);
+}
 
-	if (SRF_IS_FIRSTCALL())
-	{
-		MemoryContext caller;
-		CiterOptions options;
-
-		funcctx = SRF_FIRSTCALL_INIT();
-		caller = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
-		read_options(fcinfo, &options);
-		funcctx->user_fctx = citer_iterator_open(&options);
-		MemoryContextSwitchTo(caller);
-		RegisterExprContextCallback(rsinfo->econtext, close_iterator,
-									PointerGetDatum(funcctx->user_fctx));
-	}
-
-	funcctx = SRF_PERCALL_SETUP();
-	slot = citer_iterator_next(funcctx->user_fctx);
-	if (slot != NULL)
-		SRF_RETURN_NEXT(funcctx, ExecFetchSlotHeapTupleDatum(slot));
-
-	UnregisterExprContextCallback(rsinfo->econtext, close_iterator,
-								  PointerGetDatum(funcctx->user_fctx));
-	citer_iterator_close(funcctx->user_fctx);
-	SRF_RETURN_DONE(funcctx);
+/* chunked_iter_query(query text, order_by text, ...) RETURNS SETOF record */
+Datum
+chunked_iter_query_1_0(PG_FUNCTION_ARGS)
+{
+	return return_next_row(fcinfo);
 }
 
 /* chunked_iter_key(rec anyelement, order_by text) RETURNS text[] */
@@ -119,7 +97,7 @@ chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
 
 		funcctx = SRF_FIRSTCALL_INIT();
 		caller = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
-		read_options(fcinfo, &options);
+		citer_options_read(&options, get_fn_expr_argtype(fcinfo->flinfo, 0), fcinfo->args);
 		initStringInfo(&output);
 		citer_explain_walk(&options, &output);
 		funcctx->user_fctx = split_lines(output.data);
@@ -134,23 +112,62 @@ chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
 	SRF_RETURN_NEXT(funcctx, CStringGetTextDatum(line));
 }
 
-/* The arguments that chunked_iter and chunked_iter_explain share. */
+/*
+ * One row a call.  The iterator lives in the set-returning function's own
+ * context and is closed when the last row is out or the query stops asking.
+ */
+static Datum
+return_next_row(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	FuncCallContext *funcctx;
+	TupleTableSlot *slot;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext caller;
+		CiterOptions options;
+
+		funcctx = SRF_FIRSTCALL_INIT();
+		caller = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
+		read_options(fcinfo, &options);
+		funcctx->user_fctx = citer_iterator_open(&options);
+		MemoryContextSwitchTo(caller);
+		RegisterExprContextCallback(rsinfo->econtext, close_iterator,
+									PointerGetDatum(funcctx->user_fctx));
+	}
+
+	funcctx = SRF_PERCALL_SETUP();
+	slot = citer_iterator_next(funcctx->user_fctx);
+	if (slot != NULL)
+		SRF_RETURN_NEXT(funcctx, ExecFetchSlotHeapTupleDatum(slot));
+
+	UnregisterExprContextCallback(rsinfo->econtext, close_iterator,
+								  PointerGetDatum(funcctx->user_fctx));
+	citer_iterator_close(funcctx->user_fctx);
+	SRF_RETURN_DONE(funcctx);
+}
+
+/*
+ * The request in the arguments of chunked_iter or chunked_iter_query.  0A000
+ * if it is the latter and there is no column definition list.
+ */
 static void
 read_options(FunctionCallInfo fcinfo, CiterOptions *options)
 {
-	memset(options, 0, sizeof(*options));
-	options->rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	citer_options_set_chunk_size(options,
-								 PG_ARGISNULL(1) ? CITER_CHUNK_SIZE_DEFAULT : PG_GETARG_INT32(1));
-	options->order_by = text_argument(fcinfo, 2);
-	options->reverse = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
-	options->filter = text_argument(fcinfo, 4);
-	if (!PG_ARGISNULL(5))
-		options->after = citer_options_bookmark("after", PG_GETARG_ARRAYTYPE_P(5));
-	if (!PG_ARGISNULL(6))
-		options->upto = citer_options_bookmark("upto", PG_GETARG_ARRAYTYPE_P(6));
-	if (!PG_ARGISNULL(7))
-		citer_options_set_snapshot(options, text_argument(fcinfo, 7));
+	TupleDesc	columns = ((ReturnSetInfo *) fcinfo->resultinfo)->expectedDesc;
+
+	if (fcinfo->nargs == CITER_ARGUMENTS)
+	{
+		citer_options_read(options, get_fn_expr_argtype(fcinfo->flinfo, 0), fcinfo->args);
+		return;
+	}
+	if (columns == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s has to be called in FROM", "chunked_iter_query"),
+				 errhint("SELECT * FROM chunked_iter_query('SELECT ...', 'id') AS t(id integer, ...)")));
+	citer_options_read_query(options, BlessTupleDesc(CreateTupleDescCopy(columns)), fcinfo->args);
 }
 
 /* A text argument, or NULL. */

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "scan.h"
 #include "settings.h"
 
 PG_MODULE_MAGIC;
@@ -17,4 +18,5 @@ void
 _PG_init(void)
 {
 	citer_settings_init();
+	citer_scan_init();
 }

@@ -29,6 +29,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -52,6 +53,8 @@ struct CiterIterator
 	CiterKeyReader *reader;		/* NULL in physical order */
 	CiterChunk *chunk;
 	CiterRange *ranges;			/* room for those of any chunk */
+	CiterCost	cost;
+	List	   *measured;		/* relations whose scans are counted */
 
 	/* The caller's session as it was at the start; see check_caller. */
 	Oid			user;
@@ -94,6 +97,7 @@ static bool receive_end(TupleTableSlot *slot, DestReceiver *self);
 static void read_chunk(CiterIterator *iterator);
 static void read_ranges(CiterIterator *iterator, ChunkReceiver *receiver);
 static void run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver);
+static void count_chunk(CiterIterator *iterator);
 static ParamListInfo make_params(const CiterIterator *iterator);
 static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
 static ItemPointerData row_tid(const CiterWalk *walk, TupleTableSlot *slot);
@@ -107,6 +111,8 @@ static void end_session(CiterIterator *iterator, int nestlevel);
 static DestReceiver make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *));
 static void ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
 						   TupleDesc tupdesc pg_attribute_unused());
+static void check_columns(DestReceiver *self, int operation pg_attribute_unused(),
+						  TupleDesc tupdesc);
 static void ignore_end(DestReceiver *self);
 
 /*
@@ -140,6 +146,8 @@ citer_iterator_open(const CiterOptions *options)
 	iterator->after = iterator->walk->after;
 	iterator->upto = iterator->walk->upto;
 
+	if (options->measure)
+		iterator->measured = citer_relation_scanned(iterator->walk->relation);
 	warn_of_missing_index(iterator->walk);
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		freeze_end(iterator);
@@ -178,6 +186,20 @@ citer_iterator_close(CiterIterator *iterator)
 	if (iterator->reader != NULL)
 		citer_key_reader_free(iterator->reader);
 	MemoryContextDelete(iterator->context);
+}
+
+/* What is walked. */
+const CiterWalk *
+citer_iterator_walk(const CiterIterator *iterator)
+{
+	return iterator->walk;
+}
+
+/* What the walk has cost so far. */
+CiterCost
+citer_iterator_cost(const CiterIterator *iterator)
+{
+	return iterator->cost;
 }
 
 static void
@@ -284,6 +306,7 @@ read_chunk(CiterIterator *iterator)
 	int			nestlevel;
 
 	receiver.pub = make_receiver(receive_row);
+	receiver.pub.rStartup = check_columns;
 	receiver.iterator = iterator;
 	citer_chunk_reset(iterator->chunk);
 	MemoryContextReset(iterator->scratch);
@@ -294,6 +317,7 @@ read_chunk(CiterIterator *iterator)
 	while (!receiver.complete && !receiver.at_tie && next_heap(iterator));
 	end_session(iterator, nestlevel);
 	move_on(iterator, &receiver);
+	count_chunk(iterator);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -330,8 +354,22 @@ static void
 run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
 {
 	CiterQuery	query = citer_walk_query(iterator->walk, rows);
+	int64		examined = citer_relation_examined(iterator->measured);
 
 	citer_plan_run(&query, make_params(iterator), receiver);
+	iterator->cost.examined += citer_relation_examined(iterator->measured) - examined;
+}
+
+/* Adds the chunk that was read to what the walk has cost. */
+static void
+count_chunk(CiterIterator *iterator)
+{
+	if (citer_chunk_rows(iterator->chunk) == 0)
+		return;
+	iterator->cost.chunks++;
+	iterator->cost.rows += citer_chunk_rows(iterator->chunk);
+	iterator->cost.peak_memory = Max(iterator->cost.peak_memory,
+									 citer_chunk_memory(iterator->chunk));
 }
 
 /* The parameters of a query: both positions, NULL where there is none. */
@@ -388,8 +426,12 @@ row_tid(const CiterWalk *walk, TupleTableSlot *slot)
 {
 	bool		isnull;
 
-	if (walk->relation->is_plain)
+	if (!walk->with_tid)
+	{
+		if (!ItemPointerIsValid(&slot->tts_tid))
+			elog(ERROR, "a tuple of %s came without its place", walk->relation->sql);
 		return slot->tts_tid;
+	}
 	return *(ItemPointer) DatumGetPointer(slot_getattr(slot, slot->tts_tupleDescriptor->natts,
 													   &isnull));
 }
@@ -484,11 +526,11 @@ check_caller(CiterIterator *iterator)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the role was changed while %s was being walked",
-						iterator->walk->relation->sql),
+						citer_relation_describe(iterator->walk->relation)),
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(iterator->user, true)),
 				 errhint("Go on under that role, or start the walk again.")));
-	citer_relation_check(iterator->walk->relation, citer_walk_needs_children(iterator->walk));
+	citer_relation_check(iterator->walk->relation, citer_walk_needs_tables(iterator->walk));
 	iterator->checked_at = GetCurrentCommandId(false);
 }
 
@@ -545,6 +587,32 @@ static void
 ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
 			   TupleDesc tupdesc pg_attribute_unused())
 {
+}
+
+/*
+ * DestReceiver callback: the rows of a query have to have the types that they
+ * had at its start, which DDL on its tables can change.
+ */
+static void
+check_columns(DestReceiver *self, int operation pg_attribute_unused(), TupleDesc tupdesc)
+{
+	const CiterWalk *walk = ((ChunkReceiver *) self)->iterator->walk;
+	TupleDesc	expected = walk->relation->tupdesc;
+
+	for (int i = 0; walk->relation->query != NULL && i < expected->natts; i++)
+	{
+		if (!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, walk->columns) &&
+			walk->columns != NULL)
+			continue;
+		if (TupleDescAttr(tupdesc, i)->atttypid != TupleDescAttr(expected, i)->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the query was changed while it was being walked"),
+					 errdetail("Column \"%s\" has type %s now.",
+							   NameStr(TupleDescAttr(expected, i)->attname),
+							   format_type_be(TupleDescAttr(tupdesc, i)->atttypid)),
+					 errhint("Start the walk again.")));
+	}
 }
 
 static void

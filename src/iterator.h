@@ -8,11 +8,23 @@
 #include "executor/tuptable.h"
 
 #include "options.h"
+#include "walk.h"
 
 typedef struct CiterIterator CiterIterator;
+
+/* What a walk has cost so far. */
+typedef struct CiterCost
+{
+	int64		chunks;
+	int64		rows;			/* read into chunks */
+	int64		examined;		/* rows that scans looked at, if measured */
+	Size		peak_memory;	/* bytes of the largest chunk */
+} CiterCost;
 
 extern CiterIterator *citer_iterator_open(const CiterOptions *options);
 extern TupleTableSlot *citer_iterator_next(CiterIterator *iterator);
 extern void citer_iterator_close(CiterIterator *iterator);
+extern const CiterWalk *citer_iterator_walk(const CiterIterator *iterator);
+extern CiterCost citer_iterator_cost(const CiterIterator *iterator);
 
 #endif							/* CITER_ITERATOR_H */

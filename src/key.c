@@ -241,7 +241,8 @@ resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex 
 	if (!citer_relation_is_table(relation))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-				 errmsg("%s has no default order", relation->sql),
+				 errmsg("%s has no default order", citer_relation_describe(relation)),
+				 relation->query != NULL ? errdetail("A query has no primary key.") :
 				 relation->relkind == RELKIND_VIEW ?
 				 errdetail("A view has no primary key.") :
 				 errdetail("A foreign table has no primary key."),
@@ -368,19 +369,19 @@ append_column(CiterKey *key, const CiterRelation *relation, AttrNumber attnum)
 	append_element(key, relation, (Expr *) var, type->lt_opr, false);
 }
 
-/* Does the key have the column as an element of its own, in its own order? */
+/* Does the key have the column as an element, under its own equality? */
 static bool
 has_column(const CiterKey *key, const CiterRelation *relation, AttrNumber attnum)
 {
 	Form_pg_attribute attribute = TupleDescAttr(relation->tupdesc, attnum - 1);
-	TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_BTREE_OPFAMILY);
+	TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR);
 
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
 
 		if (IsA(element->expr, Var) && ((Var *) element->expr)->varattno == attnum &&
-			element->opfamily == type->btree_opf)
+			element->equal_operator == type->eq_opr)
 			return true;
 	}
 	return false;
@@ -413,12 +414,17 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 	compare = get_opfamily_proc(element->opfamily, opcintype, opcintype, BTORDER_PROC);
 	fmgr_info_cxt(compare, &element->compare, CurrentMemoryContext);
 
+	element->less_operator = get_opfamily_member(element->opfamily, opcintype, opcintype,
+												 BTLessStrategyNumber);
+	element->equal_operator = get_opfamily_member(element->opfamily, opcintype, opcintype,
+												  BTEqualStrategyNumber);
+	element->greater_operator = get_opfamily_member(element->opfamily, opcintype, opcintype,
+													BTGreaterStrategyNumber);
 	element->expr = expr;
 	element->collation = exprCollation((Node *) expr);
 	element->nulls_first = nulls_first;
 	element->nullable = is_nullable(relation, expr);
-	element->type = get_typtype(opcintype) == TYPTYPE_PSEUDO ?
-		getBaseType(exprType((Node *) expr)) : opcintype;
+	element->type = getBaseType(exprType((Node *) expr));
 	get_typlenbyval(element->type, &element->typlen, &element->typbyval);
 	write_element_sql(element, relation, opcintype);
 	return element;
@@ -449,11 +455,22 @@ static void
 write_element_sql(CiterKeyElement *element, const CiterRelation *relation, Oid opcintype)
 {
 	Oid			expr_type = exprType((Node *) element->expr);
+	Oid			operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? element->type : opcintype;
 	TypeCacheEntry *type = lookup_type_cache(expr_type, TYPECACHE_BTREE_OPFAMILY);
 
 	element->sort_expr = expression_sql(relation, element->expr, true);
-	element->operand = expr_type == element->type ? element->sort_expr :
-		psprintf("(%s)::%s", element->sort_expr, type_sql(element->type));
+	element->operand = element->sort_expr;
+	element->param_cast = "";
+	if (expr_type != operand_type)
+		element->operand = psprintf("(%s)::%s", element->sort_expr, type_sql(operand_type));
+	if (element->type != operand_type)
+		element->param_cast = psprintf("::%s", type_sql(operand_type));
+
+	/* A row of NULLs "IS NULL", but is not the NULL that sorts as one. */
+	element->is_null = psprintf("%s IS %s", element->sort_expr,
+								type_is_rowtype(expr_type) ? "NOT DISTINCT FROM NULL" : "NULL");
+	element->is_not_null = psprintf("%s IS %s", element->sort_expr,
+									type_is_rowtype(expr_type) ? "DISTINCT FROM NULL" : "NOT NULL");
 	element->less = operator_sql(element->opfamily, opcintype, BTLessStrategyNumber);
 	element->less_equal = operator_sql(element->opfamily, opcintype, BTLessEqualStrategyNumber);
 	element->equal = operator_sql(element->opfamily, opcintype, BTEqualStrategyNumber);

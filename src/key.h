@@ -14,10 +14,13 @@ typedef struct CiterKeyElement
 {
 	Expr	   *expr;			/* over range table entry 1 */
 	Oid			type;			/* that values of it have outside a row */
+	Oid			equal_operator;
 	int16		typlen;
 	bool		typbyval;
 	Oid			collation;
 	Oid			opfamily;		/* a btree operator family */
+	Oid			less_operator;
+	Oid			greater_operator;
 	bool		descending;
 	bool		nulls_first;
 	bool		nullable;
@@ -25,11 +28,14 @@ typedef struct CiterKeyElement
 
 	/* Pieces of SQL, qualified and quoted. */
 	char	   *operand;		/* the expression as an operand of these: */
+	char	   *param_cast;		/* behind a parameter that is the other one */
 	char	   *less;
 	char	   *less_equal;
 	char	   *equal;
 	char	   *greater;
 	char	   *greater_equal;
+	char	   *is_null;		/* the conditions that it is NULL, and is not */
+	char	   *is_not_null;
 	char	   *sort_expr;		/* the expression as an ORDER BY item */
 	bool		sort_using;		/* that item needs USING, not ASC or DESC */
 	char	   *index_column;	/* as a column of CREATE INDEX */

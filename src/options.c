@@ -17,9 +17,67 @@ static const char *const snapshot_names[] = {
 	[CITER_SNAPSHOT_CHUNK] = "chunk",
 };
 
-/* Sets the rows of a chunk; 22023 when it is out of range. */
+static void set_chunk_size(CiterOptions *options, int chunk_size);
+static void set_snapshot(CiterOptions *options, const char *snapshot);
+static CiterBookmark read_bookmark(const char *argument, NullableDatum value);
+static char *read_text(NullableDatum value);
+
+/*
+ * Fills in a request from the arguments of a call (CiterArgument says which
+ * is where), with defaults for those that are NULL.  All is in the current
+ * memory context.  22023 for a value that no walk can have.
+ */
 void
-citer_options_set_chunk_size(CiterOptions *options, int chunk_size)
+citer_options_read(CiterOptions *options, Oid rowtype, const NullableDatum *arguments)
+{
+	const NullableDatum *chunk_size = &arguments[CITER_ARGUMENT_CHUNK_SIZE];
+	const NullableDatum *reverse = &arguments[CITER_ARGUMENT_REVERSE];
+	char	   *snapshot = read_text(arguments[CITER_ARGUMENT_SNAPSHOT]);
+
+	memset(options, 0, sizeof(*options));
+	options->rowtype = rowtype;
+	set_chunk_size(options, chunk_size->isnull ? CITER_CHUNK_SIZE_DEFAULT :
+				   DatumGetInt32(chunk_size->value));
+	options->order_by = read_text(arguments[CITER_ARGUMENT_ORDER_BY]);
+	options->reverse = !reverse->isnull && DatumGetBool(reverse->value);
+	options->filter = read_text(arguments[CITER_ARGUMENT_FILTER]);
+	options->after = read_bookmark("after", arguments[CITER_ARGUMENT_AFTER]);
+	options->upto = read_bookmark("upto", arguments[CITER_ARGUMENT_UPTO]);
+	if (snapshot != NULL)
+		set_snapshot(options, snapshot);
+}
+
+/*
+ * The same for a call of chunked_iter_query, whose result has the columns
+ * given.  22004 for a NULL query.
+ */
+void
+citer_options_read_query(CiterOptions *options, TupleDesc columns, const NullableDatum *arguments)
+{
+	NullableDatum reordered[CITER_ARGUMENTS];
+	NullableDatum none = {(Datum) 0, true};
+
+	if (arguments[CITER_QUERY_ARGUMENT_QUERY].isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "query"),
+				 errhint("Pass a SELECT as text.")));
+	reordered[CITER_ARGUMENT_REL] = none;
+	reordered[CITER_ARGUMENT_CHUNK_SIZE] = arguments[CITER_QUERY_ARGUMENT_CHUNK_SIZE];
+	reordered[CITER_ARGUMENT_ORDER_BY] = arguments[CITER_QUERY_ARGUMENT_ORDER_BY];
+	reordered[CITER_ARGUMENT_REVERSE] = arguments[CITER_QUERY_ARGUMENT_REVERSE];
+	reordered[CITER_ARGUMENT_FILTER] = none;
+	reordered[CITER_ARGUMENT_AFTER] = arguments[CITER_QUERY_ARGUMENT_AFTER];
+	reordered[CITER_ARGUMENT_UPTO] = arguments[CITER_QUERY_ARGUMENT_UPTO];
+	reordered[CITER_ARGUMENT_SNAPSHOT] = arguments[CITER_QUERY_ARGUMENT_SNAPSHOT];
+	citer_options_read(options, RECORDOID, reordered);
+	options->query = read_text(arguments[CITER_QUERY_ARGUMENT_QUERY]);
+	options->query_columns = columns;
+}
+
+/* Sets the rows of a chunk; 22023 when it is out of range. */
+static void
+set_chunk_size(CiterOptions *options, int chunk_size)
 {
 	if (chunk_size < CITER_CHUNK_SIZE_MIN || chunk_size > CITER_CHUNK_SIZE_MAX)
 		ereport(ERROR,
@@ -32,8 +90,8 @@ citer_options_set_chunk_size(CiterOptions *options, int chunk_size)
 }
 
 /* Sets the snapshot mode by its name; 22023 for any other name. */
-void
-citer_options_set_snapshot(CiterOptions *options, const char *snapshot)
+static void
+set_snapshot(CiterOptions *options, const char *snapshot)
 {
 	for (int mode = 0; mode < (int) lengthof(snapshot_names); mode++)
 	{
@@ -50,16 +108,20 @@ citer_options_set_snapshot(CiterOptions *options, const char *snapshot)
 }
 
 /*
- * The elements of a text[] argument, in the current memory context.  An empty
- * array is no bookmark.  22023 for an array of more than one dimension.
+ * The elements of a text[] argument.  NULL and the empty array are no
+ * bookmark.  22023 for an array of more than one dimension.
  */
-CiterBookmark
-citer_options_bookmark(const char *argument, ArrayType *array)
+static CiterBookmark
+read_bookmark(const char *argument, NullableDatum value)
 {
 	CiterBookmark bookmark = {0};
+	ArrayType  *array;
 	Datum	   *values;
 	bool	   *nulls;
 
+	if (value.isnull)
+		return bookmark;
+	array = DatumGetArrayTypeP(value.value);
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -74,6 +136,13 @@ citer_options_bookmark(const char *argument, ArrayType *array)
 		if (!nulls[i])
 			bookmark.elements[i] = TextDatumGetCString(values[i]);
 	return bookmark;
+}
+
+/* A text argument, or NULL. */
+static char *
+read_text(NullableDatum value)
+{
+	return value.isnull ? NULL : TextDatumGetCString(value.value);
 }
 
 /* The name of a snapshot mode, as it is given by the user. */

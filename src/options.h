@@ -5,6 +5,9 @@
 #ifndef CITER_OPTIONS_H
 #define CITER_OPTIONS_H
 
+#include "access/tupdesc.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 
 /* Chunk sizes that are accepted, in rows. */
@@ -27,7 +30,9 @@ typedef struct CiterBookmark
 
 typedef struct CiterOptions
 {
-	Oid			rowtype;		/* type of the argument rel */
+	Oid			rowtype;		/* type of the argument rel; RECORD for a query */
+	char	   *query;			/* NULL: the relation of that row type */
+	TupleDesc	query_columns;	/* its column definition list, blessed */
 	int			chunk_size;		/* rows */
 	char	   *order_by;		/* NULL: the default order */
 	bool		reverse;
@@ -35,11 +40,45 @@ typedef struct CiterOptions
 	CiterBookmark after;
 	CiterBookmark upto;
 	CiterSnapshotMode snapshot;
+
+	/* What the planner knows of a call in FROM, and nobody of another. */
+	List	   *quals;			/* more conditions, over range table entry 1 */
+	bool		measure;		/* count the rows that scans examine */
+	bool		columns_known;
+	Bitmapset  *columns;		/* used, as pull_varattnos() gives them */
 } CiterOptions;
 
-extern void citer_options_set_chunk_size(CiterOptions *options, int chunk_size);
-extern void citer_options_set_snapshot(CiterOptions *options, const char *snapshot);
-extern CiterBookmark citer_options_bookmark(const char *argument, ArrayType *array);
+/* Arguments of chunked_iter, in the order of its declaration. */
+typedef enum CiterArgument
+{
+	CITER_ARGUMENT_REL,
+	CITER_ARGUMENT_CHUNK_SIZE,
+	CITER_ARGUMENT_ORDER_BY,
+	CITER_ARGUMENT_REVERSE,
+	CITER_ARGUMENT_FILTER,
+	CITER_ARGUMENT_AFTER,
+	CITER_ARGUMENT_UPTO,
+	CITER_ARGUMENT_SNAPSHOT,
+	CITER_ARGUMENTS				/* how many there are */
+} CiterArgument;
+
+/* Arguments of chunked_iter_query, likewise. */
+typedef enum CiterQueryArgument
+{
+	CITER_QUERY_ARGUMENT_QUERY,
+	CITER_QUERY_ARGUMENT_ORDER_BY,
+	CITER_QUERY_ARGUMENT_CHUNK_SIZE,
+	CITER_QUERY_ARGUMENT_REVERSE,
+	CITER_QUERY_ARGUMENT_AFTER,
+	CITER_QUERY_ARGUMENT_UPTO,
+	CITER_QUERY_ARGUMENT_SNAPSHOT,
+	CITER_QUERY_ARGUMENTS
+} CiterQueryArgument;
+
+extern void citer_options_read(CiterOptions *options, Oid rowtype,
+							   const NullableDatum *arguments);
+extern void citer_options_read_query(CiterOptions *options, TupleDesc columns,
+									 const NullableDatum *arguments);
 extern const char *citer_options_snapshot_name(CiterSnapshotMode mode);
 
 #endif							/* CITER_OPTIONS_H */

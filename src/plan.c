@@ -10,8 +10,8 @@
  * The kept plans are few (MAX_PLANS, the least recently used goes first) and
  * are found by the query's text, its parameters' types and its steering, so
  * that nobody else has to hold on to one: a walk that is suspended or has
- * been aborted owns nothing here.  A plan that is running is pinned, lest a
- * function in the query that starts a walk of its own push it out.
+ * been aborted owns nothing here.  A plan in use is pinned, lest a function in
+ * the query that starts a walk of its own push it out.
  *
  * Plans are generic: the plan cache makes them anew when a table changes, a
  * setting such as search_path or the role, and never for a parameter's sake.
@@ -41,7 +41,7 @@ typedef struct KeptPlan
 	uint32		hash;
 	CiterQuery	query;
 	SPIPlanPtr	plan;
-	int			pins;			/* runs under way */
+	int			pins;			/* uses under way */
 } KeptPlan;
 
 /* All kept plans, the most recently used first. */
@@ -84,6 +84,20 @@ static const struct
 	{CITER_STEER_PHYSICAL, physical_settings},
 };
 
+/* Does something with a plan; see use_plan. */
+typedef void (*PlanUse) (KeptPlan *kept, PlannedStmt *statement, void *arg);
+
+/* A shape to be filled in, and where its lists go. */
+typedef struct ShapeRequest
+{
+	CiterPlanShape shape;
+	MemoryContext context;
+} ShapeRequest;
+
+static void use_plan(const CiterQuery *query, PlanUse use, void *arg);
+static void run_plan(KeptPlan *kept, PlannedStmt *statement, void *options);
+static void describe_plan(KeptPlan *kept, PlannedStmt *statement, void *arg);
+static void explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output);
 static void connect_spi(void);
 static void finish_spi(void);
 static KeptPlan *find_plan(const CiterQuery *query);
@@ -107,49 +121,21 @@ void
 citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {0};
-	KeptPlan   *kept;
 
-	connect_spi();
-	kept = find_plan(query);
-	kept->pins++;
-	PG_TRY();
-	{
-		int			result;
-
-		ReleaseCachedPlan(get_generic_plan(kept), CurrentResourceOwner);
-		options.params = params;
-		options.read_only = true;
-		options.dest = receiver;
-		result = SPI_execute_plan_extended(kept->plan, &options);
-		if (result != SPI_OK_SELECT)
-			elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(result));
-	}
-	PG_FINALLY();
-	{
-		kept->pins--;
-	}
-	PG_END_TRY();
-	finish_spi();
+	options.params = params;
+	options.read_only = true;
+	options.dest = receiver;
+	use_plan(query, run_plan, &options);
 }
 
-/* What the plan of a query looks like; the list is in the current context. */
+/* What the plan of a query looks like; the lists are in the current context. */
 CiterPlanShape
 citer_plan_shape(const CiterQuery *query)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext spi;
-	CiterPlanShape shape = {0};
-	CachedPlan *generic;
+	ShapeRequest request = {.context = CurrentMemoryContext};
 
-	connect_spi();
-	generic = get_generic_plan(find_plan(query));
-	spi = MemoryContextSwitchTo(caller);
-	read_estimates(only_statement(generic)->planTree, &shape);
-	read_shape(only_statement(generic)->planTree, &shape);
-	MemoryContextSwitchTo(spi);
-	ReleaseCachedPlan(generic, CurrentResourceOwner);
-	finish_spi();
-	return shape;
+	use_plan(query, describe_plan, &request);
+	return request.shape;
 }
 
 /*
@@ -159,13 +145,62 @@ citer_plan_shape(const CiterQuery *query)
 void
 citer_plan_explain(const CiterQuery *query, StringInfo output)
 {
-	CachedPlan *generic;
+	use_plan(query, explain_plan, output);
+}
+
+/*
+ * Has something done with the plan of a query, with SPI connected.  The plan
+ * is pinned for as long as that takes, planning included: the planner, too,
+ * may call functions that start walks of their own.
+ */
+static void
+use_plan(const CiterQuery *query, PlanUse use, void *arg)
+{
+	KeptPlan   *kept;
 
 	connect_spi();
-	generic = get_generic_plan(find_plan(query));
-	explain_statement(copyObject(only_statement(generic)), query->sql, output);
-	ReleaseCachedPlan(generic, CurrentResourceOwner);
+	kept = find_plan(query);
+	kept->pins++;
+	PG_TRY();
+	{
+		CachedPlan *generic = get_generic_plan(kept);
+
+		use(kept, only_statement(generic), arg);
+		ReleaseCachedPlan(generic, CurrentResourceOwner);
+	}
+	PG_FINALLY();
+	{
+		kept->pins--;
+	}
+	PG_END_TRY();
 	finish_spi();
+}
+
+static void
+run_plan(KeptPlan *kept, PlannedStmt *statement pg_attribute_unused(), void *options)
+{
+	int			result = SPI_execute_plan_extended(kept->plan, options);
+
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(result));
+}
+
+static void
+describe_plan(KeptPlan *kept pg_attribute_unused(), PlannedStmt *statement, void *arg)
+{
+	ShapeRequest *request = arg;
+	MemoryContext spi = MemoryContextSwitchTo(request->context);
+
+	request->shape.relations = list_copy(statement->relationOids);
+	read_estimates(statement->planTree, &request->shape);
+	read_shape(statement->planTree, &request->shape);
+	MemoryContextSwitchTo(spi);
+}
+
+static void
+explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output)
+{
+	explain_statement(copyObject(statement), kept->query.sql, output);
 }
 
 static void
@@ -210,11 +245,14 @@ find_plan(const CiterQuery *query)
 static KeptPlan *
 keep_plan(const CiterQuery *query, uint32 hash)
 {
-	SPIPlanPtr	plan = SPI_prepare_cursor(query->sql, query->nparams, query->types,
-										  CURSOR_OPT_GENERIC_PLAN);
+	int			nestlevel = citer_settings_begin();
+	SPIPlanPtr	plan;
 	MemoryContext context;
 	KeptPlan   *kept;
 
+	citer_settings_set(citer_settings_sql);
+	plan = SPI_prepare_cursor(query->sql, query->nparams, query->types, CURSOR_OPT_GENERIC_PLAN);
+	citer_settings_end(nestlevel);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor returned %s", SPI_result_code_string(SPI_result));
 
@@ -239,7 +277,7 @@ keep_plan(const CiterQuery *query, uint32 hash)
 static bool
 same_query(const CiterQuery *a, const CiterQuery *b)
 {
-	return a->steer == b->steer && a->nparams == b->nparams &&
+	return a->steer == b->steer && a->version == b->version && a->nparams == b->nparams &&
 		memcmp(a->types, b->types, sizeof(Oid) * a->nparams) == 0 &&
 		strcmp(a->sql, b->sql) == 0;
 }
@@ -287,6 +325,7 @@ get_generic_plan(KeptPlan *kept)
 	int			nestlevel = citer_settings_begin();
 	CachedPlan *generic;
 
+	citer_settings_set(citer_settings_sql);
 	for (int i = 0; i < (int) lengthof(steerings); i++)
 	{
 		if (kept->query.steer & steerings[i].flag)
@@ -313,7 +352,8 @@ read_estimates(Plan *plan, CiterPlanShape *shape)
 	if (IsA(plan, Limit))
 		plan = plan->lefttree;
 	shape->rows = plan->plan_rows;
-	shape->cost = plan->total_cost;
+	shape->startup_cost = plan->startup_cost;
+	shape->total_cost = plan->total_cost;
 }
 
 /*

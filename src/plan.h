@@ -18,8 +18,12 @@ typedef struct CiterPlanShape
 	bool		sorts_groups;	/* an index orders the first columns only */
 	bool		physical;		/* the rows come from TID range scans */
 	List	   *indexes;		/* OIDs of the indexes read in order */
-	double		rows;			/* estimates for all rows, without the LIMIT */
-	Cost		cost;
+	List	   *relations;		/* OIDs of all relations in the query */
+
+	/* The planner's estimates, without the LIMIT. */
+	double		rows;
+	Cost		startup_cost;
+	Cost		total_cost;
 } CiterPlanShape;
 
 extern void citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver);

@@ -8,38 +8,46 @@
  * tuples as they are, each with its ctid; elsewhere a walk in physical order
  * asks for the ctid as one more column.  The LIMIT is part of the text, because
  * the planner must know it to see that reading in order is cheap; keys are
- * parameters, so that one plan serves every chunk.
+ * parameters, so that one plan serves every chunk.  A query of a relation with
+ * children carries their version beside its text: a plan that was made in a
+ * transaction which has taken a child away is not told when that is rolled
+ * back.
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "query.h"
 
-static void append_columns(StringInfo sql, const CiterRelation *relation);
-static void append_conditions(StringInfo sql, const CiterRelation *relation, const CiterKey *key,
-							  const char *filter, const CiterQueryRows *rows);
+static void append_columns(StringInfo sql, const CiterQuerySource *source);
+static void append_conditions(StringInfo sql, const CiterQuerySource *source,
+							  const CiterQueryRows *rows);
 static char *range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows);
-static void append_condition(StringInfo sql, const char *operand, const char *operator, int param);
+static void append_condition(StringInfo sql, const CiterKeyElement *element,
+							 const char *operator, int param);
 static void append_and(StringInfo sql, const char *condition);
 
 /* Writes the query of some rows, in the current memory context. */
 CiterQuery
-citer_query_build(const CiterRelation *relation, const CiterKey *key, const char *filter,
-				  int steer, const CiterQueryRows *rows)
+citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 {
-	CiterQuery	query = {NULL, 2 * key->nelements, NULL, steer};
+	const CiterRelation *relation = source->relation;
+	const CiterKey *key = source->key;
+	CiterQuery	query = {
+		.nparams = 2 * key->nelements,
+		.steer = source->steer,
+	};
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	append_columns(&sql, relation);
-	if (key->physical && !relation->is_plain)
-		appendStringInfo(&sql, "%s%s.ctid", relation->tupdesc->natts > 0 ? ", " : " ", relation->alias);
-	appendStringInfo(&sql, "\nFROM %s AS %s",
-					 rows->heap_sql ? rows->heap_sql : relation->sql, relation->alias);
-	append_conditions(&sql, relation, key, filter, rows);
-	if (!key->physical)
+	append_columns(&sql, source);
+	appendStringInfo(&sql, "\nFROM %s AS %s%s",
+					 rows->heap_sql ? rows->heap_sql : relation->sql, relation->alias,
+					 relation->alias_columns ? relation->alias_columns : "");
+	append_conditions(&sql, source, rows);
+	if (!key->physical || source->sort_tids)
 		appendStringInfo(&sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
 	if (key->unique || rows->backwards)
 		appendStringInfo(&sql, "\nLIMIT %d", rows->limit);
@@ -47,43 +55,51 @@ citer_query_build(const CiterRelation *relation, const CiterKey *key, const char
 		appendStringInfo(&sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);
 
 	query.sql = sql.data;
+	query.version = relation->has_children ? relation->watched_version : 0;
 	query.types = palloc(sizeof(Oid) * query.nparams);
 	for (int i = 0; i < query.nparams; i++)
 		query.types[i] = key->elements[i % key->nelements].type;
 	return query;
 }
 
-/* SELECT and the columns of the row type. */
+/* SELECT and the columns of the row type, with NULL for what is not wanted. */
 static void
-append_columns(StringInfo sql, const CiterRelation *relation)
+append_columns(StringInfo sql, const CiterQuerySource *source)
 {
+	const CiterRelation *relation = source->relation;
+
 	appendStringInfoString(sql, "SELECT");
 	for (int i = 0; i < relation->tupdesc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(relation->tupdesc, i);
 
 		appendStringInfoString(sql, i > 0 ? ", " : " ");
-		if (attribute->attisdropped)
+		if (attribute->attisdropped ||
+			(source->columns != NULL &&
+			 !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, source->columns)))
 			appendStringInfoString(sql, "NULL");
 		else
 			appendStringInfo(sql, "%s.%s", relation->alias,
 							 quote_identifier(NameStr(attribute->attname)));
 	}
+	if (source->with_tid)
+		appendStringInfo(sql, "%s%s.ctid", relation->tupdesc->natts > 0 ? ", " : " ",
+						 relation->alias);
 }
 
 /* WHERE and the conditions, if there are any. */
 static void
-append_conditions(StringInfo sql, const CiterRelation *relation, const CiterKey *key,
-				  const char *filter, const CiterQueryRows *rows)
+append_conditions(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows)
 {
+	const CiterKey *key = source->key;
 	StringInfoData where;
 
 	initStringInfo(&where);
-	if (filter != NULL)
-		append_and(&where, filter);
+	if (source->filter != NULL)
+		append_and(&where, source->filter);
 	if (OidIsValid(rows->heap) && rows->heap_sql == NULL)
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
-									relation->alias, rows->heap));
+									source->relation->alias, rows->heap));
 	if (rows->nranges == 1)
 		append_and(&where, range_sql(key, &rows->ranges[0], rows));
 	else
@@ -92,15 +108,19 @@ append_conditions(StringInfo sql, const CiterRelation *relation, const CiterKey 
 
 		initStringInfo(&any);
 		for (int i = 0; i < rows->nranges; i++)
+		{
+			char	   *condition = range_sql(key, &rows->ranges[i], rows);
+
 			appendStringInfo(&any, "%s(%s)", i > 0 ? " OR " : "",
-							 range_sql(key, &rows->ranges[i], rows));
-		append_and(&where, psprintf("(%s)", any.data));
+							 condition[0] != '\0' ? condition : "true");
+		}
+		append_and(&where, rows->nranges > 0 ? psprintf("(%s)", any.data) : "false");
 	}
 	if (where.len > 0)
 		appendStringInfo(sql, "\nWHERE %s", where.data);
 }
 
-/* The condition that a row is in the range; empty if all rows are. */
+/* The condition that a row is in the range; empty if it is for all rows. */
 static char *
 range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows)
 {
@@ -114,9 +134,9 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 	{
 		element = &key->elements[i];
 		if (fixed->isnull[i])
-			append_and(&sql, psprintf("%s IS NULL", element->sort_expr));
+			append_and(&sql, element->is_null);
 		else
-			append_condition(&sql, element->operand, element->equal,
+			append_condition(&sql, element, element->equal,
 							 (range->fixed_to_upper ? first_upper : 1) + i);
 	}
 	if (range->nfixed == key->nelements)
@@ -124,28 +144,29 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 
 	element = &key->elements[range->nfixed];
 	if (range->lower != CITER_BOUND_NONE)
-		append_condition(&sql, element->operand,
+		append_condition(&sql, element,
 						 element->descending ? element->less : element->greater,
 						 1 + range->nfixed);
 	if (range->upper == CITER_BOUND_EXCLUSIVE)
-		append_condition(&sql, element->operand,
+		append_condition(&sql, element,
 						 element->descending ? element->greater : element->less,
 						 first_upper + range->nfixed);
 	if (range->upper == CITER_BOUND_INCLUSIVE)
-		append_condition(&sql, element->operand,
+		append_condition(&sql, element,
 						 element->descending ? element->greater_equal : element->less_equal,
 						 first_upper + range->nfixed);
 	if (range->nulls == CITER_NULLS_ONLY)
-		append_and(&sql, psprintf("%s IS NULL", element->sort_expr));
+		append_and(&sql, element->is_null);
 	if (range->nulls == CITER_NULLS_NEVER)
-		append_and(&sql, psprintf("%s IS NOT NULL", element->sort_expr));
+		append_and(&sql, element->is_not_null);
 	return sql.data;
 }
 
 static void
-append_condition(StringInfo sql, const char *operand, const char *operator, int param)
+append_condition(StringInfo sql, const CiterKeyElement *element, const char *operator, int param)
 {
-	append_and(sql, psprintf("%s %s $%d", operand, operator, param));
+	append_and(sql, psprintf("%s %s $%d%s", element->operand, operator, param,
+							 element->param_cast));
 }
 
 /* Adds a condition, unless it is empty. */

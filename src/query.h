@@ -5,6 +5,8 @@
 #ifndef CITER_QUERY_H
 #define CITER_QUERY_H
 
+#include "nodes/bitmapset.h"
+
 #include "bookmark.h"
 #include "key.h"
 #include "range.h"
@@ -26,7 +28,20 @@ typedef struct CiterQuery
 	int			nparams;
 	Oid		   *types;			/* of the parameters */
 	int			steer;			/* CITER_STEER_ flags */
+	uint64		version;		/* of what the text does not tell; see query.c */
 } CiterQuery;
+
+/* What all queries of a walk have in common. */
+typedef struct CiterQuerySource
+{
+	const CiterRelation *relation;
+	const CiterKey *key;
+	const char *filter;			/* fit to stand between ANDs; NULL for none */
+	const Bitmapset *columns;	/* to be read, others are NULL; NULL: all */
+	bool		with_tid;		/* ctid is wanted as one more column */
+	bool		sort_tids;		/* physical order has to be asked for */
+	int			steer;			/* CITER_STEER_ flags */
+} CiterQuerySource;
 
 /* What of the rows a query shall read. */
 typedef struct CiterQueryRows
@@ -41,9 +56,6 @@ typedef struct CiterQueryRows
 	int			limit;			/* rows */
 } CiterQueryRows;
 
-/* The filter is SQL that can stand between two ANDs; NULL for none. */
-extern CiterQuery citer_query_build(const CiterRelation *relation, const CiterKey *key,
-									const char *filter, int steer,
-									const CiterQueryRows *rows);
+extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);
 
 #endif							/* CITER_QUERY_H */

@@ -19,19 +19,29 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "nodes/nodes.h"
+#include "rewrite/rewriteSupport.h"
+#include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "clause.h"
 #include "compat.h"
 #include "relation.h"
 
 static Oid	rowtype_relid(Oid rowtype);
+static bool has_children(Relation rel);
 static void check_relkind(Relation rel);
-static uint64 children_version(const CiterRelation *relation);
+static uint64 watched_version(const CiterRelation *relation);
+static uint64 definition_version(Relation rel);
+static uint64 view_version(Oid relid);
+static uint64 policy_version(RowSecurityPolicy *policy);
+static uint64 hash_name(const char *name);
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
 static bool same_row_type(const CiterRelation *relation);
 static bool is_plain(const CiterRelation *relation);
@@ -64,42 +74,90 @@ citer_relation_open(Oid rowtype)
 	relation->alias = pstrdup(quote_identifier(relation->name));
 	relation->tupdesc = lookup_rowtype_tupdesc_copy(rowtype, -1);
 	relation->row_security = rel->rd_rel->relrowsecurity;
-	relation->has_children = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
-		(rel->rd_rel->relhassubclass &&
-		 find_inheritance_children(relation->relid, NoLock) != NIL);
+	relation->has_children = has_children(rel);
 	relation->is_plain = is_plain(relation);
 
-	relation->relfilenode = rel->rd_rel->relfilenode;
+	relation->definition_version = definition_version(rel);
 	relation->rowtype_version = assign_record_type_identifier(rowtype, -1);
-	relation->children_version = children_version(relation);
+	relation->watched_version = watched_version(relation);
 
 	relation_close(rel, NoLock);
 	return relation;
 }
 
 /*
+ * Describes a query as if it were a relation, in the current memory context:
+ * a subquery in FROM whose columns are named by the column definition list.
+ * Throws what citer_clause_query throws.
+ */
+CiterRelation *
+citer_relation_of_query(const char *query, TupleDesc columns)
+{
+	CiterRelation *relation = palloc0(sizeof(CiterRelation));
+	StringInfoData alias;
+	char	   *select;
+
+	relation->rowtype = RECORDOID;
+	relation->name = "query";
+	relation->tupdesc = columns;
+	relation->query = citer_clause_query(query, relation->name, columns, &select);
+	relation->sql = psprintf("(%s\n)", select);
+	relation->alias = relation->name;
+	initStringInfo(&alias);
+	for (int i = 0; i < columns->natts; i++)
+		appendStringInfo(&alias, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(NameStr(TupleDescAttr(columns, i)->attname)));
+	relation->alias_columns = psprintf("(%s)", alias.data);
+	return relation;
+}
+
+/*
+ * Watches the relations that the rows of a view or a query come from, too.
+ * The children of a table are watched anyway.
+ */
+void
+citer_relation_watch(CiterRelation *relation, List *relids)
+{
+	if (citer_relation_is_table(relation))
+		return;
+	relation->watched = relids;
+	relation->watched_version = watched_version(relation);
+}
+
+/*
  * Throws 55000 unless the relation is still what it was when it was opened,
  * and takes the lock again should a rolled back savepoint have released it.
  *
- * "with_children" says that its children have to be the same, too.  The lock
- * does not keep another session from attaching or detaching a partition, and
- * one snapshot must not see rows of a partition that was attached later.
+ * "with_watched" says that the relations which its rows come from have to be
+ * the same, too, as one snapshot demands: it must not see the rows of a
+ * partition that was attached later, which no lock prevents, nor miss those of
+ * a table that this session has rewritten.
  */
 void
-citer_relation_check(const CiterRelation *relation, bool with_children)
+citer_relation_check(const CiterRelation *relation, bool with_watched)
 {
-	Relation	rel = try_relation_open(relation->relid, AccessShareLock);
+	Relation	rel = NULL;
+	bool		unchanged = true;
 
-	if (rel == NULL || !is_unchanged(relation, rel) ||
-		(with_children && relation->children_version != children_version(relation)))
+	if (relation->query == NULL)
+	{
+		rel = try_relation_open(relation->relid, AccessShareLock);
+		unchanged = rel != NULL && is_unchanged(relation, rel);
+	}
+	if (unchanged && with_watched)
+		unchanged = relation->watched_version == watched_version(relation);
+	if (!unchanged)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 relation->query != NULL ?
+				 errmsg("the query was changed while it was being walked") :
 				 errmsg("relation %s was changed while it was being walked", relation->sql),
-				 rel == NULL ?
+				 rel == NULL && relation->query == NULL ?
 				 errdetail("The relation was dropped.") :
-				 errdetail("It, or one of its children, was renamed, moved, altered, truncated or rewritten."),
+				 errdetail("It, or a relation that its rows come from, was renamed, moved, altered, truncated or defined anew."),
 				 errhint("Start the walk again.")));
-	relation_close(rel, NoLock);
+	if (rel != NULL)
+		relation_close(rel, NoLock);
 }
 
 /*
@@ -154,6 +212,51 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 	return sql;
 }
 
+/*
+ * The OIDs of the tables that hold the relation's rows and of their indexes,
+ * whose scans count the rows they look at; NIL if it is no table.
+ */
+List *
+citer_relation_scanned(const CiterRelation *relation)
+{
+	List	   *scanned = NIL;
+	ListCell   *cell;
+
+	if (!citer_relation_is_table(relation))
+		return NIL;
+	foreach(cell, find_all_inheritors(relation->relid, AccessShareLock, NULL))
+	{
+		Relation	rel = relation_open(lfirst_oid(cell), AccessShareLock);
+
+		scanned = list_concat(lappend_oid(scanned, lfirst_oid(cell)), RelationGetIndexList(rel));
+		relation_close(rel, NoLock);
+	}
+	return scanned;
+}
+
+/*
+ * How many rows scans of these relations have looked at in this transaction,
+ * by the counters of the cumulative statistics system.
+ */
+int64
+citer_relation_examined(List *scanned)
+{
+	int64		examined = 0;
+	ListCell   *cell;
+
+	foreach(cell, scanned)
+		examined += DatumGetInt64(DirectFunctionCall1(pg_stat_get_xact_tuples_returned,
+													  ObjectIdGetDatum(lfirst_oid(cell))));
+	return examined;
+}
+
+/* What the relation is called in messages: its name in SQL, or "the query". */
+const char *
+citer_relation_describe(const CiterRelation *relation)
+{
+	return relation->query != NULL ? "the query" : relation->sql;
+}
+
 /* Does the relation keep its rows itself, so that an index can order them? */
 bool
 citer_relation_is_table(const CiterRelation *relation)
@@ -175,6 +278,11 @@ rowtype_relid(Oid rowtype)
 				 errmsg("type %s is not the row type of a table", "record"),
 				 errdetail("An anonymous record does not say which table it comes from."),
 				 errhint("Pass NULL::my_table; for the rows of a query use chunked_iter_query.")));
+	if (!OidIsValid(relid) && OidIsValid(rowtype) &&
+		!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(rowtype)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the relation with row type OID %u was dropped", rowtype)));
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -182,6 +290,15 @@ rowtype_relid(Oid rowtype)
 						OidIsValid(rowtype) ? format_type_be(rowtype) : "unknown"),
 				 errhint("Pass a null of the table's row type: NULL::my_table.")));
 	return relid;
+}
+
+/* Has it partitions or inheritance children?  Or could it have partitions? */
+static bool
+has_children(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		(rel->rd_rel->relhassubclass &&
+		 find_inheritance_children(RelationGetRelid(rel), NoLock) != NIL);
 }
 
 /* 42809 unless the relation is of a kind that has rows to select. */
@@ -206,35 +323,91 @@ check_relkind(Relation rel)
 }
 
 /*
- * A number that changes when a child is added, taken away, renamed or
- * rewritten; 0 for a relation without children.
+ * A number that changes when one of the watched relations is added, taken
+ * away or defined anew; 0 if there are none.
  */
 static uint64
-children_version(const CiterRelation *relation)
+watched_version(const CiterRelation *relation)
 {
+	List	   *relids = relation->watched;
 	uint64		version = 0;
 	ListCell   *cell;
 
-	if (!relation->has_children)
-		return 0;
-	foreach(cell, find_all_inheritors(relation->relid, AccessShareLock, NULL))
+	if (relation->has_children)
+		relids = find_all_inheritors(relation->relid, AccessShareLock, NULL);
+	foreach(cell, relids)
 	{
-		Oid			relid = lfirst_oid(cell);
-		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+		Relation	rel = try_relation_open(lfirst_oid(cell), AccessShareLock);
 
-		version = hash_combine64(version, relid);
-		if (HeapTupleIsValid(tuple))
-		{
-			Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-			version = hash_combine64(version, form->relfilenode);
-			version = hash_combine64(version, form->relnamespace);
-			version = hash_combine64(version, hash_bytes((unsigned char *) NameStr(form->relname),
-														 strlen(NameStr(form->relname))));
-			ReleaseSysCache(tuple);
-		}
+		version = hash_combine64(version, lfirst_oid(cell));
+		if (rel == NULL)
+			continue;
+		version = hash_combine64(version, definition_version(rel));
+		relation_close(rel, NoLock);
 	}
 	return version;
+}
+
+/*
+ * A number that changes with what a relation's name and rows depend on beside
+ * its columns: where it is found, where its rows are stored, which query a
+ * view stands for, and which policies filter its rows.
+ */
+static uint64
+definition_version(Relation rel)
+{
+	uint64		version = hash_name(NameStr(rel->rd_rel->relname));
+
+	version = hash_combine64(version, rel->rd_rel->relnamespace);
+	version = hash_combine64(version, rel->rd_rel->relkind);
+	version = hash_combine64(version, rel->rd_rel->relfilenode);
+	version = hash_combine64(version, rel->rd_rel->relrowsecurity);
+	if (rel->rd_rel->relkind == RELKIND_VIEW)
+		version = hash_combine64(version, view_version(RelationGetRelid(rel)));
+	if (rel->rd_rel->relrowsecurity && rel->rd_rsdesc != NULL)
+	{
+		ListCell   *cell;
+
+		foreach(cell, rel->rd_rsdesc->policies)
+			version = hash_combine64(version, policy_version(lfirst(cell)));
+	}
+	return version;
+}
+
+/* A number that changes when a view's query is replaced. */
+static uint64
+view_version(Oid relid)
+{
+	HeapTuple	rule = SearchSysCache2(RULERELNAME, ObjectIdGetDatum(relid),
+									   PointerGetDatum(ViewSelectRuleName));
+	uint64		version;
+
+	if (!HeapTupleIsValid(rule))
+		return 0;
+	version = hash_combine64(ItemPointerGetBlockNumber(&rule->t_self),
+							 ItemPointerGetOffsetNumber(&rule->t_self));
+	version = hash_combine64(version, HeapTupleHeaderGetRawXmin(rule->t_data));
+	ReleaseSysCache(rule);
+	return version;
+}
+
+/* A number that changes with what a policy lets whom see. */
+static uint64
+policy_version(RowSecurityPolicy *policy)
+{
+	uint64		version = hash_name(policy->policy_name);
+
+	version = hash_combine64(version, policy->polcmd);
+	version = hash_combine64(version, policy->permissive);
+	version = hash_combine64(version, hash_bytes((unsigned char *) policy->roles,
+												 VARSIZE(policy->roles)));
+	return hash_combine64(version, hash_name(nodeToString(policy->qual)));
+}
+
+static uint64
+hash_name(const char *name)
+{
+	return hash_bytes((const unsigned char *) name, strlen(name));
 }
 
 /* Is the open relation what was described, under the same name? */
@@ -243,10 +416,9 @@ is_unchanged(const CiterRelation *relation, Relation rel)
 {
 	char	   *schema = get_namespace_name(RelationGetNamespace(rel));
 
-	return rel->rd_rel->relkind == relation->relkind &&
-		rel->rd_rel->relfilenode == relation->relfilenode &&
-		strcmp(RelationGetRelationName(rel), relation->name) == 0 &&
-		schema != NULL && strcmp(schema, relation->schema) == 0 &&
+	return schema != NULL && strcmp(schema, relation->schema) == 0 &&
+		definition_version(rel) == relation->definition_version &&
+		has_children(rel) == relation->has_children &&
 		same_row_type(relation);
 }
 

@@ -6,7 +6,7 @@
 #define CITER_RELATION_H
 
 #include "access/tupdesc.h"
-#include "nodes/pg_list.h"
+#include "nodes/parsenodes.h"
 
 typedef struct CiterRelation
 {
@@ -17,21 +17,29 @@ typedef struct CiterRelation
 	char	   *name;			/* not quoted */
 	char	   *sql;			/* schema-qualified and quoted */
 	char	   *alias;			/* the name it goes by in our SQL, quoted */
+	char	   *alias_columns;	/* the names of its columns there; NULL: its own */
 	TupleDesc	tupdesc;		/* of the row type, not reference-counted */
+	RangeTblEntry *query;		/* an entry for a query; NULL for a relation */
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
 
 	/* What must not change while the relation is walked; see relation.c. */
-	Oid			relfilenode;
+	uint64		definition_version;
 	uint64		rowtype_version;
-	uint64		children_version;
+	List	   *watched;		/* OIDs of relations that its rows come from */
+	uint64		watched_version;
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
-extern void citer_relation_check(const CiterRelation *relation, bool with_children);
+extern CiterRelation *citer_relation_of_query(const char *query, TupleDesc columns);
+extern void citer_relation_watch(CiterRelation *relation, List *relids);
+extern void citer_relation_check(const CiterRelation *relation, bool with_watched);
 extern List *citer_relation_heaps(const CiterRelation *relation);
 extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
+extern List *citer_relation_scanned(const CiterRelation *relation);
+extern int64 citer_relation_examined(List *scanned);
+extern const char *citer_relation_describe(const CiterRelation *relation);
 extern bool citer_relation_is_table(const CiterRelation *relation);
 
 #endif							/* CITER_RELATION_H */

@@ -12,6 +12,21 @@
 
 static int	chunk_memory_kb = 4096;
 
+const CiterSetting citer_settings_exact[] = {
+	{"datestyle", "ISO"},
+	{"intervalstyle", "postgres"},
+	{"extra_float_digits", "3"},
+	{"bytea_output", "hex"},
+	{NULL, NULL}
+};
+
+const CiterSetting citer_settings_sql[] = {
+	{"standard_conforming_strings", "on"},
+	{"escape_string_warning", "off"},
+	{"array_nulls", "on"},
+	{NULL, NULL}
+};
+
 /*
  * Defines the parameters and reserves their prefix.  Called once, when the
  * library is loaded.

@@ -12,6 +12,12 @@ typedef struct CiterSetting
 	const char *value;
 } CiterSetting;
 
+/* Under these, values are written so that every session reads the same. */
+extern const CiterSetting citer_settings_exact[];
+
+/* Our own SQL is written and read under these, whatever the session's. */
+extern const CiterSetting citer_settings_sql[];
+
 extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
 extern int	citer_settings_begin(void);

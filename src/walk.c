@@ -23,12 +23,16 @@
 
 #include <math.h>
 
+#include "access/sysattr.h"
+#include "miscadmin.h"
 #include "optimizer/optimizer.h"
+#include "utils/acl.h"
 
 #include "clause.h"
 #include "walk.h"
 
-static void resolve_filter(CiterWalk *walk, const char *filter);
+static void add_filter(CiterWalk *walk, Node *qual);
+static void resolve_columns(CiterWalk *walk, const Bitmapset *columns);
 static void resolve_physical(CiterWalk *walk);
 static void resolve_steer(CiterWalk *walk);
 static void consider_sorting(CiterWalk *walk, int base);
@@ -42,18 +46,26 @@ CiterWalk *
 citer_walk_resolve(const CiterOptions *options)
 {
 	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+	ListCell   *cell;
 
 	walk->chunk_size = options->chunk_size;
 	walk->snapshot = options->snapshot;
-	walk->relation = citer_relation_open(options->rowtype);
+	walk->relation = options->query != NULL ?
+		citer_relation_of_query(options->query, options->query_columns) :
+		citer_relation_open(options->rowtype);
 	walk->key = citer_key_resolve(walk->relation, options->order_by, options->reverse);
 	if (options->filter != NULL)
-		resolve_filter(walk, options->filter);
+		add_filter(walk, citer_clause_filter(walk->relation, options->filter));
+	foreach(cell, options->quals)
+		add_filter(walk, lfirst(cell));
+	if (options->columns_known)
+		resolve_columns(walk, options->columns);
 	walk->after = citer_bookmark_read(walk->key, "after", &options->after);
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto);
 	if (walk->key->physical)
 		resolve_physical(walk);
 	resolve_steer(walk);
+	citer_relation_watch(walk->relation, walk->index_shape.relations);
 	return walk;
 }
 
@@ -88,15 +100,24 @@ citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
 CiterQuery
 citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 {
-	return citer_query_build(walk->relation, walk->key, walk->filter, walk->steer, rows);
+	CiterQuerySource source = {
+		.relation = walk->relation,
+		.key = walk->key,
+		.filter = walk->filter,
+		.columns = walk->columns,
+		.with_tid = walk->with_tid,
+		.sort_tids = walk->sort_tids,
+		.steer = walk->steer,
+	};
+
+	return citer_query_build(&source, rows);
 }
 
-/* Does the walk rely on the relation's children to stay the same? */
+/* Does the walk rely on the tables that its rows come from to stay the same? */
 bool
-citer_walk_needs_children(const CiterWalk *walk)
+citer_walk_needs_tables(const CiterWalk *walk)
 {
-	return walk->relation->has_children &&
-		(walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->heaps != NIL);
+	return walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->heaps != NIL;
 }
 
 /* Does each chunk sort, although an index could give the whole order? */
@@ -107,18 +128,43 @@ citer_walk_lacks_index(const CiterWalk *walk)
 		citer_relation_is_table(walk->relation);
 }
 
+/* Adds a condition to the walk's filter. */
 static void
-resolve_filter(CiterWalk *walk, const char *filter)
+add_filter(CiterWalk *walk, Node *qual)
 {
-	Node	   *qual = citer_clause_filter(walk->relation, filter);
+	char	   *sql = citer_clause_sql(walk->relation, qual, true);
 	ListCell   *cell;
 
-	walk->filter = citer_clause_sql(walk->relation, qual, true);
+	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
 	foreach(cell, pull_vars_of_level(qual, 0))
 	{
 		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
 			walk->filter_needs_parent = true;
 	}
+}
+
+/*
+ * Reads only the columns that are used, and those of the key, where that pays.
+ *
+ * It does not for a plain table: its tuples are copied as they are, values
+ * stored out of line are not fetched, and to make smaller tuples takes longer
+ * than to copy the larger ones.  But it must be done if the caller may read no
+ * more, and should be if the key's index may have all that is asked for.
+ */
+static void
+resolve_columns(CiterWalk *walk, const Bitmapset *used)
+{
+	CiterRelation *relation = walk->relation;
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < walk->key->nelements; i++)
+		pull_varattnos((Node *) walk->key->elements[i].expr, 1, &columns);
+	if (relation->is_plain && !bms_is_subset(used, columns) &&
+		pg_class_aclcheck(relation->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return;
+	columns = bms_add_members(columns, used);
+	if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
+		walk->columns = columns;
 }
 
 /*
@@ -141,6 +187,7 @@ resolve_physical(CiterWalk *walk)
 	}
 	if (walk->after.nelements == 0)
 		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
+	walk->with_tid = !walk->relation->is_plain || walk->columns != NULL;
 }
 
 /* Finds out how the walk's queries are best planned. */
@@ -153,14 +200,17 @@ resolve_steer(CiterWalk *walk)
 	walk->steer = walk->key->physical ? CITER_STEER_PHYSICAL : base | CITER_STEER_NO_SORT;
 	*shape = first_chunk_shape(walk);
 	walk->stepwise = !shape->sorts;
-	if (walk->key->physical && !shape->physical)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot walk %s in physical order", walk->relation->sql),
-				 errdetail("Its table access method has no TID range scans."),
-				 errhint("Give an order: order_by => 'column, ...'.")));
 	if (walk->key->physical)
+	{
+		/* A filter with a subquery makes a join, which has no order. */
+		walk->sort_tids = !shape->physical;
+		if (walk->sort_tids)
+		{
+			walk->steer = CITER_STEER_FREE;
+			walk->with_tid = true;
+		}
 		return;
+	}
 	if (shape->sorts)
 		walk->steer = CITER_STEER_FREE;
 	else if (shape->sorts_groups)
@@ -183,7 +233,7 @@ consider_sorting(CiterWalk *walk, int base)
 	walk->steer = base;
 	sorted = first_chunk_shape(walk);
 	nchunks = Max(ceil(sorted.rows / walk->chunk_size), 1);
-	walk->stepwise = !sorted.sorts || sorted.cost * nchunks >= walk->index_shape.cost;
+	walk->stepwise = !sorted.sorts || sorted.total_cost * nchunks >= walk->index_shape.total_cost;
 	if (walk->stepwise)
 		walk->steer |= CITER_STEER_NO_SORT;
 }

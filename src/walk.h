@@ -20,6 +20,9 @@ typedef struct CiterWalk
 	CiterKey   *key;
 	char	   *filter;			/* SQL; NULL: every row */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
+	Bitmapset  *columns;		/* that are read; NULL: all */
+	bool		with_tid;		/* rows come with their ctid as one more column */
+	bool		sort_tids;		/* physical order has to be asked for */
 	CiterPosition after;
 	CiterPosition upto;
 	List	   *heaps;			/* to be walked one by one; NIL: all at once */
@@ -33,7 +36,7 @@ extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRo
 extern int	citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
 							  const CiterPosition *upto, CiterRange *ranges);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
-extern bool citer_walk_needs_children(const CiterWalk *walk);
+extern bool citer_walk_needs_tables(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 #endif							/* CITER_WALK_H */

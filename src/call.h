@@ -1,0 +1,20 @@
+/*
+ * call.h
+ *	  Calls of chunked_iter and chunked_iter_query as expressions.
+ */
+#ifndef CITER_CALL_H
+#define CITER_CALL_H
+
+#include "nodes/parsenodes.h"
+
+#include "options.h"
+
+extern FuncExpr *citer_call_find(RangeTblEntry *rte, PGFunction support);
+extern bool citer_call_is(Node *node);
+extern bool citer_call_is_query(FuncExpr *call);
+extern TupleDesc citer_call_columns(RangeTblFunction *function);
+extern bool citer_call_read_constants(List *constants, TupleDesc columns, CiterOptions *options);
+extern void citer_call_read(const NullableDatum *arguments, int narguments, TupleDesc columns,
+							CiterOptions *options);
+
+#endif							/* CITER_CALL_H */
