@@ -1,0 +1,251 @@
+
+# In FROM a walk streams: from the first statement of a session on, in memory
+# that does not depend on how many rows it has returned, and leaving nothing
+# behind however it ends.
+#
+# Memory is RssAnon, the backend's own, which leaves out shared buffers.  It is
+# sampled from outside while a statement runs, since a peak is gone afterwards.
+# What is bounded is how much higher it goes for ten times as many rows: half a
+# megabyte, which is half a byte for each of 900,000 more rows.
+#
+# With CHUNKED_ITER_LARGE=1 in the environment the table has ten million rows.
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my @sizes = (100_000, 1_000_000);
+push @sizes, 10_000_000 if $ENV{CHUNKED_ITER_LARGE};
+my $growth_allowed = 512;    # kB
+my $times_ended = 10_000;
+my $times_before = 500;      # that are not counted
+
+my $node = PostgreSQL::Test::Cluster->new('streaming');
+$node->init;
+$node->append_conf('postgresql.conf', <<"EOC");
+shared_buffers = 256MB
+max_wal_size = 4GB
+fsync = off
+autovacuum = off
+work_mem = 64kB
+temp_file_limit = 0
+log_temp_files = 0
+EOC
+$node->start;
+fill_table($sizes[-1]);
+
+first_statement();
+SKIP:
+{
+	skip 'there is no RssAnon on this system' if !defined memory_of($$);
+	memory_while_walking($_)
+	  foreach (
+		"chunked_iter(NULL::t, upto => '{ROWS}')",
+		"chunked_iter(NULL::t, 10000, upto => '{ROWS}', snapshot => 'chunk')",
+		"chunked_iter(NULL::t, order_by => 'grp, id DESC', upto => ARRAY[ROWS / 1000]::text[])",
+		"chunked_iter(NULL::t, order_by => 'ctid', upto => (SELECT ARRAY[ctid::text] FROM t WHERE id = ROWS))",
+		"chunked_iter(NULL::t) WHERE id <= ROWS AND random() < 2");
+	memory_after_ends();
+}
+quiet_log();
+
+$node->stop;
+done_testing();
+
+sub fill_table
+{
+	my ($rows) = @_;
+
+	# A sort, as for an index, may need a temporary file.
+	$node->safe_psql('postgres', <<"EOS");
+SET temp_file_limit = -1;
+SET log_temp_files = -1;
+SET maintenance_work_mem = '512MB';
+CREATE EXTENSION chunked_iter;
+CREATE TABLE t (id integer PRIMARY KEY, grp integer, note text);
+INSERT INTO t SELECT i, i / 1000, repeat('x', 50) FROM generate_series(1, $rows) i;
+CREATE INDEX ON t (grp, id DESC);
+VACUUM ANALYZE t;
+EOS
+	return;
+}
+
+# Nothing has loaded the library when the planner first sees a call of it.
+sub first_statement
+{
+	my $call = 'SELECT * FROM chunked_iter(NULL::t) LIMIT 5';
+	my $read = q{SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+		FROM pg_stat_xact_user_tables WHERE relname = 't'};
+
+	like($node->safe_psql('postgres', "EXPLAIN $call"),
+		qr/Custom Scan/, 'the first statement of a session is planned to stream');
+	is(scalar(() = $node->safe_psql('postgres', $call) =~ /^\d+\|/mg),
+		5, 'it returns its rows');
+	# One string is one transaction, whose counters are those of the walk.
+	my ($read_rows) = (run_string("$call; $read") =~ /^(\d+)$/m);
+	is($read_rows, 1000, 'and reads one chunk');
+	return;
+}
+
+# Sends several statements as one string; what psql prints for them.
+sub run_string
+{
+	my ($string) = @_;
+	my ($output, $errors) = ('', '');
+
+	IPC::Run::run(
+		[
+			'psql', '-XAtq', '-d', $node->connstr('postgres'),
+			'-c', $string
+		],
+		'>', \$output, '2>', \$errors) or die $errors;
+	return $output;
+}
+
+# The most memory that a session takes for a walk, by the number of its rows.
+sub memory_while_walking
+{
+	my ($from) = @_;
+	my @peaks;
+
+	foreach my $rows (@sizes)
+	{
+		my $session = start_session();
+		my $peak = 0;
+		my $walk = $from =~ s/ROWS/$rows/gr;
+
+		$session->{in} .=
+		  "SELECT 'rows', count(*), sum(length(note)) FROM $walk;\n";
+		until ($session->{out} =~ /^rows\|\d+/m)
+		{
+			my $memory = memory_of($session->{pid});
+
+			$peak = $memory if $memory > $peak;
+			pump_session($session);
+			usleep(2000);
+		}
+		my ($walked) = ($session->{out} =~ /^rows\|(\d+)/m);
+		# An end in the key's first column is that of a group of 1000.
+		cmp_ok(abs($walked - $rows), '<', 1000, "$rows rows of $from");
+		push @peaks, $peak;
+		end_session($session);
+	}
+	note("kB at most: @peaks");
+	cmp_ok($peaks[$_] - $peaks[0],
+		'<', $growth_allowed, "$sizes[$_] rows take no more memory than $sizes[0]")
+	  foreach 1 .. $#sizes;
+	return;
+}
+
+# What a session has gained after walks that were ended in every way.
+sub memory_after_ends
+{
+	my $session = start_session();
+	my %ways = (
+		'LIMIT' => 'SELECT * FROM chunked_iter(NULL::t, 100) LIMIT 5;',
+		'an error' => 'SELECT 1 / (id - 3) FROM chunked_iter(NULL::t, 100);',
+		'a cancel' => 'SELECT FROM chunked_iter(NULL::t, 100) WHERE pg_cancel_backend(pg_backend_pid());'
+	);
+
+	foreach my $way (sort keys %ways)
+	{
+		my $before;
+
+		foreach my $times ($times_before, $times_ended)
+		{
+			$before = memory_of($session->{pid});
+			run_silently($session, $ways{$way} x $times);
+		}
+		my $grown = memory_of($session->{pid}) - $before;
+
+		note("$way: $grown kB more");
+		cmp_ok($grown, '<', $growth_allowed,
+			"$times_ended walks that $way ended have left no memory behind");
+	}
+	$session->{in} .=
+	  "SELECT 'walks', count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'chunked_iter walk%';\n";
+	wait_for($session, qr/^walks\|(\d+)/m);
+	like($session->{out}, qr/^walks\|0$/m, 'nor is any of them under way');
+	end_session($session);
+	return;
+}
+
+sub quiet_log
+{
+	my $log = slurp_file($node->logfile);
+	my $ended = () = $log =~ /ERROR:  (division by zero|canceling statement)/g;
+
+	unlike($log, qr/WARNING/, 'no warning in the log');
+	unlike($log, qr/temporary file/, 'no temporary file');
+	is($ended, defined memory_of($$) ? 2 * ($times_ended + $times_before) : 0,
+		'errors and cancels have come');
+	return;
+}
+
+# A psql session of which we know the backend.
+sub start_session
+{
+	my $session = { in => '', out => '', err => '' };
+
+	$session->{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
+		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default || 180));
+	$session->{in} .= "SELECT 'pid', pg_backend_pid();\n";
+	wait_for($session, qr/^pid\|(\d+)/m);
+	($session->{pid}) = ($session->{out} =~ /^pid\|(\d+)/m);
+	return $session;
+}
+
+sub pump_session
+{
+	my ($session) = @_;
+
+	$session->{run}->pump_nb;
+	die "psql has ended: $session->{err}" if !$session->{run}->pumpable;
+	return;
+}
+
+sub wait_for
+{
+	my ($session, $pattern) = @_;
+
+	$session->{run}->pump until $session->{out} =~ $pattern;
+	return;
+}
+
+sub run_silently
+{
+	my ($session, $statements) = @_;
+
+	$session->{out} = '';
+	$session->{err} = '';
+	$session->{in} .= "\\o /dev/null\n$statements\n\\o\n\\echo finished\n";
+	wait_for($session, qr/^finished$/m);
+	return;
+}
+
+sub end_session
+{
+	my ($session) = @_;
+
+	$session->{in} .= "\\q\n";
+	$session->{run}->finish;
+	return;
+}
+
+# A process's own memory in kB.
+sub memory_of
+{
+	my ($pid) = @_;
+
+	open my $status, '<', "/proc/$pid/status" or return;
+	my ($memory) = (join('', <$status>) =~ /^RssAnon:\s+(\d+)/m);
+	close $status;
+	return $memory;
+}
