@@ -13,19 +13,29 @@ CREATE TABLE pairs (
 	a_sql  text NOT NULL,
 	b_sql  text NOT NULL);
 
-\set walk 'SELECT count(*), sum((r).val) FROM (SELECT chunked_iter(NULL::t) AS r OFFSET 0) AS s'
+\set walk 'SELECT count(*), sum(val) FROM chunked_iter(NULL::t)'
 
 INSERT INTO pairs (a, b, target, a_sql, b_sql) VALUES
-('whole walk', 'SELECT ... ORDER BY id', 1.6,
+('walk in FROM', 'SELECT ... ORDER BY id', 1.25,
  :'walk',
- 'SELECT count(*), sum(val) FROM (SELECT * FROM t ORDER BY id OFFSET 0) AS s'),
-('whole walk', 'keyset loop in PL/pgSQL', 0.6,
+ 'SELECT count(*), sum(val) FROM (SELECT * FROM t ORDER BY id) AS s'),
+('walk in FROM', 'FOR ... RETURN NEXT in PL/pgSQL', 0.5,
  :'walk',
- 'SELECT count(*), sum((r).val) FROM (SELECT keyset_loop(1000) AS r OFFSET 0) AS s'),
-('whole walk by ctid', 'SELECT ..., unordered', 1.6,
- $$SELECT count(*), sum((r).val)
-     FROM (SELECT chunked_iter(NULL::t, order_by => 'ctid') AS r OFFSET 0) AS s$$,
- 'SELECT count(*), sum(val) FROM (SELECT * FROM t OFFSET 0) AS s');
+ 'SELECT count(*), sum(val) FROM for_loop()'),
+('walk in FROM', 'keyset loop in PL/pgSQL', 0.45,
+ :'walk',
+ 'SELECT count(*), sum(val) FROM keyset_loop(1000)'),
+('walk in FROM by ctid', 'SELECT ..., unordered', 1.6,
+ $$SELECT count(*), sum(val) FROM chunked_iter(NULL::t, order_by => 'ctid')$$,
+ 'SELECT count(*), sum(val) FROM t'),
+('INSERT ... SELECT from a walk', 'from a plain SELECT', 1.1,
+ $$SELECT insert_from('SELECT * FROM chunked_iter(NULL::t)')$$,
+ $$SELECT insert_from('SELECT * FROM t')$$);
+
+INSERT INTO pairs (a, b, target, slack, a_sql, b_sql) VALUES
+('walk in FROM, chunks of 10000 rows', 'of 1000 rows', 1.0, 0.05,
+ replace(:'walk', 'NULL::t', 'NULL::t, 10000'),
+ :'walk');
 
 -- The chunks at the end start in the last tenth and are full.
 INSERT INTO pairs (a, b, target, slack, calls, a_sql, b_sql) VALUES
@@ -37,13 +47,13 @@ INSERT INTO pairs (a, b, target, slack, calls, a_sql, b_sql) VALUES
  'SELECT pages_by_offset(0.9, 0.95, 3)', 'SELECT pages_by_offset(0, 0.05, 3)');
 
 INSERT INTO pairs (a, b, a_sql, b_sql) VALUES
-('whole walk, chunks of 10000 rows', 'of 1000 rows',
- replace(:'walk', 'NULL::t', 'NULL::t, 10000'),
- :'walk'),
-('whole walk in FROM', 'in the select list',
- 'SELECT count(*), sum(val) FROM chunked_iter(NULL::t)',
+('walk in the select list', 'in FROM',
+ 'SELECT count(*), sum((r).val) FROM (SELECT chunked_iter(NULL::t) AS r OFFSET 0) AS s',
  :'walk');
 
 INSERT INTO pairs (a, b, calls, a_sql, b_sql) VALUES
+('first 5 rows of a walk', 'of SELECT ... ORDER BY id', 1000,
+ $$SELECT first_rows('SELECT * FROM chunked_iter(NULL::t)', 1000)$$,
+ $$SELECT first_rows('SELECT * FROM t ORDER BY id', 1000)$$),
 ('page of 50 rows with "after"', 'prepared keyset query', 10000,
  'SELECT pages_by_walk(10000)', 'SELECT pages_by_hand(10000)');

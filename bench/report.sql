@@ -23,7 +23,7 @@ SELECT a AS "A", b AS "B",
 	   to_char(b_ms, 'FM999990.000') AS "B ms",
 	   to_char(a_ms / b_ms, 'FM9990.00') AS "A/B",
 	   to_char(low, 'FM9990.00') || ' - ' || to_char(high, 'FM9990.00') AS "spread",
-	   to_char(target, 'FM0.0') || CASE WHEN slack > 0 THEN to_char(slack, ' "+" FM0.00') ELSE '' END AS "target",
+	   trim_scale(target)::text || CASE WHEN slack > 0 THEN to_char(slack, ' "+" FM0.00') ELSE '' END AS "target",
 	   CASE WHEN target IS NULL THEN ''
 			WHEN a_ms / b_ms <= target + slack THEN 'target met'
 			ELSE 'target missed' END AS "result"

@@ -31,7 +31,21 @@ CREATE INDEX t_grp_rank ON t (grp, rank DESC, id);
 VACUUM (ANALYZE) t;
 CHECKPOINT;
 
--- The loop that people write: one query a chunk.
+-- Where rows are written to.
+CREATE TABLE other (LIKE t);
+
+-- The loops that people write: one query for all rows ...
+CREATE FUNCTION for_loop() RETURNS SETOF t LANGUAGE plpgsql AS $$
+DECLARE
+	r t;
+BEGIN
+	FOR r IN SELECT * FROM t ORDER BY id LOOP
+		RETURN NEXT r;
+	END LOOP;
+END
+$$;
+
+-- ... and one query a chunk.
 CREATE FUNCTION keyset_loop(size integer) RETURNS SETOF t LANGUAGE plpgsql AS $$
 DECLARE
 	last bigint := 0;
@@ -44,6 +58,32 @@ BEGIN
 		END LOOP;
 		EXIT WHEN NOT FOUND;
 	END LOOP;
+END
+$$;
+
+-- Writes what a query returns into an empty table.
+CREATE FUNCTION insert_from(query text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	written bigint;
+BEGIN
+	TRUNCATE other;
+	EXECUTE 'INSERT INTO other ' || query;
+	GET DIAGNOSTICS written = ROW_COUNT;
+	RETURN written;
+END
+$$;
+
+-- Plans and runs a query so often, as each would be sent; returns a sum.
+CREATE FUNCTION first_rows(query text, calls integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	part bigint;
+	total bigint := 0;
+BEGIN
+	FOR i IN 1 .. calls LOOP
+		EXECUTE format('SELECT sum(val) FROM (%s LIMIT 5) AS s', query) INTO part;
+		total := total + part;
+	END LOOP;
+	RETURN total;
 END
 $$;
 
@@ -67,8 +107,8 @@ DECLARE
 	total bigint := 0;
 BEGIN
 	FOR at IN SELECT * FROM positions(low, high, calls) LOOP
-		SELECT count(*) INTO got
-		  FROM (SELECT chunked_iter(NULL::t, after => ARRAY[at.id::text]) LIMIT 1000) AS s;
+		SELECT count(val) INTO got
+		  FROM (SELECT val FROM chunked_iter(NULL::t, after => ARRAY[at.id::text]) LIMIT 1000) AS s;
 		total := total + got;
 	END LOOP;
 	RETURN total;
@@ -83,8 +123,9 @@ DECLARE
 	total bigint := 0;
 BEGIN
 	FOR at IN SELECT * FROM positions(low, high, calls) LOOP
-		SELECT count(*) INTO got
-		  FROM (SELECT chunked_iter(NULL::t, order_by => 'grp, rank DESC',
+		SELECT count(val) INTO got
+		  FROM (SELECT val
+				  FROM chunked_iter(NULL::t, order_by => 'grp, rank DESC',
 									after => ARRAY[at.grp, at.rank, at.id]::text[])
 				 LIMIT 1000) AS s;
 		total := total + got;
@@ -119,8 +160,8 @@ DECLARE
 	total bigint := 0;
 BEGIN
 	FOR i IN 1 .. calls LOOP
-		SELECT count(*), sum((r).val), max((r).id) INTO got, part, last
-		  FROM (SELECT chunked_iter(NULL::t, 50, after => ARRAY[last::text]) AS r LIMIT 50) AS s;
+		SELECT count(*), sum(val), max(id) INTO got, part, last
+		  FROM (SELECT * FROM chunked_iter(NULL::t, 50, after => ARRAY[last::text]) LIMIT 50) AS s;
 		total := total + coalesce(part, 0);
 		last := CASE WHEN got = 50 THEN last ELSE 0 END;
 	END LOOP;

@@ -14,7 +14,7 @@
 \echo
 CREATE EXTENSION chunked_iter;
 \timing on
-SELECT count(*), sum((r).abalance) FROM (SELECT chunked_iter(:accounts) AS r OFFSET 0) s;
+SELECT count(*), sum(abalance) FROM chunked_iter(:accounts);
 \echo
 \echo 'The same, from the table itself:'
 \echo
@@ -30,7 +30,7 @@ SELECT count(*), sum(abalance) FROM pgbench_accounts;
 -- a new session, whose counters start at 0
 \connect
 BEGIN;
-SELECT count(*) AS rows_returned FROM (SELECT chunked_iter(:accounts) AS r OFFSET 0) s;
+SELECT count(abalance) AS rows_returned FROM chunked_iter(:accounts);
 SELECT idx_scan AS chunk_queries, idx_tup_fetch AS rows_read
   FROM pg_stat_xact_user_tables WHERE relname = 'pgbench_accounts';
 COMMIT;
@@ -43,7 +43,7 @@ SELECT chunked_iter_explain(:accounts);
 \echo '=== 3. The first row is there at once'
 \echo
 \timing on
-SELECT (r).aid, (r).bid, (r).abalance FROM (SELECT chunked_iter(:accounts) AS r OFFSET 0) s LIMIT 1;
+SELECT aid, bid, abalance FROM chunked_iter(:accounts) LIMIT 1;
 \timing off
 
 \echo
@@ -55,7 +55,7 @@ SELECT (r).aid, (r).bid, (r).abalance FROM (SELECT chunked_iter(:accounts) AS r 
 CREATE TEMPORARY TABLE measured (rows_so_far integer, memory_kb integer);
 INSERT INTO measured VALUES (0, :memory_kb);
 BEGIN;
-DECLARE walk CURSOR FOR SELECT chunked_iter(:accounts);
+DECLARE walk CURSOR FOR SELECT * FROM chunked_iter(:accounts);
 MOVE 250000 FROM walk;
 INSERT INTO measured VALUES (250000, :memory_kb);
 MOVE 250000 FROM walk;
@@ -85,15 +85,16 @@ SELECT line FROM chunked_iter_explain(:accounts, order_by => 'abalance DESC, aid
 \pset tuples_only off
 \echo 'The richest of branch 7:'
 \echo
-SELECT (r).aid, (r).abalance
-  FROM (SELECT chunked_iter(:accounts, order_by => 'abalance DESC, aid', filter => 'bid = 7') AS r OFFSET 0) s
+SELECT aid, abalance
+  FROM chunked_iter(:accounts, order_by => 'abalance DESC, aid')
+ WHERE bid = 7
  LIMIT 3;
 \echo
 \echo 'And the other way round, from the poorest:'
 \echo
-SELECT (r).aid, (r).abalance
-  FROM (SELECT chunked_iter(:accounts, order_by => 'abalance DESC, aid', filter => 'bid = 7',
-                            reverse => true) AS r OFFSET 0) s
+SELECT aid, abalance
+  FROM chunked_iter(:accounts, order_by => 'abalance DESC, aid', reverse => true)
+ WHERE bid = 7
  LIMIT 3;
 
 \echo
@@ -101,16 +102,16 @@ SELECT (r).aid, (r).abalance
 \echo
 \echo 'chunked_iter_key gives the key of a row. Keep that of the last row seen ...'
 \echo
-SELECT (r).aid, (r).abalance, chunked_iter_key(r, 'abalance DESC, aid') AS key
-  FROM (SELECT chunked_iter(:accounts, order_by => 'abalance DESC, aid') AS r OFFSET 0) s
+SELECT aid, abalance, chunked_iter_key(r, 'abalance DESC, aid') AS key
+  FROM chunked_iter(:accounts, order_by => 'abalance DESC, aid') AS r
  LIMIT 3;
 SELECT chunked_iter_key(r, 'abalance DESC, aid') AS bookmark
-  FROM (SELECT chunked_iter(:accounts, order_by => 'abalance DESC, aid') AS r OFFSET 0) s
+  FROM chunked_iter(:accounts, order_by => 'abalance DESC, aid') AS r
 OFFSET 2 LIMIT 1 \gset
 \echo '... and pass it as "after": another session, another day, the next rows.'
 \echo
 \set ECHO queries
-SELECT (r).aid, (r).abalance
-  FROM (SELECT chunked_iter(NULL::pgbench_accounts, order_by => 'abalance DESC, aid',
-                            after => :'bookmark') AS r OFFSET 0) s
+SELECT aid, abalance
+  FROM chunked_iter(NULL::pgbench_accounts, order_by => 'abalance DESC, aid',
+                    after => :'bookmark')
  LIMIT 3;
