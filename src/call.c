@@ -109,7 +109,7 @@ citer_call_read_constants(List *constants, TupleDesc columns, CiterOptions *opti
 /* Reads a request from the values of a call's arguments. */
 void
 citer_call_read(const NullableDatum *arguments, int narguments, TupleDesc columns,
-			   CiterOptions *options)
+				CiterOptions *options)
 {
 	if (narguments == CITER_QUERY_ARGUMENTS)
 		citer_options_read_query(options, columns, arguments);

@@ -205,7 +205,10 @@ citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 	else
 		context = deparse_context_for(relation->name, relation->relid);
 
-	/* Constants have to read back exactly, whatever the session shows of them. */
+	/*
+	 * Constants have to read back exactly, whatever the session shows of
+	 * them.
+	 */
 	nestlevel = citer_settings_begin();
 	citer_settings_set(citer_settings_exact);
 	citer_settings_set(citer_settings_sql);

@@ -30,7 +30,8 @@ typedef struct CiterBookmark
 
 typedef struct CiterOptions
 {
-	Oid			rowtype;		/* type of the argument rel; RECORD for a query */
+	Oid			rowtype;		/* type of the argument rel; RECORD for a
+								 * query */
 	char	   *query;			/* NULL: the relation of that row type */
 	TupleDesc	query_columns;	/* its column definition list, blessed */
 	int			chunk_size;		/* rows */
@@ -60,7 +61,7 @@ typedef enum CiterArgument
 	CITER_ARGUMENT_UPTO,
 	CITER_ARGUMENT_SNAPSHOT,
 	CITER_ARGUMENTS				/* how many there are */
-} CiterArgument;
+}			CiterArgument;
 
 /* Arguments of chunked_iter_query, likewise. */
 typedef enum CiterQueryArgument
@@ -73,7 +74,7 @@ typedef enum CiterQueryArgument
 	CITER_QUERY_ARGUMENT_UPTO,
 	CITER_QUERY_ARGUMENT_SNAPSHOT,
 	CITER_QUERY_ARGUMENTS
-} CiterQueryArgument;
+}			CiterQueryArgument;
 
 extern void citer_options_read(CiterOptions *options, Oid rowtype,
 							   const NullableDatum *arguments);

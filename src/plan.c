@@ -95,6 +95,7 @@ typedef struct ShapeRequest
 } ShapeRequest;
 
 static void use_plan(const CiterQuery *query, PlanUse use, void *arg);
+static void use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
 static void run_plan(KeptPlan *kept, PlannedStmt *statement, void *options);
 static void describe_plan(KeptPlan *kept, PlannedStmt *statement, void *arg);
 static void explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output);
@@ -156,10 +157,14 @@ citer_plan_explain(const CiterQuery *query, StringInfo output)
 static void
 use_plan(const CiterQuery *query, PlanUse use, void *arg)
 {
-	KeptPlan   *kept;
-
 	connect_spi();
-	kept = find_plan(query);
+	use_kept_plan(find_plan(query), use, arg);
+	finish_spi();
+}
+
+static void
+use_kept_plan(KeptPlan *kept, PlanUse use, void *arg)
+{
 	kept->pins++;
 	PG_TRY();
 	{
@@ -168,12 +173,13 @@ use_plan(const CiterQuery *query, PlanUse use, void *arg)
 		use(kept, only_statement(generic), arg);
 		ReleaseCachedPlan(generic, CurrentResourceOwner);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		kept->pins--;
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	finish_spi();
+	kept->pins--;
 }
 
 static void

@@ -17,7 +17,8 @@ typedef struct CiterRelation
 	char	   *name;			/* not quoted */
 	char	   *sql;			/* schema-qualified and quoted */
 	char	   *alias;			/* the name it goes by in our SQL, quoted */
-	char	   *alias_columns;	/* the names of its columns there; NULL: its own */
+	char	   *alias_columns;	/* the names of its columns there; NULL: its
+								 * own */
 	TupleDesc	tupdesc;		/* of the row type, not reference-counted */
 	RangeTblEntry *query;		/* an entry for a query; NULL for a relation */
 	bool		has_children;	/* partitions or inheritance children */

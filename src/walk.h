@@ -21,14 +21,16 @@ typedef struct CiterWalk
 	char	   *filter;			/* SQL; NULL: every row */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
 	Bitmapset  *columns;		/* that are read; NULL: all */
-	bool		with_tid;		/* rows come with their ctid as one more column */
+	bool		with_tid;		/* rows come with their ctid as one more
+								 * column */
 	bool		sort_tids;		/* physical order has to be asked for */
 	CiterPosition after;
 	CiterPosition upto;
 	List	   *heaps;			/* to be walked one by one; NIL: all at once */
 	int			steer;			/* CITER_STEER_ flags for its queries */
 	bool		stepwise;		/* a chunk's ranges are read one by one */
-	CiterPlanShape index_shape; /* of the first chunk's plan, sorts discouraged */
+	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
+								 * discouraged */
 } CiterWalk;
 
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
