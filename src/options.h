@@ -30,8 +30,7 @@ typedef struct CiterBookmark
 
 typedef struct CiterOptions
 {
-	Oid			rowtype;		/* type of the argument rel; RECORD for a
-								 * query */
+	Oid			rowtype;		/* type of the argument rel, or RECORD */
 	char	   *query;			/* NULL: the relation of that row type */
 	TupleDesc	query_columns;	/* its column definition list, blessed */
 	int			chunk_size;		/* rows */
@@ -50,7 +49,7 @@ typedef struct CiterOptions
 } CiterOptions;
 
 /* Arguments of chunked_iter, in the order of its declaration. */
-typedef enum CiterArgument
+enum CiterArgument
 {
 	CITER_ARGUMENT_REL,
 	CITER_ARGUMENT_CHUNK_SIZE,
@@ -61,10 +60,10 @@ typedef enum CiterArgument
 	CITER_ARGUMENT_UPTO,
 	CITER_ARGUMENT_SNAPSHOT,
 	CITER_ARGUMENTS				/* how many there are */
-}			CiterArgument;
+};
 
 /* Arguments of chunked_iter_query, likewise. */
-typedef enum CiterQueryArgument
+enum CiterQueryArgument
 {
 	CITER_QUERY_ARGUMENT_QUERY,
 	CITER_QUERY_ARGUMENT_ORDER_BY,
@@ -74,7 +73,7 @@ typedef enum CiterQueryArgument
 	CITER_QUERY_ARGUMENT_UPTO,
 	CITER_QUERY_ARGUMENT_SNAPSHOT,
 	CITER_QUERY_ARGUMENTS
-}			CiterQueryArgument;
+};
 
 extern void citer_options_read(CiterOptions *options, Oid rowtype,
 							   const NullableDatum *arguments);
