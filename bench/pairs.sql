@@ -15,7 +15,18 @@ CREATE TABLE pairs (
 
 \set walk 'SELECT count(*), sum(val) FROM chunked_iter(NULL::t)'
 
+\set walk_in_list 'SELECT count(*), sum((r).val) FROM (SELECT chunked_iter(NULL::t) AS r OFFSET 0) AS s'
+
 INSERT INTO pairs (a, b, target, a_sql, b_sql) VALUES
+('walk in the select list', 'SELECT ... ORDER BY id', 1.6,
+ :'walk_in_list',
+ 'SELECT count(*), sum(val) FROM (SELECT * FROM t ORDER BY id OFFSET 0) AS s'),
+('walk in the select list', 'keyset loop in PL/pgSQL', 0.6,
+ :'walk_in_list',
+ 'SELECT count(*), sum(val) FROM keyset_loop(1000)'),
+('walk in the select list by ctid', 'SELECT ..., unordered', 1.6,
+ $$SELECT count(*), sum((r).val) FROM (SELECT chunked_iter(NULL::t, order_by => 'ctid') AS r OFFSET 0) AS s$$,
+ 'SELECT count(*), sum(val) FROM (SELECT * FROM t OFFSET 0) AS s'),
 ('walk in FROM', 'SELECT ... ORDER BY id', 1.25,
  :'walk',
  'SELECT count(*), sum(val) FROM (SELECT * FROM t ORDER BY id) AS s'),
@@ -48,7 +59,7 @@ INSERT INTO pairs (a, b, target, slack, calls, a_sql, b_sql) VALUES
 
 INSERT INTO pairs (a, b, a_sql, b_sql) VALUES
 ('walk in the select list', 'in FROM',
- 'SELECT count(*), sum((r).val) FROM (SELECT chunked_iter(NULL::t) AS r OFFSET 0) AS s',
+ :'walk_in_list',
  :'walk');
 
 INSERT INTO pairs (a, b, calls, a_sql, b_sql) VALUES

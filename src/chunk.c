@@ -38,7 +38,8 @@ struct CiterChunk
 {
 	MemoryContext context;		/* where all of it is allocated */
 	TupleDesc	tupdesc;
-	Size		memory;			/* bytes of the arena that make it full */
+	int64		rows;			/* rows that make it full */
+	Size		memory;			/* bytes of the arena that do */
 
 	char	   *arena;
 	Size		allocated;		/* bytes of the arena */
@@ -54,6 +55,7 @@ struct CiterChunk
 	TupleTableSlot *slot;
 };
 
+static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
 static void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
@@ -62,16 +64,17 @@ static TupleTableSlot *store_row(CiterChunk *chunk, Size offset);
 
 /*
  * Makes an empty chunk for rows of the given descriptor, which must not be
- * reference-counted, in the current memory context.  It is full at "memory"
- * bytes.
+ * reference-counted, in the current memory context.  It is full at so many
+ * rows, or at "memory" bytes, whichever comes first.
  */
 CiterChunk *
-citer_chunk_create(TupleDesc tupdesc, Size memory)
+citer_chunk_create(TupleDesc tupdesc, int64 rows, Size memory)
 {
 	CiterChunk *chunk = palloc0(sizeof(CiterChunk));
 
 	chunk->context = CurrentMemoryContext;
 	chunk->tupdesc = tupdesc;
+	chunk->rows = rows;
 	chunk->memory = memory;
 	chunk->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
 	return chunk;
@@ -109,22 +112,25 @@ citer_chunk_reset(CiterChunk *chunk)
 }
 
 /*
- * Appends a copy of the row in the slot.  Columns beyond those of the chunk's
- * descriptor are left out.
+ * Appends a copy of the row in the slot, and says whether there is room left.
+ * Columns beyond those of the chunk's descriptor are left out.
  */
-void
+bool
 citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
 {
-	bool		should_free;
-	HeapTuple	tuple = fetch_tuple(chunk, slot, &should_free);
+	HeapTuple	tuple = stored_tuple(chunk, slot);
+	bool		should_free = false;
 
-	if (citer_chunk_full(chunk))
+	if (tuple == NULL)
+		tuple = fetch_tuple(chunk, slot, &should_free);
+	if (chunk->used >= chunk->memory)
 		append_to_overflow(chunk, tuple);
 	else
 		append_to_arena(chunk, tuple);
 	chunk->nrows++;
 	if (should_free)
 		heap_freetuple(tuple);
+	return chunk->nrows < chunk->rows && chunk->used < chunk->memory;
 }
 
 /*
@@ -166,16 +172,25 @@ citer_chunk_memory(const CiterChunk *chunk)
 	return chunk->used;
 }
 
-/* Has the chunk reached its memory? */
-bool
-citer_chunk_full(const CiterChunk *chunk)
+/*
+ * The tuple that a scan has read from a page, as it lies there, if it has all
+ * of the chunk's columns and no other; NULL if not.
+ */
+static HeapTuple
+stored_tuple(CiterChunk *chunk, TupleTableSlot *slot)
 {
-	return chunk->used >= chunk->memory;
+	int			natts = chunk->tupdesc->natts;
+	HeapTuple	tuple;
+
+	if (!TTS_IS_BUFFERTUPLE(slot) || slot->tts_tupleDescriptor->natts != natts)
+		return NULL;
+	tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
+	return tuple != NULL && HeapTupleHeaderGetNatts(tuple->t_data) == natts ? tuple : NULL;
 }
 
 /*
  * The row in the slot as a tuple that has all of the chunk's columns and no
- * other.  One that a scan read from a page is returned as it lies there.
+ * other.
  */
 static HeapTuple
 fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free)

@@ -9,14 +9,13 @@
 
 typedef struct CiterChunk CiterChunk;
 
-extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, Size memory);
+extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int64 rows, Size memory);
 extern void citer_chunk_free(CiterChunk *chunk);
 extern void citer_chunk_reset(CiterChunk *chunk);
-extern void citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
+extern bool citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
 extern TupleTableSlot *citer_chunk_next(CiterChunk *chunk);
 extern TupleTableSlot *citer_chunk_last(CiterChunk *chunk);
 extern int64 citer_chunk_rows(const CiterChunk *chunk);
 extern Size citer_chunk_memory(const CiterChunk *chunk);
-extern bool citer_chunk_full(const CiterChunk *chunk);
 
 #endif							/* CITER_CHUNK_H */

@@ -137,6 +137,7 @@ citer_iterator_open(const CiterOptions *options)
 	if (!iterator->walk->key->physical)
 		iterator->reader = citer_key_reader_create(iterator->walk->key);
 	iterator->chunk = citer_chunk_create(iterator->walk->relation->tupdesc,
+										 iterator->walk->chunk_size,
 										 citer_settings_chunk_memory());
 	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));
 	iterator->user = GetUserId();
@@ -406,10 +407,9 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (receiver->at_tie)
 		return receive_tie(receiver, slot);
 
-	citer_chunk_append(iterator->chunk, slot);
 	if (walk->key->physical)
 		receiver->last_tid = row_tid(walk, slot);
-	if (citer_chunk_rows(iterator->chunk) < walk->chunk_size && !citer_chunk_full(iterator->chunk))
+	if (citer_chunk_append(iterator->chunk, slot))
 		return true;
 	if (walk->key->unique)
 	{
