@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
@@ -38,6 +39,9 @@ struct CiterChunk
 {
 	MemoryContext context;		/* where all of it is allocated */
 	TupleDesc	tupdesc;
+	int			ncolumns;		/* columns that are kept, from the first */
+	Size		prefix;			/* their bytes in a tuple without NULLs, if
+								 * that is the same in all; else 0 */
 	int64		rows;			/* rows that make it full */
 	Size		memory;			/* bytes of the arena that do */
 
@@ -57,6 +61,7 @@ struct CiterChunk
 
 static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
+static Size prefix_length(TupleDesc tupdesc, int ncolumns);
 static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
 static void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
 static TupleTableSlot *next_overflow(CiterChunk *chunk);
@@ -64,16 +69,19 @@ static TupleTableSlot *store_row(CiterChunk *chunk, Size offset);
 
 /*
  * Makes an empty chunk for rows of the given descriptor, which must not be
- * reference-counted, in the current memory context.  It is full at so many
- * rows, or at "memory" bytes, whichever comes first.
+ * reference-counted, in the current memory context.  Of a row the first
+ * ncolumns columns are sure to be kept.  The chunk is full at so many rows, or
+ * at "memory" bytes, whichever comes first.
  */
 CiterChunk *
-citer_chunk_create(TupleDesc tupdesc, int64 rows, Size memory)
+citer_chunk_create(TupleDesc tupdesc, int ncolumns, int64 rows, Size memory)
 {
 	CiterChunk *chunk = palloc0(sizeof(CiterChunk));
 
 	chunk->context = CurrentMemoryContext;
 	chunk->tupdesc = tupdesc;
+	chunk->ncolumns = ncolumns;
+	chunk->prefix = prefix_length(tupdesc, ncolumns);
 	chunk->rows = rows;
 	chunk->memory = memory;
 	chunk->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
@@ -212,11 +220,40 @@ fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free)
 	return heap_form_tuple(chunk->tupdesc, slot->tts_values, slot->tts_isnull);
 }
 
-/* Appends a row to the arena, which grows if it has to. */
+/*
+ * The bytes that the data of the first columns take in each tuple without
+ * NULLs; 0 if that is not the same in all, or all columns are asked for.
+ */
+static Size
+prefix_length(TupleDesc tupdesc, int ncolumns)
+{
+	Size		length = 0;
+
+	if (ncolumns == tupdesc->natts)
+		return 0;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (attribute->attlen <= 0)
+			return 0;
+		length = att_align_nominal(length, attribute->attalign) + attribute->attlen;
+	}
+	return length;
+}
+
+/*
+ * Appends a row to the arena, which grows if it has to.  Where it can be told
+ * without looking at the values, only the columns that are kept are copied: a
+ * tuple may have fewer attributes than its descriptor, as those have that are
+ * older than a column.
+ */
 static void
 append_to_arena(CiterChunk *chunk, HeapTuple tuple)
 {
-	Size		size = ROW_HEADER_SIZE + MAXALIGN(tuple->t_len);
+	bool		cut = chunk->prefix > 0 && !HeapTupleHasNulls(tuple);
+	Size		length = cut ? tuple->t_data->t_hoff + chunk->prefix : tuple->t_len;
+	Size		size = ROW_HEADER_SIZE + MAXALIGN(length);
 	ArenaRow   *row;
 
 	if (chunk->used + size > chunk->allocated)
@@ -231,8 +268,11 @@ append_to_arena(CiterChunk *chunk, HeapTuple tuple)
 		chunk->allocated = allocated;
 	}
 	row = (ArenaRow *) (chunk->arena + chunk->used);
-	row->length = tuple->t_len;
-	memcpy((char *) row + ROW_HEADER_SIZE, tuple->t_data, tuple->t_len);
+	row->length = length;
+	memcpy((char *) row + ROW_HEADER_SIZE, tuple->t_data, length);
+	if (cut)
+		HeapTupleHeaderSetNatts((HeapTupleHeader) ((char *) row + ROW_HEADER_SIZE),
+								chunk->ncolumns);
 	chunk->last = chunk->used;
 	chunk->used += size;
 }

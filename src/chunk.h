@@ -9,7 +9,8 @@
 
 typedef struct CiterChunk CiterChunk;
 
-extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int64 rows, Size memory);
+extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int ncolumns,
+									  int64 rows, Size memory);
 extern void citer_chunk_free(CiterChunk *chunk);
 extern void citer_chunk_reset(CiterChunk *chunk);
 extern bool citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);

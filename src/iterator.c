@@ -137,6 +137,7 @@ citer_iterator_open(const CiterOptions *options)
 	if (!iterator->walk->key->physical)
 		iterator->reader = citer_key_reader_create(iterator->walk->key);
 	iterator->chunk = citer_chunk_create(iterator->walk->relation->tupdesc,
+										 iterator->walk->ncolumns,
 										 iterator->walk->chunk_size,
 										 citer_settings_chunk_memory());
 	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));

@@ -32,6 +32,7 @@
 #include "walk.h"
 
 static void add_filter(CiterWalk *walk, Node *qual);
+static int	last_column(const Bitmapset *columns);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *columns);
 static void resolve_physical(CiterWalk *walk);
 static void resolve_steer(CiterWalk *walk);
@@ -58,6 +59,7 @@ citer_walk_resolve(const CiterOptions *options)
 		add_filter(walk, citer_clause_filter(walk->relation, options->filter));
 	foreach(cell, options->quals)
 		add_filter(walk, lfirst(cell));
+	walk->ncolumns = walk->relation->tupdesc->natts;
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
 	walk->after = citer_bookmark_read(walk->key, "after", &options->after);
@@ -161,10 +163,26 @@ resolve_columns(CiterWalk *walk, const Bitmapset *used)
 		pull_varattnos((Node *) walk->key->elements[i].expr, 1, &columns);
 	if (relation->is_plain && !bms_is_subset(used, columns) &&
 		pg_class_aclcheck(relation->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+	{
+		columns = bms_add_members(columns, used);
+		if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
+			walk->ncolumns = last_column(columns);
 		return;
+	}
 	columns = bms_add_members(columns, used);
 	if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
 		walk->columns = columns;
+}
+
+/* The last column of a set; 0 if it has none. */
+static int
+last_column(const Bitmapset *columns)
+{
+	int			last = 0;
+
+	for (int column = -1; (column = bms_next_member(columns, column)) >= 0;)
+		last = Max(last, column + FirstLowInvalidHeapAttributeNumber);
+	return last;
 }
 
 /*

@@ -21,6 +21,7 @@ typedef struct CiterWalk
 	char	   *filter;			/* SQL; NULL: every row */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
 	Bitmapset  *columns;		/* that are read; NULL: all */
+	int			ncolumns;		/* columns after this one are not used */
 	bool		with_tid;		/* rows come with their ctid as one more
 								 * column */
 	bool		sort_tids;		/* physical order has to be asked for */
