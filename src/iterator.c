@@ -30,18 +30,15 @@
 
 #include "access/relation.h"
 #include "access/sysattr.h"
-#include "access/xact.h"
-#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "bookmark.h"
 #include "chunk.h"
 #include "iterator.h"
+#include "session.h"
 #include "settings.h"
 #include "walk.h"
 
@@ -56,11 +53,7 @@ struct CiterIterator
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */
 
-	/* The caller's session as it was at the start; see check_caller. */
-	Oid			user;
-	char	   *search_path;
-	CommandId	checked_at;		/* the command at the last check */
-	CommandId	started_at;		/* the calling statement's */
+	CiterSession session;		/* the caller's, as it was at the start */
 
 	/* Where the walk is. */
 	bool		done;			/* nothing is left to read */
@@ -105,9 +98,6 @@ static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
 static void move_on(CiterIterator *iterator, ChunkReceiver *receiver);
 static bool next_heap(CiterIterator *iterator);
 static MemoryContext begin_position(CiterIterator *iterator);
-static void check_caller(CiterIterator *iterator);
-static int	begin_session(CiterIterator *iterator);
-static void end_session(CiterIterator *iterator, int nestlevel);
 static DestReceiver make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *));
 static void ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
 						   TupleDesc tupdesc pg_attribute_unused());
@@ -141,10 +131,7 @@ citer_iterator_open(const CiterOptions *options)
 										 iterator->walk->chunk_size,
 										 citer_settings_chunk_memory());
 	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));
-	iterator->user = GetUserId();
-	iterator->search_path = pstrdup(GetConfigOption("search_path", false, false));
-	iterator->checked_at = GetCurrentCommandId(false);
-	iterator->started_at = GetActiveSnapshot()->curcid;
+	citer_session_remember(&iterator->session);
 	iterator->after = iterator->walk->after;
 	iterator->upto = iterator->walk->upto;
 
@@ -166,8 +153,8 @@ citer_iterator_next(CiterIterator *iterator)
 {
 	TupleTableSlot *slot;
 
-	if (GetUserId() != iterator->user || GetCurrentCommandId(false) != iterator->checked_at)
-		check_caller(iterator);
+	if (!citer_session_is_same(&iterator->session))
+		citer_session_check(&iterator->session, iterator->walk);
 	while ((slot = citer_chunk_next(iterator->chunk)) == NULL)
 	{
 		if (iterator->done)
@@ -245,7 +232,7 @@ freeze_end(CiterIterator *iterator)
 		return;
 	}
 	nranges = citer_walk_ranges(iterator->walk, rows.after, rows.upto, iterator->ranges);
-	nestlevel = begin_session(iterator);
+	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
 	if (iterator->walk->stepwise)
 	{
 		rows.nranges = 1;
@@ -261,7 +248,7 @@ freeze_end(CiterIterator *iterator)
 		rows.nranges = nranges;
 		run_query(iterator, &rows, &receiver.pub);
 	}
-	end_session(iterator, nestlevel);
+	citer_session_end(iterator->walk, nestlevel);
 	iterator->done = !receiver.found;
 }
 
@@ -313,11 +300,11 @@ read_chunk(CiterIterator *iterator)
 	citer_chunk_reset(iterator->chunk);
 	MemoryContextReset(iterator->scratch);
 	caller = MemoryContextSwitchTo(iterator->scratch);
-	nestlevel = begin_session(iterator);
+	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
 	do
 		read_ranges(iterator, &receiver);
 	while (!receiver.complete && !receiver.at_tie && next_heap(iterator));
-	end_session(iterator, nestlevel);
+	citer_session_end(iterator->walk, nestlevel);
 	move_on(iterator, &receiver);
 	count_chunk(iterator);
 	MemoryContextSwitchTo(caller);
@@ -512,60 +499,6 @@ begin_position(CiterIterator *iterator)
 	context = iterator->position_contexts[iterator->position_turn];
 	MemoryContextReset(context);
 	return MemoryContextSwitchTo(context);
-}
-
-/*
- * Throws 55000 unless the role and the relation are those of the start.  Done
- * before each chunk, and after other commands of the session also before a
- * row that is in memory: its type may be gone, or what its toast pointers
- * point to.
- */
-static void
-check_caller(CiterIterator *iterator)
-{
-	if (GetUserId() != iterator->user)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the role was changed while %s was being walked",
-						citer_relation_describe(iterator->walk->relation)),
-				 errdetail("The walk was started by role \"%s\".",
-						   GetUserNameFromId(iterator->user, true)),
-				 errhint("Go on under that role, or start the walk again.")));
-	citer_relation_check(iterator->walk->relation, citer_walk_needs_tables(iterator->walk));
-	iterator->checked_at = GetCurrentCommandId(false);
-}
-
-/*
- * Sets the stage for queries: checks the caller, takes a snapshot if each
- * chunk has its own, and puts search_path back to what it was at the start,
- * since the filter and the key may have names in them.  Returns what
- * end_session needs.
- */
-static int
-begin_session(CiterIterator *iterator)
-{
-	CiterSetting settings[] = {{"search_path", iterator->search_path}, {NULL, NULL}};
-	int			nestlevel;
-
-	check_caller(iterator);
-	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
-	{
-		/* What the caller's own commands write from now on is not seen. */
-		PushCopiedSnapshot(GetTransactionSnapshot());
-		GetActiveSnapshot()->curcid = iterator->started_at;
-	}
-	nestlevel = citer_settings_begin();
-	if (strcmp(GetConfigOption("search_path", false, false), iterator->search_path) != 0)
-		citer_settings_set(settings);
-	return nestlevel;
-}
-
-static void
-end_session(CiterIterator *iterator, int nestlevel)
-{
-	citer_settings_end(nestlevel);
-	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
-		PopActiveSnapshot();
 }
 
 /* A receiver that does nothing but receive rows. */
