@@ -52,6 +52,8 @@ struct CiterIterator
 	CiterRange *ranges;			/* room for those of any chunk */
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */
+	int64		examined_before;	/* their count before the query's
+									 * execution */
 
 	CiterSession session;		/* the caller's, as it was at the start */
 
@@ -101,8 +103,8 @@ static MemoryContext begin_position(CiterIterator *iterator);
 static DestReceiver make_receiver(bool (*receive) (TupleTableSlot *, DestReceiver *));
 static void ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
 						   TupleDesc tupdesc pg_attribute_unused());
-static void check_columns(DestReceiver *self, int operation pg_attribute_unused(),
-						  TupleDesc tupdesc);
+static void begin_chunk(DestReceiver *self, int operation pg_attribute_unused(),
+						TupleDesc tupdesc);
 static void ignore_end(DestReceiver *self);
 
 /*
@@ -295,7 +297,7 @@ read_chunk(CiterIterator *iterator)
 	int			nestlevel;
 
 	receiver.pub = make_receiver(receive_row);
-	receiver.pub.rStartup = check_columns;
+	receiver.pub.rStartup = begin_chunk;
 	receiver.iterator = iterator;
 	citer_chunk_reset(iterator->chunk);
 	MemoryContextReset(iterator->scratch);
@@ -343,10 +345,11 @@ static void
 run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
 {
 	CiterQuery	query = citer_walk_query(iterator->walk, rows);
-	int64		examined = citer_relation_examined(iterator->measured);
 
+	iterator->examined_before = citer_relation_examined(iterator->measured);
 	citer_plan_run(&query, make_params(iterator), receiver);
-	iterator->cost.examined += citer_relation_examined(iterator->measured) - examined;
+	iterator->cost.examined += citer_relation_examined(iterator->measured) -
+		iterator->examined_before;
 }
 
 /* Adds the chunk that was read to what the walk has cost. */
@@ -524,15 +527,19 @@ ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attrib
 }
 
 /*
- * DestReceiver callback: the rows of a query have to have the types that they
- * had at its start, which DDL on its tables can change.
+ * DestReceiver callback: the query has been planned, which may have looked at
+ * rows as well, and is about to run.  The rows of a query of the user have to
+ * have the types that they had at its start, which DDL on its tables can
+ * change.
  */
 static void
-check_columns(DestReceiver *self, int operation pg_attribute_unused(), TupleDesc tupdesc)
+begin_chunk(DestReceiver *self, int operation pg_attribute_unused(), TupleDesc tupdesc)
 {
-	const CiterWalk *walk = ((ChunkReceiver *) self)->iterator->walk;
+	CiterIterator *iterator = ((ChunkReceiver *) self)->iterator;
+	const CiterWalk *walk = iterator->walk;
 	TupleDesc	expected = walk->relation->tupdesc;
 
+	iterator->examined_before = citer_relation_examined(iterator->measured);
 	for (int i = 0; walk->relation->query != NULL && i < expected->natts; i++)
 	{
 		if (!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, walk->columns) &&
