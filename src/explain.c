@@ -158,7 +158,7 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 			 const CiterPosition *after, const CiterPosition *upto)
 {
 	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
-	int			nranges = citer_walk_ranges(walk, after, upto, ranges);
+	int			nranges = citer_range_split(walk->key, after, upto, ranges);
 	int			nqueries = walk->stepwise ? nranges : Min(nranges, 1);
 	CiterQueryRows rows = {
 		.after = after,

@@ -233,7 +233,7 @@ freeze_end(CiterIterator *iterator)
 		freeze_physical_end(iterator);
 		return;
 	}
-	nranges = citer_walk_ranges(iterator->walk, rows.after, rows.upto, iterator->ranges);
+	nranges = citer_range_split(iterator->walk->key, rows.after, rows.upto, iterator->ranges);
 	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
 	if (iterator->walk->stepwise)
 	{
@@ -322,7 +322,7 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 		.upto = &iterator->upto,
 		.limit = walk->chunk_size,
 	};
-	int			nranges = citer_walk_ranges(walk, rows.after, rows.upto, iterator->ranges);
+	int			nranges = citer_range_split(walk->key, rows.after, rows.upto, iterator->ranges);
 
 	citer_walk_choose_heap(walk, iterator->heap, &rows);
 	if (!walk->stepwise)

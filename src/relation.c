@@ -126,7 +126,7 @@ citer_relation_watch(CiterRelation *relation, List *relids)
 
 /*
  * Throws 55000 unless the relation is still what it was when it was opened,
- * and takes the lock again should a rolled back savepoint have released it.
+ * and takes the lock again in case it is no longer held.
  *
  * "with_watched" says that the relations which its rows come from have to be
  * the same, too, as one snapshot demands: it must not see the rows of a

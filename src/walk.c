@@ -87,17 +87,6 @@ citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows)
 		rows->heap_sql = citer_relation_heap_sql(walk->relation, rows->heap);
 }
 
-/*
- * The ranges between two positions of the walk, to be read in this order.
- * The array must have room for citer_range_max() of the key.
- */
-int
-citer_walk_ranges(const CiterWalk *walk, const CiterPosition *after,
-				  const CiterPosition *upto, CiterRange *ranges)
-{
-	return citer_range_split(walk->key, after, upto, ranges);
-}
-
 /* The query for some of the walk's rows, in the current memory context. */
 CiterQuery
 citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
