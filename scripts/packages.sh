@@ -2,11 +2,13 @@
 #
 # What a script needs of the system: finds it, or installs it with apt-get.
 #
-# Sourced. Call need_... for each thing, then install_packages; it returns only
-# when everything is there. PG_CONFIG, if set, names the PostgreSQL to use.
+# Sourced. Call need_... and want_... for each thing, then install_packages; it
+# returns only when everything is there that is needed. PG_CONFIG, if set, names
+# the PostgreSQL to use.
 
 missing=()							# packages to install
 reasons=()							# what for, one for each
+wanted=()							# packages to install where they are to be had
 lists_updated=						# not empty once apt-get has read its package lists
 
 die()
@@ -27,6 +29,12 @@ need()
 	fi
 }
 
+# want PACKAGE TEST...: what uses the package is skipped where it is not to be had
+want()
+{
+	"${@:2}" >/dev/null 2>&1 || wanted+=("$1")
+}
+
 need_compiler()
 {
 	need gcc "to compile the extension" command -v gcc
@@ -37,6 +45,22 @@ need_perl()
 {
 	need perl "to run the TAP tests" perl -MTest::More -e 1
 	need libipc-run-perl "the TAP tests use it" perl -MIPC::Run -e 1
+}
+
+# Clients of the examples
+want_clients()
+{
+	want python3-django has_python_module django
+	want python3-psycopg2 has_python_module psycopg2
+	want ruby-activerecord ruby -e "require 'active_record'"
+	want ruby-pg ruby -e "require 'pg'"
+	want pgbouncer test -x /usr/sbin/pgbouncer
+}
+
+# In the interpreter that is first in the PATH, or the system's own
+has_python_module()
+{
+	python3 -c "import $1" || /usr/bin/python3 -c "import $1"
 }
 
 need_indent()
@@ -118,7 +142,7 @@ as_root()
 {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
-	elif sudo -n true 2>/dev/null; then
+	elif can_be_root; then
 		sudo -n "$@"
 	else
 		die "This needs root. Please type this and then try again:
@@ -128,10 +152,31 @@ as_root()
 	fi
 }
 
+can_be_root()
+{
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
+# Adds the wanted packages that apt-get offers to those to be installed.
+add_wanted()
+{
+	local package
+
+	[ ${#wanted[@]} -gt 0 ] && on_debian && can_be_root || return 0
+	update_lists
+	for package in "${wanted[@]}"; do
+		if apt-cache show "$package" >/dev/null 2>&1; then
+			missing+=("$package")
+			reasons+=("tests use it")
+		fi
+	done
+}
+
 install_packages()
 {
 	local i
 
+	add_wanted
 	if [ ${#missing[@]} -gt 0 ]; then
 		on_debian || die "Please install a C compiler, PostgreSQL 14 or later with its server headers,
 and for the tests Perl with IPC::Run; then type make ... PG_CONFIG=/path/to/pg_config"
@@ -146,16 +191,22 @@ and for the tests Perl with IPC::Run; then type make ... PG_CONFIG=/path/to/pg_c
 }
 
 # Debian's postgresql-NN would create and start a cluster "main" when it is
-# first installed. Nobody asked for one here, so it is told not to, for as long
-# as this runs in a subshell of its own.
+# first installed, and pgbouncer a service. Nobody asked for them here, so they
+# are told not to, for as long as this runs in a subshell of its own.
 apt_install()
 {
 	local directory=/etc/postgresql-common/createcluster.d
 	local setting=$directory/chunked_iter.conf
+	local policy=/usr/sbin/policy-rc.d
 	local undo="as_root rm -f $setting"
 
 	[ -d $directory ] || undo+="; as_root rmdir --ignore-fail-on-non-empty $directory"
+	[ -e $policy ] || undo+="; as_root rm -f $policy"
 	trap "$undo" EXIT
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+		as_root chmod +x $policy
+	fi
 	as_root mkdir -p $directory
 	echo "create_main_cluster = false" | as_root tee $setting >/dev/null
 

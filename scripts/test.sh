@@ -7,6 +7,7 @@
 need_compiler
 need_postgres
 need_perl
+case $TAP in *examples*) want_clients ;; esac
 install_packages
 
 results=$top/test-results
