@@ -43,10 +43,8 @@ class Entry(models.Model):
 
 def walk(model, chunk_size=1000, order_by=None, filter=None):
     """All rows of a model, as instances, in any order."""
-    fields = model._meta.concrete_fields
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    names = [field.attname for field in fields]
-    table = connection.ops.quote_name(model._meta.db_table)
+    names, columns, table = described(model)
+    database = connection.alias
     sql = (
         f"SELECT {columns} FROM chunked_iter(NULL::{table}, %s,"
         " order_by => %s, filter => %s)"
@@ -57,17 +55,31 @@ def walk(model, chunk_size=1000, order_by=None, filter=None):
         cursor.execute(sql, [chunk_size, order_by, filter])
         while rows := cursor.fetchmany(chunk_size):
             for row in rows:
-                yield model.from_db(connection.alias, names, row)
+                yield model.from_db(database, names, row)
 
 
 def page(model, size, after=None, order_by=None, filter=None):
-    """The next rows after a bookmark; each has its own as .bookmark."""
-    table = connection.ops.quote_name(model._meta.db_table)
+    """The next rows after a bookmark, and the bookmark of the last of them."""
+    names, columns, table = described(model)
     sql = (
-        f"SELECT t.*, chunked_iter_key(t, %s) AS bookmark"
+        f"SELECT {columns}, chunked_iter_key(t, %s)"
         f" FROM chunked_iter(NULL::{table}, %s, order_by => %s, filter => %s,"
-        f" after => %s::text[]) AS t LIMIT %s"
+        " after => %s::text[]) AS t LIMIT %s"
     )
-    return list(
-        model.objects.raw(sql, [order_by, size, order_by, filter, after, size])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [order_by, size, order_by, filter, after, size])
+        rows = cursor.fetchall()
+    database = connection.alias
+    instances = [model.from_db(database, names, row[:-1]) for row in rows]
+    return instances, rows[-1][-1] if rows else None
+
+
+def described(model):
+    """The names of a model's fields, its columns and its table in SQL."""
+    fields = model._meta.concrete_fields
+    quote = connection.ops.quote_name
+    return (
+        [field.attname for field in fields],
+        ", ".join(quote(field.column) for field in fields),
+        quote(model._meta.db_table),
     )

@@ -22,10 +22,10 @@ PAGE = 40
 
 def entries(request):
     after = json.loads(request.GET.get("after", "null"))
-    rows = page(
+    rows, bookmark = page(
         Entry, PAGE, after, order_by="written DESC", filter="author = 'author 7'"
     )
-    more = urlencode({"after": json.dumps(rows[-1].bookmark)}) if rows else ""
+    more = urlencode({"after": json.dumps(bookmark)})
     return JsonResponse(
         {
             "entries": [{"id": row.id, "title": row.title} for row in rows],
