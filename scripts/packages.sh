@@ -57,6 +57,15 @@ want_clients()
 	want pgbouncer test -x /usr/sbin/pgbouncer
 }
 
+# What makes and unpacks distributions
+want_packaging()
+{
+	want debhelper command -v dh
+	want dpkg-dev command -v dpkg-buildpackage
+	want git command -v git
+	want unzip command -v unzip
+}
+
 # In the interpreter that is first in the PATH, or the system's own
 has_python_module()
 {
