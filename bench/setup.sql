@@ -45,6 +45,26 @@ BEGIN
 END
 $$;
 
+-- ... or as it comes,
+CREATE FUNCTION return_query() RETURNS SETOF t LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM t ORDER BY id;
+END
+$$;
+
+-- ... page after page by OFFSET,
+CREATE FUNCTION offset_loop(size integer) RETURNS SETOF t LANGUAGE plpgsql AS $$
+DECLARE
+	at bigint := 0;
+BEGIN
+	LOOP
+		RETURN QUERY SELECT * FROM t ORDER BY id LIMIT size OFFSET at;
+		EXIT WHEN NOT FOUND;
+		at := at + size;
+	END LOOP;
+END
+$$;
+
 -- ... and one query a chunk.
 CREATE FUNCTION keyset_loop(size integer) RETURNS SETOF t LANGUAGE plpgsql AS $$
 DECLARE

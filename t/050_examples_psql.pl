@@ -30,9 +30,13 @@ sub reads_through_a_cursor
 	  $node->safe_psql('postgres', 'SELECT id, title FROM entry ORDER BY id');
 
 	is($all, "$expected\n", 'FETCH_COUNT: all rows in order');
-	cmp_ok(peak_memory('fetch_count.sql', ''),
-		'<', peak_memory('fetch_count.sql', '\unset FETCH_COUNT') - 2000,
-		'and less memory of psql than without it');
+  SKIP:
+	{
+		skip 'no memory is told without /proc', 1 unless -e '/proc/self/status';
+		cmp_ok(peak_memory('fetch_count.sql', ''),
+			'<', peak_memory('fetch_count.sql', '\unset FETCH_COUNT') - 2000,
+			'and less memory of psql than without it');
+	}
 	return;
 }
 

@@ -6,8 +6,9 @@
 
 require_relative 'chunked'
 
+# In kB, where Linux tells it
 def peak_memory
-  File.read('/proc/self/status')[/VmHWM:\s+(\d+)/, 1].to_i
+  File.exist?('/proc/self/status') ? File.read('/proc/self/status')[/VmHWM:\s+(\d+)/, 1].to_i : 0
 end
 
 Entry.first
