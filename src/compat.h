@@ -1,6 +1,7 @@
 /*
  * compat.h
- *	  The differences between PostgreSQL 14 and later, in one place.
+ *	  The differences between PostgreSQL 14 and later, and between compilers,
+ *	  in one place.
  *
  * No other file of ours looks at PG_VERSION_NUM.  Each wrapper has the name
  * and the contract of what the newest release offers, or is a small verb of
@@ -30,6 +31,13 @@
 
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* Asks the processor for memory that is about to be read, if it can be asked. */
+#if defined(__GNUC__) || defined(__clang__)
+#define citer_compat_prefetch(address) __builtin_prefetch(address)
+#else
+#define citer_compat_prefetch(address) ((void) (address))
 #endif
 
 /*
