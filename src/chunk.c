@@ -64,7 +64,6 @@ struct CiterChunk
 };
 
 static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
-static pg_attribute_always_inline void prefetch_next(HeapTuple tuple);
 static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static Size prefix_length(TupleDesc tupdesc, int ncolumns);
 static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
@@ -135,7 +134,18 @@ citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
 	bool		should_free = false;
 
 	if (tuple != NULL)
-		prefetch_next(tuple);
+	{
+		/*
+		 * Ask the processor for the tuple below this one on the page.  Where
+		 * rows were inserted in the order of the walk that is the next one,
+		 * and waiting for it would be most of what its copy costs; elsewhere
+		 * this does no harm.
+		 */
+		char	   *below = (char *) tuple->t_data - MAXALIGN(tuple->t_len);
+
+		citer_compat_prefetch(below);
+		citer_compat_prefetch(below + CACHE_LINE);
+	}
 	else
 		tuple = fetch_tuple(chunk, slot, &should_free);
 	if (chunk->used >= chunk->memory)
@@ -201,21 +211,6 @@ stored_tuple(CiterChunk *chunk, TupleTableSlot *slot)
 		return NULL;
 	tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
 	return tuple != NULL && HeapTupleHeaderGetNatts(tuple->t_data) == natts ? tuple : NULL;
-}
-
-/*
- * Asks the processor for the head of the tuple below this one on the page.
- * Where rows were inserted in the order of the walk that is the next one, and
- * waiting for it would be most of what its copy costs; elsewhere it does no
- * harm.  Inlined always: compilers drop calls of functions that do no more.
- */
-static pg_attribute_always_inline void
-prefetch_next(HeapTuple tuple)
-{
-	char	   *next = (char *) tuple->t_data - MAXALIGN(tuple->t_len);
-
-	citer_compat_prefetch(next);
-	citer_compat_prefetch(next + CACHE_LINE);
 }
 
 /*
