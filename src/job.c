@@ -239,6 +239,7 @@ work_on_ranges(CiterJobRun *run)
 			return;
 		memset(&run->range, 0, sizeof(run->range));
 		run->range.range_no = run->guarded_range;
+		run->range.position.isnull = true;
 		citer_job_run_range(run);
 		citer_guard_release(run->job->name, run->guarded_range);
 		run->guarded_range = 0;

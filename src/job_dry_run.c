@@ -17,8 +17,8 @@
 #include "spi.h"
 
 static void describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo output);
-static void describe_statement(const CiterJob *job, CiterJobStatement *statement,
-							   const CiterOptions *options, StringInfo output);
+static void describe_statement(CiterJobStatement *statement, const CiterOptions *options,
+							   StringInfo output);
 static CiterOptions first_chunk(const CiterJob *job, const CiterJobRange *ranges,
 								const CiterJobStatement *statement);
 
@@ -52,7 +52,7 @@ citer_job_dry_run(Oid procedure, const NullableDatum *values)
 	options = first_chunk(job, ranges, statement);
 	describe_ranges(job, ranges, &output);
 	citer_explain_walk(&options, &output);
-	describe_statement(job, statement, &options, &output);
+	describe_statement(statement, &options, &output);
 	citer_job_statement_free(statement);
 	citer_settings_end(nestlevel);
 	ereport(INFO,
@@ -73,7 +73,7 @@ describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo out
 			appendStringInfo(output, "Range %d is done\n", range->range_no);
 		else
 			appendStringInfo(output, "Range %d after %s up to %s, about %lld rows\n", range->range_no,
-							 citer_job_array_text(range->position.isnull ? range->after : range->position),
+							 citer_job_array_text(range->position),
 							 citer_job_array_text(range->upto),
 							 (long long) Max(range->estimated_rows - range->rows_done, 0));
 	}
@@ -81,8 +81,7 @@ describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo out
 
 /* The plans of the statement, for the first chunk there is. */
 static void
-describe_statement(const CiterJob *job, CiterJobStatement *statement,
-				   const CiterOptions *options, StringInfo output)
+describe_statement(CiterJobStatement *statement, const CiterOptions *options, StringInfo output)
 {
 	CiterOptions unlocked = *options;
 	CiterIterator *iterator;
@@ -102,7 +101,6 @@ describe_statement(const CiterJob *job, CiterJobStatement *statement,
 		citer_job_statement_explain(statement, first.nelements > 0 ? &first : last, last, output);
 	}
 	citer_iterator_close(iterator);
-	(void) job;
 }
 
 /* The walk of the first range that is not done, as its next chunk does it. */
@@ -114,8 +112,7 @@ first_chunk(const CiterJob *job, const CiterJobRange *ranges, const CiterJobStat
 
 	for (int i = 1; i < job->parts && range->done; i++)
 		range = &ranges[i];
-	options.after = citer_options_bookmark("position", range->position.isnull ? range->after :
-										   range->position);
+	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
 	options.locking = job->lock_rows;
 	options.columns_known = true;

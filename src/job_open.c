@@ -194,6 +194,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 	ranges[0].range_no = 1;
 	ranges[0].after = job->after;
 	ranges[0].upto = job->upto;
+	ranges[0].position = job->after;
 	if (end->nelements > 0)
 	{
 		ranges[0].upto.value = PointerGetDatum(citer_bookmark_write(walk->key, end));

@@ -113,6 +113,7 @@ do_chunk(CiterJobRun *run)
 	CiterJobRange *range = &run->range;
 
 	memset(&run->chunk, 0, sizeof(run->chunk));
+	run->chunk.first.isnull = run->chunk.position.isnull = true;
 	run->has_to_wait = run->job->throttle_query != NULL && is_throttled(run);
 	if (run->has_to_wait || !lock_range(run) || range->done)
 		return;
