@@ -9,10 +9,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "nodes/parsenodes.h"
-#include "parser/parser.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 
 #include "job_arguments.h"
 #include "options.h"
@@ -27,11 +25,12 @@ static NullableDatum read_bookmark(const char *argument, NullableDatum value);
 static int64 read_number(const char *argument, NullableDatum value, int64 number,
 						 int64 min, int64 max, int64 omitted);
 static char *read_locking(const char *lock_rows);
-static LockingClause *parse_locking(const char *lock_rows);
+static char *single_spaced(const char *text);
 
 /*
  * Fills in the arguments of a call, copied into the current memory context.
- * 22004 for a NULL name, 22023 for a value that no job can have.
+ * 22004 for a NULL name, 42P01 for a relation that cannot be, 22023 for any
+ * other value that no job can have.
  */
 void
 citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *values)
@@ -44,6 +43,10 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	memset(arguments, 0, sizeof(*arguments));
 	arguments->job = citer_job_arguments_name(values[CITER_RUN_JOB]);
 	arguments->relid = NUMBER_OF(CITER_RUN_REL, DatumGetObjectId);
+	if (!values[CITER_RUN_REL].isnull && !OidIsValid(arguments->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", arguments->relid)));
 	arguments->statement = read_text(values[CITER_RUN_STATEMENT]);
 	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt32,
 										CITER_CHUNK_SIZE_MIN, CITER_CHUNK_SIZE_MAX, 0);
@@ -140,43 +143,47 @@ static char *
 read_locking(const char *lock_rows)
 {
 	static const char *const strengths[] = {
-		[LCS_FORKEYSHARE] = "FOR KEY SHARE",
-		[LCS_FORSHARE] = "FOR SHARE",
-		[LCS_FORNOKEYUPDATE] = "FOR NO KEY UPDATE",
-		[LCS_FORUPDATE] = "FOR UPDATE",
+		"FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE"
 	};
-	static const char *const policies[] = {
-		[LockWaitBlock] = "",
-		[LockWaitSkip] = " SKIP LOCKED",
-		[LockWaitError] = " NOWAIT",
-	};
-	LockingClause *clause;
+	static const char *const policies[] = {"", " NOWAIT", " SKIP LOCKED"};
+	char	   *words = single_spaced(lock_rows);
 
-	if (lock_rows[0] == '\0')
-		return pstrdup("");
-	clause = parse_locking(lock_rows);
-	if (clause == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for argument \"%s\": \"%s\"", "lock_rows", lock_rows),
-				 errhint("Use a locking clause, such as 'FOR UPDATE' or 'FOR NO KEY UPDATE SKIP LOCKED'.")));
-	return psprintf("%s%s", strengths[clause->strength], policies[clause->waitPolicy]);
+	if (words[0] == '\0')
+		return words;
+	for (int i = 0; i < (int) lengthof(strengths); i++)
+	{
+		for (int j = 0; j < (int) lengthof(policies); j++)
+		{
+			char	   *clause = psprintf("%s%s", strengths[i], policies[j]);
+
+			if (pg_strcasecmp(words, clause) == 0)
+				return clause;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for argument \"%s\": \"%s\"", "lock_rows", lock_rows),
+			 errhint("Use a locking clause, such as 'FOR UPDATE' or 'FOR NO KEY UPDATE SKIP LOCKED'.")));
 }
 
-/* The one locking clause that the text is, or NULL. */
-static LockingClause *
-parse_locking(const char *lock_rows)
+/* The words of a text with one space between two of them. */
+static char *
+single_spaced(const char *text)
 {
-	SelectStmt *select;
-	List	   *statements;
+	char	   *words = palloc(strlen(text) + 1);
+	char	   *end = words;
 
-	/* Anything but words would not even have to be a clause. */
-	if (strspn(lock_rows, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz \t\n") != strlen(lock_rows) ||
-		pg_strncasecmp(lock_rows + strspn(lock_rows, " \t\n"), "for", 3) != 0)
-		return NULL;
-	statements = raw_parser(psprintf("SELECT %s", lock_rows), RAW_PARSE_DEFAULT);
-	select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
-	if (list_length(select->lockingClause) != 1)
-		return NULL;
-	return linitial_node(LockingClause, select->lockingClause);
+	for (; *text != '\0'; text++)
+	{
+		bool		space = scanner_isspace(*text);
+
+		if (!space)
+			*end++ = *text;
+		else if (end > words && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	while (end > words && end[-1] == ' ')
+		end--;
+	*end = '\0';
+	return words;
 }
