@@ -53,6 +53,19 @@ LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT;
 COMMENT ON FUNCTION chunked_iter_key(anyelement, text) IS
 'the key of a row under an ORDER BY list: the bookmark to pass to chunked_iter as "after" or "upto"';
 
+CREATE FUNCTION chunked_iter_ranges(
+	rel            anyelement,
+	parts          integer DEFAULT NULL,
+	chunk_size     integer DEFAULT NULL,
+	order_by       text    DEFAULT NULL,
+	filter         text    DEFAULT NULL)
+RETURNS TABLE (range_no integer, after text[], upto text[], estimated_rows bigint)
+AS 'MODULE_PATHNAME', 'chunked_iter_ranges_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_ranges(anyelement, integer, integer, text, text) IS
+'key ranges that together are the whole table: so many of about equal size, or each of so many rows; "after" and "upto" for chunked_iter';
+
 CREATE FUNCTION chunked_iter_explain(
 	rel        anyelement,
 	chunk_size integer DEFAULT 1000,

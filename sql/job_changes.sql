@@ -8,7 +8,7 @@ BEGIN
 	DELETE FROM chunked_iter_jobs;
 	CREATE TABLE item (id integer, grp integer NOT NULL, n integer NOT NULL DEFAULT 0, note text, PRIMARY KEY (id));
 	INSERT INTO item SELECT i, i % 10, 0 FROM generate_series(1, 100) i;
-	CREATE INDEX item_grp ON item (grp, id);
+	CREATE INDEX item_grp ON item (grp DESC, id);
 END $$;
 CREATE VIEW progress AS SELECT job, state, rows_done, last_key FROM chunked_iter_progress;
 CREATE TABLE log (v text);

@@ -8,22 +8,28 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
 #include "bookmark.h"
 #include "explain.h"
 #include "iterator.h"
 #include "options.h"
+#include "split.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_query_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_ranges_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_explain_1_0);
 
 /* What chunked_iter_key keeps between two calls of one query. */
@@ -37,6 +43,8 @@ typedef struct KeyFunction
 	MemoryContext context;		/* holds all of it */
 } KeyFunction;
 
+static ReturnSetInfo *begin_table(FunctionCallInfo fcinfo);
+static void put_range(const CiterSplitRange *range, void *table);
 static Datum return_next_row(FunctionCallInfo fcinfo);
 static void read_options(FunctionCallInfo fcinfo, CiterOptions *options);
 static char *text_argument(FunctionCallInfo fcinfo, int argument);
@@ -81,6 +89,22 @@ chunked_iter_key_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(citer_bookmark_write(function->key, &position));
 }
 
+/*
+ * chunked_iter_ranges(rel anyelement, parts integer, chunk_size integer, ...)
+ * RETURNS TABLE (range_no integer, after text[], upto text[], estimated_rows bigint)
+ */
+Datum
+chunked_iter_ranges_1_0(PG_FUNCTION_ARGS)
+{
+	CiterOptions options;
+	int			parts = citer_options_read_ranges(&options,
+												  get_fn_expr_argtype(fcinfo->flinfo, 0),
+												  fcinfo->args);
+
+	citer_split(&options, parts, put_range, begin_table(fcinfo));
+	return (Datum) 0;
+}
+
 /* chunked_iter_explain(<the arguments of chunked_iter>) RETURNS SETOF text */
 Datum
 chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
@@ -110,6 +134,49 @@ chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
 		SRF_RETURN_DONE(funcctx);
 	line = list_nth(lines, funcctx->call_cntr);
 	SRF_RETURN_NEXT(funcctx, CStringGetTextDatum(line));
+}
+
+/*
+ * Makes the empty table that a function returns as a whole: setResult and
+ * setDesc of the ReturnSetInfo.  0A000 where no table can be returned.
+ */
+static ReturnSetInfo *
+begin_table(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+	TupleDesc	columns;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		(rsinfo->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	caller = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setDesc = columns;
+	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	MemoryContextSwitchTo(caller);
+	return rsinfo;
+}
+
+/* Callback of a split: a row of chunked_iter_ranges. */
+static void
+put_range(const CiterSplitRange *range, void *table)
+{
+	ReturnSetInfo *rsinfo = table;
+	Datum		values[4] = {
+		Int32GetDatum(range->number),
+		PointerGetDatum(range->after),
+		PointerGetDatum(range->upto),
+		Int64GetDatum((int64) rint(range->rows))
+	};
+	bool		nulls[4] = {false, range->after == NULL, range->upto == NULL, false};
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
 /*

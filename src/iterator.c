@@ -93,7 +93,6 @@ static void read_chunk(CiterIterator *iterator);
 static void read_ranges(CiterIterator *iterator, ChunkReceiver *receiver);
 static void run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver);
 static void count_chunk(CiterIterator *iterator);
-static ParamListInfo make_params(const CiterIterator *iterator);
 static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
 static ItemPointerData row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
@@ -405,7 +404,7 @@ run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *rec
 	CiterQuery	query = citer_walk_query(iterator->walk, rows);
 
 	iterator->examined_before = citer_relation_examined(iterator->measured);
-	citer_plan_run(&query, make_params(iterator), receiver);
+	citer_plan_run(&query, citer_walk_params(iterator->walk, rows->after, rows->upto), receiver);
 	iterator->cost.examined += citer_relation_examined(iterator->measured) -
 		iterator->examined_before;
 }
@@ -420,29 +419,6 @@ count_chunk(CiterIterator *iterator)
 	iterator->cost.rows += citer_chunk_rows(iterator->chunk);
 	iterator->cost.peak_memory = Max(iterator->cost.peak_memory,
 									 citer_chunk_memory(iterator->chunk));
-}
-
-/* The parameters of a query: both positions, NULL where there is none. */
-static ParamListInfo
-make_params(const CiterIterator *iterator)
-{
-	const CiterKey *key = iterator->walk->key;
-	const CiterPosition *positions[2] = {&iterator->after, &iterator->upto};
-	ParamListInfo params = makeParamList(2 * key->nelements);
-
-	for (int i = 0; i < 2 * key->nelements; i++)
-	{
-		const CiterPosition *position = positions[i / key->nelements];
-		int			element = i % key->nelements;
-		ParamExternData *param = &params->params[i];
-		bool		given = element < position->nelements;
-
-		param->isnull = !given || position->isnull[element];
-		param->value = param->isnull ? (Datum) 0 : position->values[element];
-		param->pflags = PARAM_FLAG_CONST;
-		param->ptype = key->elements[element].type;
-	}
-	return params;
 }
 
 /* DestReceiver callback: takes a row of the chunk; false when it is enough. */

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -20,12 +22,24 @@
 #include "job_target.h"
 #include "options.h"
 #include "settings.h"
+#include "split.h"
 
 #define RETRIES_DEFAULT 3
+
+/* The ranges of a job that are known so far. */
+typedef struct RangePlan
+{
+	const CiterJob *job;
+	CiterJobRange *ranges;
+	int			nranges;
+} RangePlan;
 
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
+static void plan_range(const CiterSplitRange *range, void *arg);
+static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
+static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement);
 static void check_role(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
@@ -179,30 +193,73 @@ open_first_walk(const CiterJob *job)
 	return iterator;
 }
 
-/* The ranges of a new job, job->parts of them. */
+/*
+ * The ranges of a new job, job->parts of them.  Where there are too few rows
+ * for so many, the rest of them are done from the start.
+ */
 static CiterJobRange *
 plan_ranges(const CiterJob *job, CiterIterator *iterator)
 {
-	CiterJobRange *ranges = palloc0(sizeof(CiterJobRange) * job->parts);
+	RangePlan	plan = {job, palloc0(sizeof(CiterJobRange) * job->parts), 0};
 	const CiterWalk *walk = citer_iterator_walk(iterator);
 	const CiterPosition *end = citer_iterator_end(iterator);
+	bool		empty = citer_iterator_is_done(iterator);
+	NullableDatum upto = job->upto;
 
-	if (job->parts > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a job of several parts is not supported yet")));
-	ranges[0].range_no = 1;
-	ranges[0].after = job->after;
-	ranges[0].upto = job->upto;
-	ranges[0].position = job->after;
 	if (end->nelements > 0)
 	{
-		ranges[0].upto.value = PointerGetDatum(citer_bookmark_write(walk->key, end));
-		ranges[0].upto.isnull = false;
+		upto.value = PointerGetDatum(citer_bookmark_write(walk->key, end));
+		upto.isnull = false;
 	}
-	ranges[0].done = citer_iterator_is_done(iterator);
-	ranges[0].estimated_rows = ranges[0].done ? 0 : (int64) walk->index_shape.rows;
-	return ranges;
+	if (!empty && job->parts > 1)
+	{
+		CiterOptions options = citer_job_target_options(job);
+
+		options.after = citer_options_bookmark("after", job->after);
+		options.upto = citer_options_bookmark("upto", upto);
+		citer_split(&options, job->parts, plan_range, &plan);
+	}
+	else if (!empty)
+		add_range(&plan, job->after, upto, walk->index_shape.rows);
+	while (plan.nranges < job->parts)
+	{
+		add_range(&plan, upto, upto, 0);
+		plan.ranges[plan.nranges - 1].done = true;
+	}
+	return plan.ranges;
+}
+
+/* Takes a range of the split. */
+static void
+plan_range(const CiterSplitRange *range, void *arg)
+{
+	RangePlan  *plan = arg;
+	MemoryContext caller = MemoryContextSwitchTo(plan->job->context);
+
+	add_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
+{
+	CiterJobRange *range = &plan->ranges[plan->nranges++];
+
+	range->range_no = plan->nranges;
+	range->after = range->position = after;
+	range->upto = upto;
+	range->estimated_rows = (int64) rint(rows);
+}
+
+/* A copy of an array, or of NULL. */
+static NullableDatum
+copy_array(const ArrayType *array)
+{
+	NullableDatum copy = {(Datum) 0, array == NULL};
+
+	if (array != NULL)
+		copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(array)));
+	return copy;
 }
 
 /* A statement that goes by the bounds alone passes over NULLs. */

@@ -53,7 +53,8 @@ typedef struct UseFinder
 	List	   *rtables;		/* range tables around, innermost first */
 } UseFinder;
 
-static void register_chunk(CiterJobStatement *statement, TupleDesc columns, int chunk_size);
+static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
+						   TupleDesc columns, int chunk_size);
 static void check_commands(CiterJobStatement *statement);
 static bool find_uses(Node *node, UseFinder *finder);
 static void find_uses_in_query(Query *query, UseFinder *finder);
@@ -82,7 +83,7 @@ citer_job_statement_prepare(const char *sql, const CiterKey *key, TupleDesc colu
 	statement->types = palloc(sizeof(Oid) * 2 * key->nelements);
 	for (int i = 0; i < 2 * key->nelements; i++)
 		statement->types[i] = key->elements[i % key->nelements].type;
-	register_chunk(statement, columns, chunk_size);
+	register_chunk(statement, caller, columns, chunk_size);
 	statement->plan = citer_spi_prepare(sql, 2 * key->nelements, statement->types,
 										CURSOR_OPT_PARALLEL_OK);
 	check_commands(statement);
@@ -192,9 +193,13 @@ citer_job_statement_free(CiterJobStatement *statement)
 	MemoryContextDelete(statement->context);
 }
 
-/* Makes "chunk" known to the SPI connection. */
+/*
+ * Makes "chunk" known to the SPI connection, which keeps its list of such
+ * relations where it is first added to: in the caller's context.
+ */
 static void
-register_chunk(CiterJobStatement *statement, TupleDesc columns, int chunk_size)
+register_chunk(CiterJobStatement *statement, MemoryContext caller,
+			   TupleDesc columns, int chunk_size)
 {
 	EphemeralNamedRelation chunk = palloc0(sizeof(EphemeralNamedRelationData));
 	int			result;
@@ -205,8 +210,10 @@ register_chunk(CiterJobStatement *statement, TupleDesc columns, int chunk_size)
 	chunk->md.enrtype = ENR_NAMED_TUPLESTORE;
 	chunk->md.enrtuples = chunk_size;
 	statement->chunk = chunk;
+	MemoryContextSwitchTo(caller);
 	SPI_unregister_relation(CHUNK_NAME);
 	result = SPI_register_relation(chunk);
+	MemoryContextSwitchTo(statement->context);
 	if (result != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation returned %s", SPI_result_code_string(result));
 }

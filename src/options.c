@@ -17,6 +17,7 @@ static const char *const snapshot_names[] = {
 	[CITER_SNAPSHOT_CHUNK] = "chunk",
 };
 
+static int	checked_parts(int parts);
 static void set_chunk_size(CiterOptions *options, int chunk_size);
 static void set_snapshot(CiterOptions *options, const char *snapshot);
 static char *read_text(NullableDatum value);
@@ -72,6 +73,48 @@ citer_options_read_query(CiterOptions *options, TupleDesc columns, const Nullabl
 	citer_options_read(options, RECORDOID, reordered);
 	options->query = read_text(arguments[CITER_QUERY_ARGUMENT_QUERY]);
 	options->query_columns = columns;
+}
+
+/*
+ * The same for a call of chunked_iter_ranges.  Returns in how many parts the
+ * walk shall be split, or 0 if in ranges of chunk_size rows.
+ */
+int
+citer_options_read_ranges(CiterOptions *options, Oid rowtype, const NullableDatum *arguments)
+{
+	const NullableDatum *parts = &arguments[CITER_RANGES_ARGUMENT_PARTS];
+	NullableDatum reordered[CITER_ARGUMENTS];
+
+	if (parts->isnull == arguments[CITER_RANGES_ARGUMENT_CHUNK_SIZE].isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("exactly one of the arguments \"%s\" and \"%s\" must be given",
+						"parts", "chunk_size"),
+				 parts->isnull ? errdetail("Both are null.") : errdetail("Both are given."),
+				 errhint("Pass parts => 4 for four ranges, or chunk_size => 100000 for ranges of so many rows.")));
+	for (int i = 0; i < CITER_ARGUMENTS; i++)
+		reordered[i] = (NullableDatum)
+	{
+		(Datum) 0, true
+	};
+	reordered[CITER_ARGUMENT_CHUNK_SIZE] = arguments[CITER_RANGES_ARGUMENT_CHUNK_SIZE];
+	reordered[CITER_ARGUMENT_ORDER_BY] = arguments[CITER_RANGES_ARGUMENT_ORDER_BY];
+	reordered[CITER_ARGUMENT_FILTER] = arguments[CITER_RANGES_ARGUMENT_FILTER];
+	citer_options_read(options, rowtype, reordered);
+	return parts->isnull ? 0 : checked_parts(DatumGetInt32(parts->value));
+}
+
+/* The number of ranges; 22023 when it is out of range. */
+static int
+checked_parts(int parts)
+{
+	if (parts < 1 || parts > CITER_PARTS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument \"%s\": %d", "parts", parts),
+				 errdetail("A walk is split into between %d and %d parts.", 1, CITER_PARTS_MAX),
+				 errhint("For more ranges pass chunk_size => ..., the rows of each.")));
+	return parts;
 }
 
 /* Sets the rows of a chunk; 22023 when it is out of range. */

@@ -79,10 +79,25 @@ enum CiterQueryArgument
 	CITER_QUERY_ARGUMENTS
 };
 
+/* Arguments of chunked_iter_ranges, likewise. */
+enum CiterRangesArgument
+{
+	CITER_RANGES_ARGUMENT_REL,
+	CITER_RANGES_ARGUMENT_PARTS,
+	CITER_RANGES_ARGUMENT_CHUNK_SIZE,
+	CITER_RANGES_ARGUMENT_ORDER_BY,
+	CITER_RANGES_ARGUMENT_FILTER
+};
+
+/* Ranges that can be asked for. */
+#define CITER_PARTS_MAX 10000
+
 extern void citer_options_read(CiterOptions *options, Oid rowtype,
 							   const NullableDatum *arguments);
 extern void citer_options_read_query(CiterOptions *options, TupleDesc columns,
 									 const NullableDatum *arguments);
+extern int	citer_options_read_ranges(CiterOptions *options, Oid rowtype,
+									  const NullableDatum *arguments);
 extern CiterBookmark citer_options_bookmark(const char *argument, NullableDatum value);
 extern const char *citer_options_snapshot_name(CiterSnapshotMode mode);
 

@@ -47,12 +47,14 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	appendStringInfo(&sql, "\nFROM %s AS %s%s",
 					 rows->heap_sql ? rows->heap_sql : relation->sql, relation->alias,
 					 relation->alias_columns ? relation->alias_columns : "");
+	if (rows->sample != NULL)
+		appendStringInfo(&sql, " %s", rows->sample);
 	append_conditions(&sql, source, rows);
-	if (!key->physical || source->sort_tids)
+	if (rows->sample == NULL && (!key->physical || source->sort_tids))
 		appendStringInfo(&sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
-	if (key->unique || rows->backwards)
+	if (rows->limit > 0 && (key->unique || rows->backwards))
 		appendStringInfo(&sql, "\nLIMIT %d", rows->limit);
-	else
+	else if (rows->limit > 0)
 		appendStringInfo(&sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);
 	if (source->locking != NULL)
 		appendStringInfo(&sql, "\n%s", source->locking);

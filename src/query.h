@@ -55,7 +55,9 @@ typedef struct CiterQueryRows
 	Oid			heap;			/* only rows stored in it, unless InvalidOid */
 	const char *heap_sql;		/* how to select from it; NULL: by a condition */
 	bool		backwards;		/* from the end */
-	int			limit;			/* rows */
+	const char *sample;			/* a TABLESAMPLE clause, and then no order;
+								 * NULL: all rows */
+	int			limit;			/* rows; 0: all */
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);

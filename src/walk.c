@@ -106,6 +106,32 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 	return citer_query_build(&source, rows);
 }
 
+/*
+ * The parameters of such a query, in the current memory context: both
+ * positions, NULL where there is none.
+ */
+ParamListInfo
+citer_walk_params(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
+{
+	const CiterKey *key = walk->key;
+	const CiterPosition *positions[2] = {after, upto};
+	ParamListInfo params = makeParamList(2 * key->nelements);
+
+	for (int i = 0; i < 2 * key->nelements; i++)
+	{
+		const CiterPosition *position = positions[i / key->nelements];
+		int			element = i % key->nelements;
+		ParamExternData *param = &params->params[i];
+		bool		given = element < position->nelements;
+
+		param->isnull = !given || position->isnull[element];
+		param->value = param->isnull ? (Datum) 0 : position->values[element];
+		param->pflags = PARAM_FLAG_CONST;
+		param->ptype = key->elements[element].type;
+	}
+	return params;
+}
+
 /* Does the walk rely on the tables that its rows come from to stay the same? */
 bool
 citer_walk_needs_tables(const CiterWalk *walk)

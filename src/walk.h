@@ -38,6 +38,8 @@ typedef struct CiterWalk
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
 extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
+extern ParamListInfo citer_walk_params(const CiterWalk *walk, const CiterPosition *after,
+									   const CiterPosition *upto);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
