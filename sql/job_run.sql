@@ -7,7 +7,7 @@ INSERT INTO item SELECT i, i % 7, 0, 'b' || i FROM generate_series(1, 2500) i;
 ANALYZE item;
 CREATE TABLE copy (LIKE item);
 CREATE VIEW progress AS
-SELECT job, state, parts, rows_done, chunks_done, percent, last_key, chunk_size, waiting_for, pid, last_error
+SELECT job, state, parts, rows_done, chunks_done, last_key, chunk_size, waiting_for, pid, last_error
 FROM chunked_iter_progress;
 
 -- The rows of the chunk are a table, its first and last key are parameters.
