@@ -65,6 +65,15 @@ SELECT chunk_size BETWEEN 1 AND 20 AS smaller FROM progress WHERE job = 'down';
 CALL chunked_iter_run('up', 'item', 'SELECT 1', chunk_size => 1, target_ms => 1000);
 SELECT chunk_size >= 32 AS larger, chunks_done FROM progress WHERE job = 'up';
 
+-- A statement that changes the role.
+CREATE ROLE job_other;
+GRANT USAGE ON SCHEMA job_control TO job_other;
+CALL chunked_iter_run('role', 'item', 'SET ROLE job_other');
+CALL chunked_iter_run('role local', 'item', 'SET LOCAL ROLE job_other');
+SELECT current_user = session_user AS same, state, rows_done FROM chunked_iter_progress WHERE job LIKE 'role%';
+DROP OWNED BY job_other;
+DROP ROLE job_other;
+
 -- What a session sets stays set; only its own application_name is shown.
 SET application_name = 'mine';
 CALL chunked_iter_run('name', 'item', 'SELECT 1');

@@ -71,6 +71,7 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 	run->scratch = AllocSetContextCreate(run->context, "chunked_iter job chunk",
 										 ALLOCSET_DEFAULT_SIZES);
 	run->procedure = procedure;
+	run->role = GetUserId();
 	run->helps = helps;
 	if (helps)
 		run->arguments.job = citer_job_arguments_name(arguments[CITER_RUN_JOB]);

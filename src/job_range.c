@@ -31,6 +31,7 @@
 static bool reached_limit(CiterJobRun *run);
 static void do_chunk(CiterJobRun *run);
 static bool is_throttled(CiterJobRun *run);
+static void check_role(const CiterJobRun *run);
 static bool lock_range(CiterJobRun *run);
 static void advance(CiterJobRun *run);
 static void note_chunk(CiterJobRun *run);
@@ -112,6 +113,7 @@ do_chunk(CiterJobRun *run)
 {
 	CiterJobRange *range = &run->range;
 
+	check_role(run);
 	memset(&run->chunk, 0, sizeof(run->chunk));
 	run->chunk.first.isnull = run->chunk.position.isnull = true;
 	run->has_to_wait = run->job->throttle_query != NULL && is_throttled(run);
@@ -143,6 +145,19 @@ is_throttled(CiterJobRun *run)
 	if (now == NULL || !citer_job_is_active(now->state))
 		run->stopped = MemoryContextStrdup(run->context, now ? now->state : "cancelled");
 	return true;
+}
+
+/* 55000 if the job's statement has changed the role of the session. */
+static void
+check_role(const CiterJobRun *run)
+{
+	if (GetUserId() == run->role)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the role was changed while job \"%s\" was running", run->job->name),
+			 errdetail("It was started by role \"%s\".", GetUserNameFromId(run->role, true)),
+			 errhint("Leave SET ROLE out of the job's statement.")));
 }
 
 /*
@@ -189,6 +204,7 @@ advance(CiterJobRun *run)
 	CiterJobChunk *chunk = &run->chunk;
 	double		now = citer_pace_now();
 
+	check_role(run);
 	if (chunk->rows > 0)
 	{
 		range->position = chunk->position;

@@ -15,6 +15,7 @@ typedef struct CiterJobRun
 	MemoryContext context;		/* holds all of it, over all transactions */
 	MemoryContext scratch;		/* emptied before each chunk */
 	Oid			procedure;
+	Oid			role;			/* of the caller */
 	CiterJobArguments arguments;
 	bool		helps;			/* by chunked_iter_work */
 	CiterJob   *job;
