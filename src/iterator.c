@@ -201,9 +201,9 @@ citer_iterator_is_done(const CiterIterator *iterator)
 CiterPosition
 citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot)
 {
-	if (iterator->reader == NULL)
-		return (CiterPosition) {0};
-	return citer_key_reader_read(iterator->reader, slot);
+	CiterPosition none = {0};
+
+	return iterator->reader != NULL ? citer_key_reader_read(iterator->reader, slot) : none;
 }
 
 /*

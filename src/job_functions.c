@@ -76,7 +76,7 @@ static void
 check_can_commit(FunctionCallInfo fcinfo, const char *procedure)
 {
 	bool		atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic;
+	castNode(CallContext, fcinfo->context)->atomic;
 
 	if (atomic || IsSubTransaction())
 		ereport(ERROR,

@@ -159,7 +159,7 @@ static void
 check_required(const CiterJobArguments *arguments)
 {
 	const char *missing = !OidIsValid(arguments->relid) ? "rel" :
-		arguments->statement == NULL ? "statement" : NULL;
+	arguments->statement == NULL ? "statement" : NULL;
 
 	if (missing != NULL)
 		ereport(ERROR,

@@ -264,8 +264,8 @@ static void
 handle_error(CiterJobRun *run, ErrorData *error)
 {
 	bool		in_the_way = error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+	error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+	error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 
 	if (run->lost)
 		throw_error(error);

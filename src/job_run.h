@@ -44,7 +44,8 @@ typedef struct CiterJobRun
 	bool		has_to_wait;	/* the throttle query says so */
 	double		wait_ms;		/* for how long; 0: not waiting */
 	bool		finished;
-	bool		unfinished;		/* other sessions have ranges that are not done */
+	bool		unfinished;		/* other sessions have ranges that are not
+								 * done */
 	const char *new_state;		/* to be stored, with an error or NULL */
 	const char *new_error;
 	double		started;		/* when the chunk was */

@@ -162,7 +162,7 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterPosition *f
 	{
 		RawStmt    *raw = ((CachedPlanSource *) lfirst(cell))->raw_parse_tree;
 		int			length = raw->stmt_len > 0 ? raw->stmt_len :
-			(int) strlen(statement->sql) - raw->stmt_location;
+		(int) strlen(statement->sql) - raw->stmt_location;
 		char	   *command = pnstrdup(statement->sql + raw->stmt_location, length);
 		SPIExecuteOptions options = {0};
 		SPIPlanPtr	plan;

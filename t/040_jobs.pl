@@ -35,7 +35,6 @@ autovacuum = off
 fsync = off
 jit = off
 restart_after_crash = on
-wal_level = logical
 CONF
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION chunked_iter');
@@ -69,15 +68,14 @@ for my $commit ('on', 'off')
 		{
 			$node->stop('immediate');
 			$stopped++;
-			$session->close;
+			$session->kill;
 			$node->start;
 		}
 		else
 		{
 			kill 'KILL', $session->pid;
 			$killed++;
-			$session->answer;
-			$session->close;
+			$session->kill;
 			$node->poll_query_until('postgres', 'SELECT true')
 			  or die 'the server did not come back';
 		}
@@ -178,7 +176,7 @@ $node->safe_psql('postgres',
 	"SELECT pg_terminate_backend(@{[ $runner->pid ]}, 60000)");
 $runner->answer;
 like($runner->reported, qr/FATAL:  57P01/, 'terminated');
-$runner->close;
+$runner->kill;
 $node->safe_psql('postgres',
 	"SET work_mem = '5MB'; CALL chunked_iter_run('stopped')");
 check_result('after a cancel and a termination');
@@ -338,8 +336,7 @@ sub come_back
 {
 	my ($session) = @_;
 
-	$session->answer;
-	$session->close;
+	$session->kill;
 	$node->poll_query_until('postgres', 'SELECT true')
 	  or die 'the server did not come back';
 	return;
