@@ -13,6 +13,7 @@
 #include "job.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "job_guard.h"
@@ -104,7 +105,7 @@ run_job(CiterJobRun *run)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
-				 errhint("CALL chunked_iter_work('%s') to help with it.", run->arguments.job)));
+				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
 	do_or_throw(run, open_job);
 	if (run->finished)
 	{
@@ -192,7 +193,7 @@ resume_job(CiterJobRun *run)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" was cancelled", job->name),
-				 errhint("SELECT chunked_iter_forget('%s') to start it again from the beginning.", job->name)));
+				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
 	if (strcmp(job->state, "succeeded") == 0)
 	{
 		run->finished = true;
@@ -223,7 +224,7 @@ open_help(CiterJobRun *run)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" is not running", job->name),
 				 errdetail("It is %s.", job->state),
-				 errhint("CALL chunked_iter_run('%s') goes on with it.", job->name)));
+				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
 	if (!run->finished)
 		citer_job_prepare(job, &run->statement);
 	MemoryContextSwitchTo(scratch);

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "job_arguments.h"
 #include "job_control.h"
 #include "job_guard.h"
@@ -50,7 +52,7 @@ citer_job_forget(Oid procedure, NullableDatum name)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by a session", job->name),
-				 errhint("SELECT chunked_iter_cancel('%s') first, and wait for it to stop.", job->name)));
+				 errhint("SELECT chunked_iter_cancel(%s) first, and wait for it to stop.", quote_literal_cstr(job->name))));
 	citer_job_delete(job);
 	citer_spi_finish();
 }
@@ -93,5 +95,5 @@ check_unfinished(const CiterJob *job, const char *state)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("job \"%s\" has ended", job->name),
 			 errdetail("It is %s.", job->state),
-			 errhint("SELECT chunked_iter_forget('%s') drops it.", job->name)));
+			 errhint("SELECT chunked_iter_forget(%s) drops it.", quote_literal_cstr(job->name))));
 }

@@ -72,9 +72,9 @@ describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo out
 		if (range->done)
 			appendStringInfo(output, "Range %d is done\n", range->range_no);
 		else
-			appendStringInfo(output, "Range %d %s %s up to %s, about %lld rows\n", range->range_no,
-							 range->position.isnull ? "from the first row" : "after",
-							 range->position.isnull ? "on" : citer_job_array_text(range->position),
+			appendStringInfo(output, "Range %d %s up to %s, about %lld rows\n", range->range_no,
+							 range->position.isnull ? "from the first row" :
+							 psprintf("after %s", citer_job_array_text(range->position)),
 							 citer_job_array_text(range->upto),
 							 (long long) Max(range->estimated_rows - range->rows_done, 0));
 	}

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "iterator.h"
@@ -166,7 +167,7 @@ check_required(const CiterJobArguments *arguments)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", missing),
 				 errdetail("There is no job \"%s\" yet.", arguments->job),
-				 errhint("CALL chunked_iter_run('%s', 'my_table', 'UPDATE ...')", arguments->job)));
+				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE ...')", quote_literal_cstr(arguments->job))));
 }
 
 /* Opens the walk of the whole job, whose end it fixes. */
@@ -324,8 +325,8 @@ refuse_change(const CiterJob *job, const char *argument)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("job \"%s\" was started with another \"%s\"", job->name, argument),
 			 errdetail("Its position is one in the walk it was started with."),
-			 errhint("Leave the argument out to go on, give the new job another name, or SELECT chunked_iter_forget('%s').",
-					 job->name)));
+			 errhint("Leave the argument out to go on, give the new job another name, or SELECT chunked_iter_forget(%s).",
+					 quote_literal_cstr(job->name))));
 }
 
 /* Is something given, and not what is kept? */

@@ -111,7 +111,7 @@ bool
 citer_pace_has_to_wait(const char *throttle_query)
 {
 	bool		wait = false;
-	int			result = SPI_execute(throttle_query, true, 1);
+	int			result = citer_spi_execute(throttle_query, true, 1);
 
 	if (result != SPI_OK_SELECT)
 		ereport(ERROR,

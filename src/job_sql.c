@@ -140,8 +140,7 @@ citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 	if (kept[sql].schema == NULL || strcmp(kept[sql].schema, schema) != 0)
 		kept[sql].plan = keep_plan(sql, schema, values);
 	options.params = make_params(values);
-	if (SPI_execute_plan_extended(kept[sql].plan, &options) < 0)
-		elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(SPI_result));
+	citer_spi_run_any(kept[sql].plan, &options);
 	citer_settings_end(nestlevel);
 }
 
@@ -157,8 +156,7 @@ citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *val
 	citer_settings_set(job_settings);
 	plan = citer_spi_prepare(text, values->n, unconstify(Oid *, &values->types[0]), 0);
 	options.params = make_params(values);
-	if (SPI_execute_plan_extended(plan, &options) < 0)
-		elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(SPI_result));
+	citer_spi_run_any(plan, &options);
 	SPI_freeplan(plan);
 	citer_settings_end(nestlevel);
 }

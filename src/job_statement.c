@@ -134,18 +134,13 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 						const CiterPosition *first, const CiterPosition *last)
 {
 	SPIExecuteOptions options = {0};
-	int			result;
 
 	statement->chunk->reldata = rows;
 	options.params = make_params(statement, first, last);
 	options.dest = None_Receiver;
-	result = SPI_execute_plan_extended(statement->plan, &options);
+	citer_spi_run_any(statement->plan, &options);
 	statement->chunk->reldata = NULL;
-	if (result < 0)
-		elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(result));
-	result = SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
-	if (result != SPI_OK_UTILITY)
-		elog(ERROR, "SPI_execute returned %s", SPI_result_code_string(result));
+	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
 }
 
 /* Appends the plans of the statement's commands for a chunk of these bounds. */
