@@ -46,7 +46,8 @@ citer_job_transaction(CiterJobRun *run, void (*work) (CiterJobRun *run))
 	{
 		work_in_path(run, work);
 		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(run->context);
+		/* The commit itself leaves a few bytes behind. */
+		MemoryContextSwitchTo(run->scratch);
 		CurrentResourceOwner = owner;
 		inside = false;
 		SPI_commit();
