@@ -81,3 +81,217 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_explain(anyelement, integer, text, boolean, text, text[], text[], text) IS
 'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
+
+/* Jobs: what is kept of them. */
+
+CREATE TABLE chunked_iter_jobs (
+	job            text COLLATE "C" PRIMARY KEY,
+	owner          regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
+	state          text NOT NULL DEFAULT 'pending' CHECK (state IN
+		('pending', 'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed')),
+	relation       text NOT NULL,
+	relation_oid   oid NOT NULL,
+	relation_storage oid,
+	database_id    text NOT NULL,
+	key            text[] NOT NULL,
+	has_index      boolean NOT NULL,
+	statement      text NOT NULL,
+	search_path    text NOT NULL,
+	order_by       text,
+	reverse        boolean NOT NULL,
+	filter         text,
+	after          text[],
+	upto           text[],
+	parts          integer NOT NULL CHECK (parts > 0),
+	chunk_size     integer NOT NULL CHECK (chunk_size BETWEEN 1 AND 1000000000),
+	lock_rows      text,
+	target_ms      integer CHECK (target_ms > 0),
+	pause_ms       integer NOT NULL CHECK (pause_ms >= 0),
+	throttle_query text,
+	retries        integer NOT NULL CHECK (retries >= 0),
+	on_error       text NOT NULL CHECK (on_error IN ('stop', 'skip')),
+	started_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	last_error     text
+);
+
+COMMENT ON TABLE chunked_iter_jobs IS
+'jobs of chunked_iter_run: what each does, under which settings, and its state';
+
+CREATE TABLE chunked_iter_job_ranges (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	range_no       integer NOT NULL CHECK (range_no > 0),
+	after          text[],
+	upto           text[],
+	"position"     text[],
+	done           boolean NOT NULL DEFAULT false,
+	estimated_rows bigint NOT NULL,
+	rows_done      bigint NOT NULL DEFAULT 0 CHECK (rows_done >= 0),
+	chunks_done    bigint NOT NULL DEFAULT 0 CHECK (chunks_done >= 0),
+	chunk_size     integer NOT NULL CHECK (chunk_size BETWEEN 1 AND 1000000000),
+	rows_per_second double precision,
+	waiting_for    text,
+	updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (job, range_no)
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE chunked_iter_job_ranges IS
+'the key ranges of jobs: "position" is the last key whose chunk has been committed';
+
+CREATE TABLE chunked_iter_failed_rows (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	range_no       integer NOT NULL,
+	key            text[] NOT NULL,
+	"row"          jsonb,
+	sqlstate       text NOT NULL,
+	message        text NOT NULL,
+	failed_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX ON chunked_iter_failed_rows (job);
+
+COMMENT ON TABLE chunked_iter_failed_rows IS
+'rows that jobs with on_error => ''skip'' have passed over, each with its key and the error';
+
+/* A role sees its own jobs and those of roles whose privileges it has. */
+
+ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_jobs ON chunked_iter_jobs
+	USING (pg_has_role(owner, 'USAGE'));
+CREATE POLICY own_jobs ON chunked_iter_job_ranges
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j WHERE j.job = chunked_iter_job_ranges.job));
+CREATE POLICY own_jobs ON chunked_iter_failed_rows
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j WHERE j.job = chunked_iter_failed_rows.job));
+
+COMMENT ON POLICY own_jobs ON chunked_iter_jobs IS
+'a role has to do with its own jobs only, and with those of roles whose privileges it has';
+COMMENT ON POLICY own_jobs ON chunked_iter_job_ranges IS
+'as for the jobs';
+COMMENT ON POLICY own_jobs ON chunked_iter_failed_rows IS
+'as for the jobs';
+
+SELECT pg_extension_config_dump('chunked_iter_jobs', '');
+SELECT pg_extension_config_dump('chunked_iter_job_ranges', '');
+SELECT pg_extension_config_dump('chunked_iter_failed_rows', '');
+
+/*
+ * The sessions at work are those that hold a job's guard: advisory locks of a
+ * class of their own, on the hash of the job's name and a range number (0 for
+ * the whole job).  The view runs with its owner's rights and so has to check
+ * by itself whose jobs it shows.
+ */
+CREATE VIEW chunked_iter_progress WITH (security_barrier) AS
+WITH guards AS MATERIALIZED (
+	SELECT l.classid::bigint AS high, l.objid::bigint AS low, l.pid
+	  FROM pg_locks AS l
+	 WHERE l.locktype = 'advisory' AND l.objsubid = 17225 AND l.granted
+	   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+), ranges AS (
+	SELECT r.*, g.pid,
+	       CASE a.wait_event_type WHEN 'Lock' THEN 'lock: ' || a.wait_event
+	            WHEN 'Timeout' THEN r.waiting_for END AS waits_for
+	  FROM chunked_iter_job_ranges AS r
+	  CROSS JOIN LATERAL (SELECT hashtextextended(r.job, r.range_no) AS h) AS hash
+	  LEFT JOIN guards AS g ON g.high = (hash.h >> 32) & 4294967295 AND g.low = hash.h & 4294967295
+	  LEFT JOIN pg_stat_activity AS a ON a.pid = g.pid
+), totals AS (
+	SELECT r.job,
+	       sum(r.rows_done)::bigint AS rows_done,
+	       sum(r.chunks_done)::bigint AS chunks_done,
+	       sum(r.estimated_rows)::bigint AS estimated_rows,
+	       sum(r.rows_per_second) FILTER (WHERE r.pid IS NOT NULL) AS rows_per_second,
+	       (array_agg(to_jsonb(r."position") ORDER BY r.updated_at DESC, r.range_no))[1] AS last_key,
+	       (array_agg(r.chunk_size ORDER BY r.updated_at DESC, r.range_no))[1] AS chunk_size,
+	       string_agg(DISTINCT r.waits_for, ', ') AS waiting_for,
+	       min(r.pid) AS pid,
+	       max(r.updated_at) AS updated_at
+	  FROM ranges AS r GROUP BY r.job
+)
+SELECT j.job,
+       CASE WHEN j.state = 'running' AND coalesce(g.pid, t.pid) IS NULL THEN 'interrupted'
+            ELSE j.state END AS state,
+       j.parts, t.rows_done, t.chunks_done, t.estimated_rows,
+       CASE WHEN j.state = 'succeeded' THEN 100.0
+            ELSE least(round(100.0 * t.rows_done / greatest(t.estimated_rows, 1), 1), 99.9)
+       END AS percent,
+       round(t.rows_per_second::numeric, 1)::double precision AS rows_per_second,
+       CASE WHEN t.rows_per_second > 0 THEN
+            clock_timestamp() + make_interval(secs => greatest(t.estimated_rows - t.rows_done, 0) / t.rows_per_second)
+       END AS eta,
+       CASE WHEN jsonb_typeof(t.last_key) = 'array' THEN
+            ARRAY(SELECT jsonb_array_elements_text(t.last_key)) END AS last_key,
+       t.chunk_size, t.waiting_for,
+       coalesce(g.pid, t.pid) AS pid,
+       j.started_at, greatest(j.updated_at, t.updated_at) AS updated_at, j.last_error
+  FROM chunked_iter_jobs AS j
+  LEFT JOIN totals AS t ON t.job = j.job
+  CROSS JOIN LATERAL (SELECT hashtextextended(j.job, 0) AS h) AS hash
+  LEFT JOIN guards AS g ON g.high = (hash.h >> 32) & 4294967295 AND g.low = hash.h & 4294967295
+ WHERE pg_has_role(j.owner, 'USAGE');
+
+COMMENT ON VIEW chunked_iter_progress IS
+'one row for each job: how far it is, how fast, and what it waits for';
+
+/* Jobs: the verbs.  What is left out is as the job has it already. */
+
+CREATE PROCEDURE chunked_iter_run(
+	job            text,
+	rel            regclass DEFAULT NULL,
+	statement      text     DEFAULT NULL,
+	chunk_size     integer  DEFAULT NULL,
+	order_by       text     DEFAULT NULL,
+	reverse        boolean  DEFAULT NULL,
+	filter         text     DEFAULT NULL,
+	after          text[]   DEFAULT NULL,
+	upto           text[]   DEFAULT NULL,
+	lock_rows      text     DEFAULT NULL,
+	target_ms      integer  DEFAULT NULL,
+	pause_ms       integer  DEFAULT NULL,
+	throttle_query text     DEFAULT NULL,
+	max_chunks     bigint   DEFAULT NULL,
+	max_ms         bigint   DEFAULT NULL,
+	retries        integer  DEFAULT NULL,
+	on_error       text     DEFAULT NULL,
+	parts          integer  DEFAULT NULL,
+	dry_run        boolean  DEFAULT false)
+AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, integer, text, boolean, text, text[], text[], text, integer, integer, text, bigint, bigint, integer, text, integer, boolean) IS
+'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
+
+CREATE PROCEDURE chunked_iter_work(job text)
+AS 'MODULE_PATHNAME', 'chunked_iter_work_1_0'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE chunked_iter_work(text) IS
+'helps a running job: takes key ranges that no other session is at work on';
+
+CREATE FUNCTION chunked_iter_pause(job text) RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_pause(text) IS
+'stops a job before its next chunk; chunked_iter_run goes on with it';
+
+CREATE FUNCTION chunked_iter_cancel(job text) RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_cancel_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_cancel(text) IS
+'stops a job before its next chunk, for good';
+
+CREATE FUNCTION chunked_iter_forget(job text) RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_forget_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_forget(text) IS
+'drops all that is kept of a job nobody is at work on, its failed rows included';
+
+/* Row-level security says which rows of the tables this is about. */
+GRANT SELECT, INSERT, UPDATE, DELETE
+	ON chunked_iter_jobs, chunked_iter_job_ranges, chunked_iter_failed_rows TO PUBLIC;
+GRANT SELECT ON chunked_iter_progress TO PUBLIC;

@@ -503,7 +503,33 @@ FROM (VALUES
 	('SELECT * FROM chunked_iter(NULL::big, 100, after => ''{19000}'') x LIMIT 5'),
 	('SELECT EXISTS (SELECT FROM chunked_iter(NULL::big, 100) WHERE filler > '''')'),
 	('SELECT max(filler) FROM (SELECT filler FROM chunked_iter(NULL::big, 100, reverse => true) LIMIT 1) s'),
+	('SELECT min(id) FROM chunked_iter(NULL::big, 100)'),
+	('SELECT max(id), max(id) + 1 FROM chunked_iter(NULL::big, 100) HAVING max(id) > 5'),
+	('SELECT max(id) FROM chunked_iter(NULL::big, 100, reverse => true)'),
+	('SELECT min(id), max(id) FROM chunked_iter(NULL::big, 100)'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) UNION ALL SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5')) q(query);
+
+-- The first row has the answer of min() or max() of the key, and nothing else's.
+CREATE TABLE extremes (a integer, b text COLLATE "C" NOT NULL, id integer PRIMARY KEY);
+INSERT INTO extremes SELECT nullif(i % 5, 0), 'b' || i, i FROM generate_series(1, 20) i;
+SET client_min_messages = error;
+SELECT aggregates, bool_and(same_rows(walk, oracle)) AS same, count(*) AS cases,
+	   string_agg(DISTINCT key || CASE WHEN reverse THEN ' reversed' ELSE '' END, ', ') FILTER (WHERE EXISTS (SELECT FROM plan_nodes(walk) n WHERE n ~ 'Limit')) AS from_first_row
+FROM (VALUES ('min(a)', ''), ('max(a)', ''), ('max(a)', 'WHERE a IS NULL'), ('max(id)', ''), ('min(id)', 'WHERE id > 7 AND random() < 2'), ('min(id), count(*)', ''), ('max(b)', ''),
+	('max(b COLLATE "POSIX")', ''), ('min(id) FILTER (WHERE id > 3)', ''), ('min(a)', 'GROUP BY a % 2 ORDER BY 1'), ('min(id), 1 + min(id)', 'HAVING min(id) > 3'), ('min(id)', 'HAVING max(id) > 3'), ('min(-id)', '')) q(aggregates, more),
+	(VALUES ('id'), ('a NULLS FIRST'), ('a DESC NULLS LAST'), ('b DESC')) k(key),
+	(VALUES (false), (true)) r(reverse),
+	format('SELECT %s FROM chunked_iter(NULL::extremes, 3, %L, %L) x %s', aggregates, key, reverse, more) walk,
+	format('SELECT %s FROM extremes x %s', aggregates, more) oracle
+GROUP BY aggregates ORDER BY aggregates;
+RESET client_min_messages;
+SELECT max(id), min(id) FROM chunked_iter(NULL::extremes, after => '{5}', upto => '{15}');
+SELECT max(id) FROM chunked_iter(NULL::extremes, after => '{5}', upto => '{15}');
+SELECT min(id) FROM chunked_iter(NULL::extremes, after => '{5}', upto => '{15}');
+SELECT min(id) FROM chunked_iter(NULL::extremes, after => '{20}');
+SELECT max(n) FROM chunked_iter_query('SELECT id % 7 FROM streaming.extremes', 'n', 3) x(n integer);
+SELECT min(x.id) FROM chunked_iter(NULL::extremes, 3) x JOIN extremes e ON e.id = x.id + 1 WHERE x.id > 4;
+
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
 SELECT count(*), sum(length(filler)) FROM chunked_iter(NULL::big);

@@ -106,6 +106,20 @@ citer_call_read_constants(List *constants, TupleDesc columns, CiterOptions *opti
 	return true;
 }
 
+/* The arguments of the same walk the other way round; "reverse" must be a constant. */
+List *
+citer_call_reversed_arguments(FuncExpr *call)
+{
+	List	   *arguments = copyObject(call->args);
+	Const	   *reverse = list_nth_node(Const, arguments,
+										is_query(arguments) ? CITER_QUERY_ARGUMENT_REVERSE :
+										CITER_ARGUMENT_REVERSE);
+
+	reverse->constvalue = BoolGetDatum(reverse->constisnull || !DatumGetBool(reverse->constvalue));
+	reverse->constisnull = false;
+	return arguments;
+}
+
 /* Reads a request from the values of a call's arguments. */
 void
 citer_call_read(const NullableDatum *arguments, int narguments, TupleDesc columns,

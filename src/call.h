@@ -14,6 +14,7 @@ extern bool citer_call_is(Node *node);
 extern bool citer_call_is_query(FuncExpr *call);
 extern TupleDesc citer_call_columns(RangeTblFunction *function);
 extern bool citer_call_read_constants(List *constants, TupleDesc columns, CiterOptions *options);
+extern List *citer_call_reversed_arguments(FuncExpr *call);
 extern void citer_call_read(const NullableDatum *arguments, int narguments, TupleDesc columns,
 							CiterOptions *options);
 

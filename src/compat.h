@@ -1,6 +1,7 @@
 /*
  * compat.h
- *	  The differences between PostgreSQL 14 and later, in one place.
+ *	  The differences between PostgreSQL 14 and later, and between compilers,
+ *	  in one place.
  *
  * No other file of ours looks at PG_VERSION_NUM.  Each wrapper has the name
  * and the contract of what the newest release offers, or is a small verb of
@@ -30,6 +31,25 @@
 
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/*
+ * CiterSettings under which literals read as quote_literal_cstr() writes them.
+ * From 19 on they always do.
+ */
+#if PG_VERSION_NUM < 190000
+#define CITER_LITERAL_SETTINGS \
+	{"standard_conforming_strings", "on"}, \
+	{"escape_string_warning", "off"},
+#else
+#define CITER_LITERAL_SETTINGS
+#endif
+
+/* Asks the processor for memory that is about to be read, if it can be asked. */
+#if defined(__GNUC__) || defined(__clang__)
+#define citer_compat_prefetch(address) __builtin_prefetch(address)
+#else
+#define citer_compat_prefetch(address) ((void) (address))
 #endif
 
 /*

@@ -138,7 +138,8 @@ citer_iterator_open(const CiterOptions *options)
 
 	if (options->measure)
 		iterator->measured = citer_relation_scanned(iterator->walk->relation);
-	warn_of_missing_index(iterator->walk);
+	if (!options->quiet)
+		warn_of_missing_index(iterator->walk);
 	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		freeze_end(iterator);
 	MemoryContextSwitchTo(caller);
@@ -163,6 +164,63 @@ citer_iterator_next(CiterIterator *iterator)
 		read_chunk(iterator);
 	}
 	return slot;
+}
+
+/*
+ * Reads the next chunk, for a caller who takes chunk by chunk and has taken
+ * all rows of the one before; false if there is none.
+ */
+bool
+citer_iterator_next_chunk(CiterIterator *iterator)
+{
+	if (!iterator->done)
+		read_chunk(iterator);
+	else
+		citer_chunk_reset(iterator->chunk);
+	return citer_chunk_rows(iterator->chunk) > 0;
+}
+
+/* The next row of that chunk, or NULL; valid until the next call. */
+TupleTableSlot *
+citer_iterator_next_in_chunk(CiterIterator *iterator)
+{
+	return citer_chunk_next(iterator->chunk);
+}
+
+/* Is there known to be no chunk after the one at hand? */
+bool
+citer_iterator_is_done(const CiterIterator *iterator)
+{
+	return iterator->done;
+}
+
+/*
+ * The key of a row of the walk, in the current memory context; none in
+ * physical order, where rows do not carry their place.
+ */
+CiterPosition
+citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot)
+{
+	CiterPosition none = {0};
+
+	return iterator->reader != NULL ? citer_key_reader_read(iterator->reader, slot) : none;
+}
+
+/*
+ * Where the next chunk starts: the key of the last row read.  Valid until that
+ * chunk is read.
+ */
+const CiterPosition *
+citer_iterator_position(const CiterIterator *iterator)
+{
+	return &iterator->after;
+}
+
+/* Where the walk ends: what the user has given, or what was frozen. */
+const CiterPosition *
+citer_iterator_end(const CiterIterator *iterator)
+{
+	return &iterator->upto;
 }
 
 /*
@@ -426,17 +484,16 @@ receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot)
 	return true;
 }
 
-/* Sets the position to the end of the chunk, or the walk to done. */
+/* Sets the position to the end of the chunk, and the walk to done after the last. */
 static void
 move_on(CiterIterator *iterator, ChunkReceiver *receiver)
 {
 	MemoryContext caller;
 
 	if (!receiver->complete && !receiver->at_tie)
-	{
 		iterator->done = true;
+	if (citer_chunk_rows(iterator->chunk) == 0)
 		return;
-	}
 	caller = begin_position(iterator);
 	if (iterator->walk->key->physical)
 		iterator->after = citer_position_of_tid(ItemPointerGetBlockNumberNoCheck(&receiver->last_tid),

@@ -23,6 +23,12 @@ typedef struct CiterCost
 
 extern CiterIterator *citer_iterator_open(const CiterOptions *options);
 extern TupleTableSlot *citer_iterator_next(CiterIterator *iterator);
+extern bool citer_iterator_next_chunk(CiterIterator *iterator);
+extern TupleTableSlot *citer_iterator_next_in_chunk(CiterIterator *iterator);
+extern bool citer_iterator_is_done(const CiterIterator *iterator);
+extern CiterPosition citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot);
+extern const CiterPosition *citer_iterator_position(const CiterIterator *iterator);
+extern const CiterPosition *citer_iterator_end(const CiterIterator *iterator);
 extern void citer_iterator_close(CiterIterator *iterator);
 extern const CiterWalk *citer_iterator_walk(const CiterIterator *iterator);
 extern CiterCost citer_iterator_cost(const CiterIterator *iterator);

@@ -20,7 +20,6 @@ static const char *const snapshot_names[] = {
 static int	checked_parts(int parts);
 static void set_chunk_size(CiterOptions *options, int chunk_size);
 static void set_snapshot(CiterOptions *options, const char *snapshot);
-static CiterBookmark read_bookmark(const char *argument, NullableDatum value);
 static char *read_text(NullableDatum value);
 
 /*
@@ -42,8 +41,8 @@ citer_options_read(CiterOptions *options, Oid rowtype, const NullableDatum *argu
 	options->order_by = read_text(arguments[CITER_ARGUMENT_ORDER_BY]);
 	options->reverse = !reverse->isnull && DatumGetBool(reverse->value);
 	options->filter = read_text(arguments[CITER_ARGUMENT_FILTER]);
-	options->after = read_bookmark("after", arguments[CITER_ARGUMENT_AFTER]);
-	options->upto = read_bookmark("upto", arguments[CITER_ARGUMENT_UPTO]);
+	options->after = citer_options_bookmark("after", arguments[CITER_ARGUMENT_AFTER]);
+	options->upto = citer_options_bookmark("upto", arguments[CITER_ARGUMENT_UPTO]);
 	if (snapshot != NULL)
 		set_snapshot(options, snapshot);
 }
@@ -154,8 +153,8 @@ set_snapshot(CiterOptions *options, const char *snapshot)
  * The elements of a text[] argument.  NULL and the empty array are no
  * bookmark.  22023 for an array of more than one dimension.
  */
-static CiterBookmark
-read_bookmark(const char *argument, NullableDatum value)
+CiterBookmark
+citer_options_bookmark(const char *argument, NullableDatum value)
 {
 	CiterBookmark bookmark = {0};
 	ArrayType  *array;

@@ -41,6 +41,10 @@ typedef struct CiterOptions
 	CiterBookmark upto;
 	CiterSnapshotMode snapshot;
 
+	/* What a job asks for, and nobody else. */
+	char	   *locking;		/* a locking clause; NULL: do not lock rows */
+	bool		quiet;			/* no warning if there is no index */
+
 	/* What the planner knows of a call in FROM, and nobody of another. */
 	List	   *quals;			/* more conditions, over range table entry 1 */
 	bool		measure;		/* count the rows that scans examine */
@@ -94,6 +98,7 @@ extern void citer_options_read_query(CiterOptions *options, TupleDesc columns,
 									 const NullableDatum *arguments);
 extern int	citer_options_read_ranges(CiterOptions *options, Oid rowtype,
 									  const NullableDatum *arguments);
+extern CiterBookmark citer_options_bookmark(const char *argument, NullableDatum value);
 extern const char *citer_options_snapshot_name(CiterSnapshotMode mode);
 
 #endif							/* CITER_OPTIONS_H */

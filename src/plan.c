@@ -21,7 +21,6 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "lib/ilist.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -30,6 +29,7 @@
 #include "compat.h"
 #include "plan.h"
 #include "settings.h"
+#include "spi.h"
 
 /* Plans kept in a session. */
 #define MAX_PLANS 64
@@ -99,8 +99,6 @@ static void use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
 static void run_plan(KeptPlan *kept, PlannedStmt *statement, void *options);
 static void describe_plan(KeptPlan *kept, PlannedStmt *statement, void *arg);
 static void explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output);
-static void connect_spi(void);
-static void finish_spi(void);
 static KeptPlan *find_plan(const CiterQuery *query);
 static KeptPlan *keep_plan(const CiterQuery *query, uint32 hash);
 static bool same_query(const CiterQuery *a, const CiterQuery *b);
@@ -115,8 +113,8 @@ static void read_shapes(List *plans, CiterPlanShape *shape);
 static void explain_statement(PlannedStmt *statement, const char *sql, StringInfo output);
 
 /*
- * Runs a query under the active snapshot and hands its rows to the receiver,
- * which ends it by returning false.
+ * Runs a query under the active snapshot (a new one, if it locks its rows) and
+ * hands the rows to the receiver, which ends it by returning false.
  */
 void
 citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver)
@@ -124,7 +122,7 @@ citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *rece
 	SPIExecuteOptions options = {0};
 
 	options.params = params;
-	options.read_only = true;
+	options.read_only = !query->locks;
 	options.dest = receiver;
 	use_plan(query, run_plan, &options);
 }
@@ -157,9 +155,9 @@ citer_plan_explain(const CiterQuery *query, StringInfo output)
 static void
 use_plan(const CiterQuery *query, PlanUse use, void *arg)
 {
-	connect_spi();
+	citer_spi_connect(0);
 	use_kept_plan(find_plan(query), use, arg);
-	finish_spi();
+	citer_spi_finish();
 }
 
 static void
@@ -185,10 +183,7 @@ use_kept_plan(KeptPlan *kept, PlanUse use, void *arg)
 static void
 run_plan(KeptPlan *kept, PlannedStmt *statement pg_attribute_unused(), void *options)
 {
-	int			result = SPI_execute_plan_extended(kept->plan, options);
-
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(result));
+	citer_spi_run(kept->plan, options, SPI_OK_SELECT);
 }
 
 static void
@@ -207,24 +202,6 @@ static void
 explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output)
 {
 	explain_statement(copyObject(statement), kept->query.sql, output);
-}
-
-static void
-connect_spi(void)
-{
-	int			result = SPI_connect();
-
-	if (result != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect returned %s", SPI_result_code_string(result));
-}
-
-static void
-finish_spi(void)
-{
-	int			result = SPI_finish();
-
-	if (result != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish returned %s", SPI_result_code_string(result));
 }
 
 /* The kept plan of a query, prepared if there is none. */
@@ -257,10 +234,8 @@ keep_plan(const CiterQuery *query, uint32 hash)
 	KeptPlan   *kept;
 
 	citer_settings_set(citer_settings_sql);
-	plan = SPI_prepare_cursor(query->sql, query->nparams, query->types, CURSOR_OPT_GENERIC_PLAN);
+	plan = citer_spi_prepare(query->sql, query->nparams, query->types, CURSOR_OPT_GENERIC_PLAN);
 	citer_settings_end(nestlevel);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor returned %s", SPI_result_code_string(SPI_result));
 
 	drop_surplus_plans();
 	context = AllocSetContextCreate(TopMemoryContext, "chunked_iter plan", ALLOCSET_SMALL_SIZES);
@@ -390,6 +365,7 @@ read_shape(Plan *plan, CiterPlanShape *shape)
 			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexOnlyScan *) plan)->indexid);
 			break;
 		case T_Limit:
+		case T_LockRows:
 		case T_Result:
 			read_shape(plan->lefttree, shape);
 			break;

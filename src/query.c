@@ -38,6 +38,7 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	CiterQuery	query = {
 		.nparams = 2 * key->nelements,
 		.steer = source->steer,
+		.locks = source->locking != NULL,
 	};
 	StringInfoData sql;
 
@@ -55,6 +56,8 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 		appendStringInfo(&sql, "\nLIMIT %d", rows->limit);
 	else if (rows->limit > 0)
 		appendStringInfo(&sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);
+	if (source->locking != NULL)
+		appendStringInfo(&sql, "\n%s", source->locking);
 
 	query.sql = sql.data;
 	query.version = relation->has_children ? relation->watched_version : 0;

@@ -28,6 +28,7 @@ typedef struct CiterQuery
 	int			nparams;
 	Oid		   *types;			/* of the parameters */
 	int			steer;			/* CITER_STEER_ flags */
+	bool		locks;			/* its rows */
 	uint64		version;		/* of what the text does not tell; see query.c */
 } CiterQuery;
 
@@ -40,6 +41,7 @@ typedef struct CiterQuerySource
 	const Bitmapset *columns;	/* to be read, others are NULL; NULL: all */
 	bool		with_tid;		/* ctid is wanted as one more column */
 	bool		sort_tids;		/* physical order has to be asked for */
+	const char *locking;		/* a locking clause; NULL for none */
 	int			steer;			/* CITER_STEER_ flags */
 } CiterQuerySource;
 

@@ -71,7 +71,7 @@ static Plan *plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path,
 static List *column_list(const Bitmapset *columns);
 static List *describe_scan(Index rti, TupleDesc tupdesc, bool with_whole_row);
 
-static const CustomPathMethods path_methods = {
+const CustomPathMethods citer_scan_path_methods = {
 	.CustomName = "ChunkedIter",
 	.PlanCustomPath = plan_scan,
 };
@@ -83,6 +83,7 @@ citer_scan_init(void)
 	RegisterCustomScanMethods(&citer_scan_methods);
 	previous_pathlist_hook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = replace_function_scan;
+	citer_scan_minmax_init();
 }
 
 /*
@@ -120,7 +121,8 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 {
 	FuncExpr   *call;
 	TupleDesc	columns;
-	CustomPath *path;
+	CiterScanPath *scan;
+	Path	   *path;
 	CiterWalk  *walk;
 	List	   *clauses;
 
@@ -142,18 +144,20 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 																	   JOIN_INNER, NULL));
 	}
 
-	path = makeNode(CustomPath);
-	path->path.pathtype = T_CustomScan;
-	path->path.parent = rel;
-	path->path.pathtarget = rel->reltarget;
-	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
-	path->flags = CITER_CUSTOMPATH_FLAGS;
-	path->methods = &path_methods;
+	scan = (CiterScanPath *) newNode(sizeof(CiterScanPath), T_CustomPath);
+	scan->custom.flags = CITER_CUSTOMPATH_FLAGS;
+	scan->custom.methods = &citer_scan_path_methods;
+	scan->walk = walk;
+	path = &scan->custom.path;
+	path->pathtype = T_CustomScan;
+	path->parent = rel;
+	path->pathtarget = rel->reltarget;
+	path->param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 
-	set_cost(root, rel, &path->path, walk, clauses);
-	set_order(root, rel, &path->path, walk);
+	set_cost(root, rel, path, walk, clauses);
+	set_order(root, rel, path, walk);
 	rel->pathlist = NIL;
-	add_path(rel, &path->path);
+	add_path(rel, path);
 }
 
 /*
@@ -387,7 +391,8 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	scan->flags = path->flags;
 	scan->methods = &citer_scan_methods;
-	scan->custom_exprs = call->args;
+	scan->custom_exprs = ((CiterScanPath *) path)->backwards ?
+		citer_call_reversed_arguments(call) : call->args;
 	scan->custom_scan_tlist = describe_scan(rel->relid, result, has_whole_row);
 	scan->custom_private = list_make3(linitial(rte->functions), moved, column_list(columns));
 	return &scan->scan.plan;

@@ -21,8 +21,7 @@ const CiterSetting citer_settings_exact[] = {
 };
 
 const CiterSetting citer_settings_sql[] = {
-	{"standard_conforming_strings", "on"},
-	{"escape_string_warning", "off"},
+	CITER_LITERAL_SETTINGS
 	{"array_nulls", "on"},
 	{NULL, NULL}
 };

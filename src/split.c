@@ -101,6 +101,7 @@ static void split_blocks(Splitter *splitter, int parts, int chunk_size);
 static void check_access(Splitter *splitter);
 static bool receive_nothing(TupleTableSlot *slot, DestReceiver *self);
 static double estimate_rows(const CiterWalk *walk);
+static BlockNumber block_of(Datum ctid);
 static BlockNumber number_of_blocks(Oid relid);
 static void put_range(Splitter *splitter, const CiterPosition *upto, double rows);
 static CiterPosition read_position(Splitter *splitter, TupleTableSlot *slot);
@@ -421,12 +422,12 @@ static void
 split_blocks(Splitter *splitter, int parts, int chunk_size)
 {
 	CiterWalk  *walk = splitter->walk;
-	double		rows = estimate_rows(walk);
-	double		total = number_of_blocks(walk->relation->relid);
-	double		first = ItemPointerGetBlockNumberNoCheck((ItemPointer) DatumGetPointer(walk->after.values[0]));
-	double		end = total;
-	double		nranges = parts;
+	double		rows;
+	double		total;
 	double		from;
+	double		first;
+	double		end;
+	double		nranges = parts;
 
 	if (walk->relation->has_children)
 		ereport(ERROR,
@@ -435,8 +436,10 @@ split_blocks(Splitter *splitter, int parts, int chunk_size)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Split each of its children, or order by columns.")));
 	check_access(splitter);
-	if (walk->upto.nelements > 0)
-		end = Min(total, ItemPointerGetBlockNumberNoCheck((ItemPointer) DatumGetPointer(walk->upto.values[0])));
+	rows = estimate_rows(walk);
+	total = number_of_blocks(walk->relation->relid);
+	first = block_of(walk->after.values[0]);
+	end = walk->upto.nelements > 0 ? Min(total, block_of(walk->upto.values[0])) : total;
 	if (parts == 0)
 		nranges = ceil(rows * Max(end - first, 0) / Max(total, 1) / chunk_size);
 	from = first;
@@ -498,6 +501,13 @@ estimate_rows(const CiterWalk *walk)
 	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
 	query = citer_walk_query(walk, &rows);
 	return citer_plan_shape(&query).rows;
+}
+
+/* The block of a ctid. */
+static BlockNumber
+block_of(Datum ctid)
+{
+	return ItemPointerGetBlockNumberNoCheck((ItemPointer) DatumGetPointer(ctid));
 }
 
 static BlockNumber

@@ -51,6 +51,7 @@ citer_walk_resolve(const CiterOptions *options)
 
 	walk->chunk_size = options->chunk_size;
 	walk->snapshot = options->snapshot;
+	walk->locking = options->locking;
 	walk->relation = options->query != NULL ?
 		citer_relation_of_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
@@ -98,6 +99,7 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		.columns = walk->columns,
 		.with_tid = walk->with_tid,
 		.sort_tids = walk->sort_tids,
+		.locking = walk->locking,
 		.steer = walk->steer,
 	};
 
@@ -220,7 +222,7 @@ resolve_physical(CiterWalk *walk)
 	}
 	if (walk->after.nelements == 0)
 		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
-	walk->with_tid = !walk->relation->is_plain || walk->columns != NULL;
+	walk->with_tid = !walk->relation->is_plain || walk->columns != NULL || walk->locking != NULL;
 }
 
 /* Finds out how the walk's queries are best planned. */

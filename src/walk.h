@@ -25,6 +25,7 @@ typedef struct CiterWalk
 	bool		with_tid;		/* rows come with their ctid as one more
 								 * column */
 	bool		sort_tids;		/* physical order has to be asked for */
+	char	   *locking;		/* a locking clause; NULL: rows are not locked */
 	CiterPosition after;
 	CiterPosition upto;
 	List	   *heaps;			/* to be walked one by one; NIL: all at once */

@@ -35,8 +35,15 @@ my @outputs = run_examples();
 $node->stop;
 
 is(scalar @outputs, scalar @examples, 'all examples are run');
-is($outputs[$_], $examples[$_]{expected}, "line $examples[$_]{line}")
-  foreach 0 .. $#examples;
+foreach my $i (0 .. $#examples)
+{
+  SKIP:
+	{
+		skip 'EXPLAIN ANALYZE prints more from 18 on', 1
+		  if $node->pg_version >= 18 && $examples[$i]{sql} =~ /EXPLAIN \(ANALYZE/;
+		is($outputs[$i], $examples[$i]{expected}, "line $examples[$i]{line}");
+	}
+}
 
 done_testing();
 

@@ -75,6 +75,7 @@ my @ways = (
 	3 => { make => \&with_ordinality },
 	3 => { make => \&materialized },
 	3 => { make => \&counted },
+	5 => { make => \&extreme },
 	4 => { make => \&joined },
 	9 => { make => \&by_cursor },
 	7 => { make => \&prepared },
@@ -537,6 +538,23 @@ sub counted
 	  . " format('%s rows, walked %s', o, w) END)\n"
 	  . "FROM (SELECT count(*)::int AS o FROM ($oracle) AS _r) AS _o,\n"
 	  . "\t(SELECT count(*) AS w FROM $call AS _x) AS _w;";
+}
+
+# Of the column that an order by it answers from its first or last row.
+sub extreme
+{
+	my ($walk) = @_;
+	my $call = call($walk);
+	my $id = $walk->{rel}{id}{quoted};
+	my $oracle = oracle($walk, "_row.$id\::text");
+	my $function = one_of('min', 'max');
+
+	return
+		"SELECT prop.verdict('$walk->{label}', n, CASE WHEN o IS DISTINCT FROM w"
+	  . " THEN format('$function is %s, walked %s', o, w) END)\n"
+	  . "FROM (SELECT count(*)::int AS n,"
+	  . " $function(split_part(_r, ' ', 2)::int8) AS o FROM ($oracle) AS _r(_r)) AS _o,\n"
+	  . "\t(SELECT $function(_x.$id)::int8 AS w FROM $call AS _x) AS _w;";
 }
 
 # With the relation itself; a join keeps no order.

@@ -1,0 +1,130 @@
+-- A chunk that fails has moved nothing; the job says why, and goes on once it is mended.
+CREATE SCHEMA job_errors;
+SET search_path = job_errors, public;
+
+CREATE TABLE item (id integer PRIMARY KEY, v integer NOT NULL);
+INSERT INTO item SELECT i, i FROM generate_series(1, 100) i;
+CREATE TABLE copy (id integer PRIMARY KEY, v integer CHECK (v <> 77));
+CREATE VIEW progress AS
+SELECT job, state, rows_done, chunks_done, last_key, last_error FROM chunked_iter_progress;
+CREATE VIEW failed AS
+SELECT job, key, row, sqlstate, message FROM chunked_iter_failed_rows ORDER BY job, failed_at;
+
+-- Stop is the default.
+INSERT INTO copy VALUES (50, 0);
+CALL chunked_iter_run('stop', 'item', 'INSERT INTO copy SELECT * FROM chunk', chunk_size => 20);
+SELECT * FROM progress;
+SELECT count(*) FROM copy;
+CALL chunked_iter_run('stop');
+SELECT * FROM progress;
+DELETE FROM copy WHERE id = 50;
+CALL chunked_iter_run('stop', max_chunks => 1);
+SELECT * FROM progress;
+ALTER TABLE copy DROP CONSTRAINT copy_v_check;
+CALL chunked_iter_run('stop');
+SELECT * FROM progress;
+SELECT count(*) FROM (TABLE item EXCEPT ALL TABLE copy) s;
+
+-- Skip keeps the rows that fail, and only these.
+TRUNCATE copy;
+ALTER TABLE copy ADD CHECK (v NOT IN (1, 33, 34, 100));
+CALL chunked_iter_run('skip', 'item', 'INSERT INTO copy SELECT * FROM chunk', chunk_size => 20, on_error => 'skip');
+SELECT job, state, rows_done, last_key FROM progress WHERE job = 'skip';
+SELECT * FROM failed;
+SELECT count(*), string_agg(id::text, ' ') FROM (TABLE item EXCEPT ALL TABLE copy) s;
+
+-- A statement that goes by the bounds.
+CALL chunked_iter_run('skip bounds', 'item', 'UPDATE copy SET v = CASE WHEN id = 42 THEN 1 ELSE -v END WHERE id BETWEEN $1 AND $2', chunk_size => 30, on_error => 'skip');
+SELECT * FROM failed WHERE job = 'skip bounds';
+SELECT sign(v), count(*) FROM copy GROUP BY 1;
+
+-- Rows of one key cannot be told apart and are passed over together.
+CREATE TABLE tied (k integer, v integer);
+INSERT INTO tied SELECT i / 3, i FROM generate_series(0, 11) i;
+CREATE INDEX ON tied (k);
+CALL chunked_iter_run('skip ties', 'tied', 'SELECT 1 / (v - 7) FROM chunk', order_by => 'k', chunk_size => 2, on_error => 'skip');
+SELECT * FROM failed WHERE job = 'skip ties';
+
+-- What fails for every row is no reason to skip them all.
+CREATE TABLE gone (id integer);
+CALL chunked_iter_run('wrong', 'item', 'INSERT INTO gone SELECT id FROM chunk', chunk_size => 20, max_chunks => 1, on_error => 'skip');
+ALTER TABLE gone RENAME TO gone_too;
+CALL chunked_iter_run('wrong');
+SELECT * FROM progress WHERE job = 'wrong';
+
+-- A filter that fails.
+CALL chunked_iter_run('filter', 'item', 'SELECT 1', filter => '1 / (id - 31) IS NOT NULL', chunk_size => 20, on_error => 'skip');
+SELECT * FROM progress WHERE job = 'filter';
+
+-- A constraint that is checked at the commit.
+CREATE TABLE late (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO late VALUES (50);
+CALL chunked_iter_run('late', 'item', 'INSERT INTO late SELECT id FROM chunk', chunk_size => 20);
+SELECT * FROM progress WHERE job = 'late';
+CALL chunked_iter_run('late', on_error => 'skip');
+SELECT * FROM failed WHERE job = 'late';
+SELECT count(*), count(DISTINCT id) FROM late;
+
+-- A trigger that drops rows: what counts are the rows read.
+CREATE TABLE picky (id integer);
+CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER drop_it BEFORE INSERT ON picky FOR EACH ROW EXECUTE FUNCTION drop_it();
+CALL chunked_iter_run('trigger', 'item', 'INSERT INTO picky SELECT id FROM chunk', chunk_size => 20);
+SELECT * FROM progress WHERE job = 'trigger';
+SELECT count(*) FROM picky;
+
+-- A timeout interrupts the job, and it can go on.
+CALL chunked_iter_run('timeout', 'item', 'SELECT CASE WHEN $2 = 40 THEN pg_sleep(60) END', chunk_size => 20, max_chunks => 1);
+SET statement_timeout = '100ms';
+CALL chunked_iter_run('timeout');
+RESET statement_timeout;
+SELECT * FROM progress WHERE job = 'timeout';
+
+-- Retries: as many as are asked for, of the whole transaction.
+CREATE SEQUENCE tries;
+CREATE FUNCTION fails(state text, times integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF nextval('tries') <= times THEN
+		RAISE EXCEPTION 'in the way' USING ERRCODE = state;
+	END IF;
+END $$;
+CALL chunked_iter_run('retry', 'item', 'INSERT INTO gone_too SELECT id FROM chunk; SELECT fails(''40001'', 3)', chunk_size => 100);
+SELECT * FROM progress WHERE job = 'retry';
+SELECT setval('tries', 1, false);
+CALL chunked_iter_run('retry too often', 'item', 'INSERT INTO gone_too SELECT id FROM chunk; SELECT fails(''40P01'', 2)', retries => 1);
+SELECT * FROM progress WHERE job = 'retry too often';
+SELECT setval('tries', 1, false);
+CALL chunked_iter_run('retry never', 'item', 'SELECT fails(''55P03'', 1)', retries => 0, on_error => 'skip');
+SELECT * FROM progress WHERE job = 'retry never';
+SELECT count(*) FROM gone_too WHERE id > 20;
+
+-- A row edited by hand into nonsense: a clear error, and nothing moves.
+CALL chunked_iter_run('nonsense', 'item', 'UPDATE item SET v = 0 WHERE id BETWEEN $1 AND $2', chunk_size => 20, max_chunks => 2);
+UPDATE chunked_iter_job_ranges SET position = '{x}' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{1,2}' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{}' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{1000}' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{{1},{2}}' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{40}', range_no = 2 WHERE job = 'nonsense';
+UPDATE chunked_iter_jobs SET parts = 3 WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_jobs SET parts = 1, key = '{nonsense}' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_jobs SET relation_oid = 1 WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_jobs SET statement = 'nonsense' WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+\set VERBOSITY terse
+UPDATE chunked_iter_jobs SET state = 'nonsense' WHERE job = 'nonsense';
+UPDATE chunked_iter_jobs SET chunk_size = -1 WHERE job = 'nonsense';
+SELECT v = 0, count(*) FROM item GROUP BY 1;
+
+SET client_min_messages = warning;
+DROP SCHEMA job_errors CASCADE;
+SELECT count(*) FROM chunked_iter_jobs, chunked_iter_forget(job);
+SELECT count(*) FROM chunked_iter_failed_rows;

@@ -1,0 +1,317 @@
+/*
+ * job.c
+ *	  Jobs: a statement for each chunk of a relation, one transaction a chunk.
+ *
+ * The way of a call: its arguments make or find a job, in a first transaction;
+ * then the session takes one range after the other that nobody else is at
+ * work on, and goes through it (job_range.c); when all are done, the job is.
+ *
+ * Guards are held over transactions, and so are the statement's plan and the
+ * memory of the run.  All three are given back at every end but that of the
+ * session itself, which takes them along.
+ */
+#include "job.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "job_guard.h"
+#include "job_open.h"
+#include "job_pace.h"
+#include "job_run.h"
+#include "spi.h"
+
+/* How often a run looks for ranges that other sessions have given up. */
+#define OTHERS_MS 100.0
+
+/* How a session goes about a job, once it is connected. */
+typedef void (*RunKind) (CiterJobRun *run);
+
+static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
+static void run_job(CiterJobRun *run);
+static void help_job(CiterJobRun *run);
+static void do_or_throw(CiterJobRun *run, void (*work) (CiterJobRun *run));
+static void open_job(CiterJobRun *run);
+static void create_job(CiterJobRun *run);
+static void resume_job(CiterJobRun *run);
+static void open_help(CiterJobRun *run);
+static void work_on_ranges(CiterJobRun *run);
+static void claim_range(CiterJobRun *run);
+static void finish_job(CiterJobRun *run);
+static void report_end(CiterJobRun *run);
+static void release_all(CiterJobRun *run);
+
+/*
+ * chunked_iter_run: makes the job or goes on with it, until it is done or has
+ * to stop.  25006 where nothing can be written, 55P03 if another session runs
+ * it.
+ */
+void
+citer_job_run(Oid procedure, const NullableDatum *arguments)
+{
+	run_connected(procedure, arguments, false);
+}
+
+/* chunked_iter_work: takes ranges of a job that nobody is at work on. */
+void
+citer_job_work(Oid procedure, const NullableDatum *arguments)
+{
+	run_connected(procedure, arguments, true);
+}
+
+/* The frame of both: connected to SPI, and everything given back in the end. */
+static void
+run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
+{
+	CiterJobRun *run;
+
+	citer_spi_connect(SPI_OPT_NONATOMIC);
+	run = palloc0(sizeof(CiterJobRun));
+	run->context = CurrentMemoryContext;
+	run->scratch = AllocSetContextCreate(run->context, "chunked_iter job chunk",
+										 ALLOCSET_DEFAULT_SIZES);
+	run->procedure = procedure;
+	run->role = GetUserId();
+	run->helps = helps;
+	if (helps)
+		run->arguments.job = citer_job_arguments_name(arguments[CITER_RUN_JOB]);
+	else
+		citer_job_arguments_read(&run->arguments, arguments);
+	run->message_mark = citer_pace_now();
+	if (run->arguments.max_ms > 0)
+		run->deadline = citer_pace_now() + run->arguments.max_ms;
+
+	PG_TRY();
+	{
+		if (helps)
+			help_job(run);
+		else
+			run_job(run);
+	}
+	PG_FINALLY();
+	{
+		release_all(run);
+	}
+	PG_END_TRY();
+	citer_spi_finish();
+}
+
+static void
+run_job(CiterJobRun *run)
+{
+	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
+	if (!run->has_job_guard)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
+				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
+	do_or_throw(run, open_job);
+	if (run->finished)
+	{
+		ereport(NOTICE,
+				(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
+		return;
+	}
+	while (!run->finished && run->stopped == NULL)
+	{
+		work_on_ranges(run);
+		if (run->stopped != NULL)
+			break;
+		do_or_throw(run, finish_job);
+		if (!run->finished)
+			citer_pace_sleep(OTHERS_MS);
+	}
+	report_end(run);
+}
+
+static void
+help_job(CiterJobRun *run)
+{
+	do_or_throw(run, open_help);
+	if (run->finished)
+		return;
+	work_on_ranges(run);
+	if (run->stopped == NULL)
+		do_or_throw(run, finish_job);
+	report_end(run);
+}
+
+/* Does something in a transaction of its own; throws its error. */
+static void
+do_or_throw(CiterJobRun *run, void (*work) (CiterJobRun *run))
+{
+	ErrorData  *error = citer_job_transaction(run, work);
+
+	if (error != NULL)
+		ReThrowError(error);
+}
+
+/* The first transaction of a run. */
+static void
+open_job(CiterJobRun *run)
+{
+	CiterJob   *job;
+	MemoryContext scratch = MemoryContextSwitchTo(run->context);
+
+	job = citer_job_find(run->procedure, run->arguments.job, true);
+	if (job == NULL)
+		create_job(run);
+	else
+	{
+		run->job = job;
+		resume_job(run);
+	}
+	MemoryContextSwitchTo(scratch);
+}
+
+/* Makes and stores a new job. */
+static void
+create_job(CiterJobRun *run)
+{
+	CiterJobRange *ranges;
+	CiterJob   *job = citer_job_create(run->procedure, &run->arguments, &run->statement, &ranges);
+
+	citer_job_insert(job);
+	for (int i = 0; i < job->parts; i++)
+		citer_job_insert_range(job, &ranges[i]);
+	run->job = job;
+}
+
+/*
+ * Goes on with a job.  One that has succeeded is left alone, so that it can be
+ * run every night until it is done; 55000 if it was cancelled.
+ */
+static void
+resume_job(CiterJobRun *run)
+{
+	CiterJob   *job = run->job;
+
+	citer_job_use_path(job);
+	citer_job_change(job, &run->arguments);
+	if (strcmp(job->state, "cancelled") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" was cancelled", job->name),
+				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
+	if (strcmp(job->state, "succeeded") == 0)
+	{
+		run->finished = true;
+		return;
+	}
+	citer_job_prepare(job, &run->statement);
+	citer_job_start(job);
+}
+
+/* The first transaction of a helper. */
+static void
+open_help(CiterJobRun *run)
+{
+	CiterJob   *job;
+	MemoryContext scratch = MemoryContextSwitchTo(run->context);
+
+	job = citer_job_find(run->procedure, run->arguments.job, false);
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", run->arguments.job),
+				 errhint("CALL chunked_iter_run() starts one.")));
+	run->job = job;
+	citer_job_use_path(job);
+	run->finished = strcmp(job->state, "succeeded") == 0;
+	if (!run->finished && !citer_job_is_active(job->state))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" is not running", job->name),
+				 errdetail("It is %s.", job->state),
+				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
+	if (!run->finished)
+		citer_job_prepare(job, &run->statement);
+	MemoryContextSwitchTo(scratch);
+}
+
+/* Works through ranges, one after the other, as long as there is a free one. */
+static void
+work_on_ranges(CiterJobRun *run)
+{
+	for (;;)
+	{
+		do_or_throw(run, claim_range);
+		if (run->guarded_range == 0)
+			return;
+		memset(&run->range, 0, sizeof(run->range));
+		run->range.range_no = run->guarded_range;
+		run->range.position.isnull = true;
+		citer_job_run_range(run);
+		citer_guard_release(run->job->name, run->guarded_range);
+		run->guarded_range = 0;
+		if (run->stopped != NULL)
+			return;
+	}
+}
+
+/* Takes the guard of the first range that is neither done nor taken. */
+static void
+claim_range(CiterJobRun *run)
+{
+	int			nranges;
+	CiterJobRange *ranges = citer_job_list_ranges(run->job, &nranges);
+
+	run->guarded_range = 0;
+	for (int i = 0; i < nranges; i++)
+	{
+		if (ranges[i].done || !citer_guard_take(run->job->name, ranges[i].range_no))
+			continue;
+		run->guarded_range = ranges[i].range_no;
+		return;
+	}
+}
+
+/*
+ * Marks the job as succeeded if all its ranges are done, or finds out why it
+ * is not to be worked on any more.
+ */
+static void
+finish_job(CiterJobRun *run)
+{
+	CiterJob   *now;
+
+	run->finished = citer_job_finish(run->job);
+	if (run->finished)
+		return;
+	now = citer_job_read(run->procedure, run->job->name, false);
+	if (now == NULL || !citer_job_is_active(now->state))
+	{
+		run->finished = now != NULL && strcmp(now->state, "succeeded") == 0;
+		run->stopped = run->finished ? NULL :
+			MemoryContextStrdup(run->context, now ? now->state : "cancelled");
+	}
+}
+
+/* Tells the client how it ended. */
+static void
+report_end(CiterJobRun *run)
+{
+	const char *state = run->stopped ? run->stopped : run->finished ? "succeeded" : "running";
+
+	ereport(NOTICE,
+			(errmsg("job \"%s\" %s %s: %lld rows in %lld chunks", run->arguments.job,
+					strcmp(state, "succeeded") == 0 ? "has" : "is", state,
+					(long long) run->rows, (long long) run->nchunks),
+			 run->skipped > 0 ?
+			 errdetail("%lld rows failed; they are in chunked_iter_failed_rows.",
+					   (long long) run->skipped) : 0));
+}
+
+/* Gives back what is held over transactions. */
+static void
+release_all(CiterJobRun *run)
+{
+	if (run->guarded_range != 0)
+		citer_guard_release(run->arguments.job, run->guarded_range);
+	if (run->has_job_guard)
+		citer_guard_release(run->arguments.job, CITER_GUARD_JOB);
+	if (run->statement != NULL)
+		citer_job_statement_free(run->statement);
+	run->statement = NULL;
+}

@@ -1,0 +1,253 @@
+/*
+ * job_chunk.c
+ *	  One chunk of a job: read, worked on, its position known.
+ *
+ * The walk is resolved anew for each chunk, because nothing but text outlives
+ * the transaction before; its plans are found ready.  It is read under the
+ * transaction's snapshot and lives as long as the chunk.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "iterator.h"
+#include "job_chunk.h"
+#include "job_sql.h"
+#include "settings.h"
+
+static CiterIterator *open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
+								const CiterJobStatement *statement);
+static bool fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **statement);
+static Tuplestorestate *store_rows(CiterIterator *iterator, CiterJobStatement *statement,
+								   CiterPosition *first);
+static void check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
+						 const CiterPosition *last);
+static CiterPosition first_tid(const CiterWalk *walk);
+static NullableDatum write_position(const CiterWalk *walk, const CiterPosition *position);
+static void record_row(const CiterJob *job, const CiterJobRange *range, const ErrorData *error,
+					   CiterIterator *iterator, TupleTableSlot *slot, NullableDatum position);
+
+/*
+ * Reads the next chunk of a range, of at most so many rows, and runs the
+ * statement for it.  The statement is prepared anew if the relation's columns
+ * have changed.  *chunk is filled in as far as this gets, in the current
+ * memory context.
+ */
+void
+citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
+					CiterJobStatement **statement, CiterJobChunk *chunk)
+{
+	CiterIterator *iterator = open_walk(job, range, limit, *statement);
+	const CiterWalk *walk;
+	Tuplestorestate *rows;
+	CiterPosition first = {0};
+	const CiterPosition *last;
+
+	if (fit_statement(job, citer_iterator_walk(iterator), statement))
+	{
+		citer_iterator_close(iterator);
+		iterator = open_walk(job, range, limit, *statement);
+	}
+	walk = citer_iterator_walk(iterator);
+	last = citer_iterator_position(iterator);
+	if (!citer_iterator_next_chunk(iterator))
+	{
+		chunk->last = true;
+		citer_iterator_close(iterator);
+		return;
+	}
+	rows = store_rows(iterator, *statement, &first);
+	if (walk->key->physical)
+		first = first_tid(walk);
+	chunk->rows = citer_iterator_cost(iterator).rows;
+	chunk->last = citer_iterator_is_done(iterator);
+	chunk->full = chunk->rows >= limit;
+	chunk->first = write_position(walk, &first);
+	chunk->position = write_position(walk, last);
+	check_bounds(*statement, &first, last);
+
+	chunk->in_statement = true;
+	citer_job_statement_run(*statement, rows, &first, last);
+	if (rows != NULL)
+		tuplestore_end(rows);
+	citer_iterator_close(iterator);
+}
+
+/*
+ * Records the next row of a range as failed with the error, together with
+ * those of the same key if the key is not unique, and passes over it.  False
+ * if that row is not the one in *chunk that has failed, which another session
+ * may have changed meanwhile.
+ */
+bool
+citer_job_chunk_skip(const CiterJob *job, const CiterJobRange *range,
+					 const ErrorData *error, CiterJobChunk *chunk)
+{
+	CiterIterator *iterator = open_walk(job, range, 1, NULL);
+	const CiterWalk *walk = citer_iterator_walk(iterator);
+	TupleTableSlot *slot;
+	NullableDatum position;
+	bool		same;
+
+	if (!citer_iterator_next_chunk(iterator))
+	{
+		citer_iterator_close(iterator);
+		return false;
+	}
+	position = write_position(walk, citer_iterator_position(iterator));
+	same = citer_job_same_array(position, chunk->position);
+	if (same)
+	{
+		while ((slot = citer_iterator_next_in_chunk(iterator)) != NULL)
+			record_row(job, range, error, iterator, slot, position);
+		chunk->rows = citer_iterator_cost(iterator).rows;
+		chunk->last = citer_iterator_is_done(iterator);
+	}
+	citer_iterator_close(iterator);
+	return same;
+}
+
+/*
+ * Opens the walk of a range from its position on.  It reads what the statement
+ * uses, and locks the rows if the job says so; without a statement it reads
+ * all that the role may read and locks nothing.
+ */
+static CiterIterator *
+open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
+		  const CiterJobStatement *statement)
+{
+	CiterOptions options = citer_job_target_options(job);
+	CiterIterator *iterator;
+
+	options.chunk_size = limit;
+	options.after = citer_options_bookmark("position", range->position);
+	options.upto = citer_options_bookmark("upto", range->upto);
+	if (statement != NULL)
+	{
+		options.locking = job->lock_rows;
+		options.columns_known = true;
+		options.columns = citer_job_statement_columns(statement);
+	}
+	else
+		options.columns_known = pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
+	iterator = citer_iterator_open(&options);
+	citer_job_target_check(job, citer_iterator_walk(iterator));
+	citer_job_target_check_position(job, range, citer_iterator_walk(iterator));
+	return iterator;
+}
+
+/*
+ * Prepares the statement if it is not prepared, or for other columns; says
+ * whether it has, for the walk may then have to read more.
+ */
+static bool
+fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **statement)
+{
+	MemoryContext caller;
+
+	if (*statement != NULL)
+	{
+		if (citer_job_statement_fits(*statement, walk->relation->tupdesc))
+			return false;
+		citer_job_statement_free(*statement);
+		*statement = NULL;
+	}
+	caller = MemoryContextSwitchTo(job->context);
+	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
+											 job->chunk_size);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+/*
+ * The rows of the chunk at hand, for the statement to read, or NULL if it does
+ * not.  *first becomes the key of the first.
+ */
+static Tuplestorestate *
+store_rows(CiterIterator *iterator, CiterJobStatement *statement, CiterPosition *first)
+{
+	TupleTableSlot *slot = citer_iterator_next_in_chunk(iterator);
+	Tuplestorestate *rows;
+
+	*first = citer_iterator_key(iterator, slot);
+	if (!citer_job_statement_uses_rows(statement))
+		return NULL;
+	/* As much again as the chunk has; the rest is for the bookkeeping. */
+	rows = tuplestore_begin_heap(false, false, Max(work_mem, (int) (citer_settings_chunk_memory() / 256)));
+	for (; slot != NULL; slot = citer_iterator_next_in_chunk(iterator))
+		tuplestore_puttupleslot(rows, slot);
+	return rows;
+}
+
+/*
+ * A statement that goes by the bounds alone would not find a NULL: 22004 if
+ * there is one in them.
+ */
+static void
+check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
+			 const CiterPosition *last)
+{
+	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement))
+		return;
+	for (int i = 0; i < last->nelements; i++)
+	{
+		if (first->isnull[i] || last->isnull[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a key of the chunk has a NULL in it, which no comparison finds"),
+					 errdetail("The statement uses $1 ... and does not use \"%s\".", "chunk"),
+					 errhint("Let it join \"%s\", or leave out such rows with \"filter\".", "chunk")));
+	}
+}
+
+/*
+ * The lower bound in physical order, where rows do not carry their place:
+ * right behind the position.
+ */
+static CiterPosition
+first_tid(const CiterWalk *walk)
+{
+	ItemPointer tid = (ItemPointer) DatumGetPointer(walk->after.values[0]);
+
+	return citer_position_of_tid(ItemPointerGetBlockNumberNoCheck(tid),
+								 ItemPointerGetOffsetNumberNoCheck(tid) + 1);
+}
+
+/* A position as text[]. */
+static NullableDatum
+write_position(const CiterWalk *walk, const CiterPosition *position)
+{
+	NullableDatum text = {(Datum) 0, true};
+
+	if (position->nelements > 0)
+	{
+		text.value = PointerGetDatum(citer_bookmark_write(walk->key, position));
+		text.isnull = false;
+	}
+	return text;
+}
+
+/* Adds a row to chunked_iter_failed_rows. */
+static void
+record_row(const CiterJob *job, const CiterJobRange *range, const ErrorData *error,
+		   CiterIterator *iterator, TupleTableSlot *slot, NullableDatum position)
+{
+	CiterJobValues values;
+
+	values.n = 0;
+	citer_job_add_text(&values, job->name);
+	citer_job_add_int(&values, range->range_no);
+	citer_job_add_array(&values, position);
+	citer_job_add(&values, citer_iterator_walk(iterator)->relation->rowtype,
+				  ExecFetchSlotHeapTupleDatum(slot), false);
+	citer_job_add_text(&values, unpack_sql_state(error->sqlerrcode));
+	citer_job_add_text(&values, error->message);
+	citer_job_sql_run_text(job->procedure,
+						   "INSERT INTO @.chunked_iter_failed_rows (job, range_no, key, \"row\", sqlstate, message)"
+						   " VALUES ($1, $2, $3, to_jsonb($4), $5, $6)", &values);
+}

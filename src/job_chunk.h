@@ -1,0 +1,28 @@
+/*
+ * job_chunk.h
+ *	  One chunk of a job: read, worked on, its position known.
+ */
+#ifndef CITER_JOB_CHUNK_H
+#define CITER_JOB_CHUNK_H
+
+#include "job_statement.h"
+#include "job_state.h"
+#include "job_target.h"
+
+/* What a chunk was; the texts are for messages. */
+typedef struct CiterJobChunk
+{
+	int64		rows;
+	bool		last;			/* the range has no more rows */
+	bool		full;			/* it ended because it had all its rows */
+	NullableDatum first;		/* text[]: key of the first row */
+	NullableDatum position;		/* and of the last; none if there are no rows */
+	bool		in_statement;	/* the statement is running, or has run */
+} CiterJobChunk;
+
+extern void citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
+								CiterJobStatement **statement, CiterJobChunk *chunk);
+extern bool citer_job_chunk_skip(const CiterJob *job, const CiterJobRange *range,
+								 const ErrorData *error, CiterJobChunk *chunk);
+
+#endif							/* CITER_JOB_CHUNK_H */

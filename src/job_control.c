@@ -1,0 +1,99 @@
+/*
+ * job_control.c
+ *	  What other sessions do to a job.
+ *
+ * They write the state they want, and sessions at work on the job read it
+ * before each chunk.  All happens in the caller's transaction.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "job_arguments.h"
+#include "job_control.h"
+#include "job_guard.h"
+#include "job_state.h"
+#include "spi.h"
+
+static void request(Oid procedure, NullableDatum name, const char *state);
+static CiterJob *find_job(Oid procedure, NullableDatum name);
+static void check_unfinished(const CiterJob *job, const char *state);
+
+/* The job stops before its next chunk, and can go on later. */
+void
+citer_job_pause(Oid procedure, NullableDatum name)
+{
+	request(procedure, name, "paused");
+}
+
+/* The job stops before its next chunk, for good. */
+void
+citer_job_cancel(Oid procedure, NullableDatum name)
+{
+	request(procedure, name, "cancelled");
+}
+
+/* Drops what is kept of a job.  55P03 if a session is at work on it. */
+void
+citer_job_forget(Oid procedure, NullableDatum name)
+{
+	CiterJob   *job;
+	CiterJobRange *ranges;
+	int			nranges;
+	bool		is_free;
+
+	citer_spi_connect(0);
+	job = find_job(procedure, name);
+	ranges = citer_job_list_ranges(job, &nranges);
+	is_free = citer_guard_test(job->name, CITER_GUARD_JOB);
+	for (int i = 0; is_free && i < nranges; i++)
+		is_free = citer_guard_test(job->name, ranges[i].range_no);
+	if (!is_free)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("job \"%s\" is being run by a session", job->name),
+				 errhint("SELECT chunked_iter_cancel(%s) first, and wait for it to stop.", quote_literal_cstr(job->name))));
+	citer_job_delete(job);
+	citer_spi_finish();
+}
+
+static void
+request(Oid procedure, NullableDatum name, const char *state)
+{
+	CiterJob   *job;
+
+	citer_spi_connect(0);
+	job = find_job(procedure, name);
+	check_unfinished(job, state);
+	citer_job_request(job, state);
+	citer_spi_finish();
+}
+
+/* The job of that name, its row locked.  42704 if there is none. */
+static CiterJob *
+find_job(Oid procedure, NullableDatum name)
+{
+	char	   *text = citer_job_arguments_name(name);
+	CiterJob   *job = citer_job_read(procedure, text, true);
+
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", text),
+				 errhint("The view chunked_iter_progress has the jobs there are.")));
+	return job;
+}
+
+/* 55000 if there is nothing left to stop. */
+static void
+check_unfinished(const CiterJob *job, const char *state)
+{
+	if (strcmp(job->state, "succeeded") != 0 &&
+		(strcmp(job->state, "cancelled") != 0 || strcmp(state, "cancelled") == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("job \"%s\" has ended", job->name),
+			 errdetail("It is %s.", job->state),
+			 errhint("SELECT chunked_iter_forget(%s) drops it.", quote_literal_cstr(job->name))));
+}

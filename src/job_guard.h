@@ -1,0 +1,16 @@
+/*
+ * job_guard.h
+ *	  Who may be at work on a job, or on a range of one.
+ */
+#ifndef CITER_JOB_GUARD_H
+#define CITER_JOB_GUARD_H
+
+/* The range number that stands for the job as a whole. */
+#define CITER_GUARD_JOB 0
+
+extern bool citer_guard_take(const char *job, int range_no);
+extern bool citer_guard_keep(const char *job, int range_no);
+extern void citer_guard_release(const char *job, int range_no);
+extern bool citer_guard_test(const char *job, int range_no);
+
+#endif							/* CITER_JOB_GUARD_H */
