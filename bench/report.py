@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes docs/benchmarks.md and its plots from what is in bench/results.
 
-    bench/report.py
+    bench/report.py [RESULTS=bench/results] [DOCS=docs]
 
 Nothing is measured here.  Medians over the rounds of a run, with the smallest
 and the largest of them; gnuplot, if there is one, draws from two CSV files with
@@ -14,10 +14,16 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RESULTS = os.path.join(HERE, "results")
-DOCS = os.path.join(HERE, "../docs")
+OPTIONS = {
+    "RESULTS": os.path.join(HERE, "results"),
+    "DOCS": os.path.join(HERE, "../docs"),
+}
+OPTIONS.update(argument.split("=", 1) for argument in sys.argv[1:])
+RESULTS = OPTIONS["RESULTS"]
+DOCS = OPTIONS["DOCS"]
 BASE = "server/select"
 
 # What each way is called, and whether it is one of chunked_iter's

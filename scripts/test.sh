@@ -7,7 +7,7 @@
 need_compiler
 need_postgres
 need_perl
-case $TAP in *examples*) want_clients ;; esac
+case $TAP in *examples* | *bench*) want_clients ;; esac
 case $TAP in *packaging*) want_packaging ;; esac
 install_packages
 
