@@ -67,6 +67,8 @@ citer_job_run_range(CiterJobRun *run)
 		if (reached_limit(run))
 			return;
 		MemoryContextReset(run->scratch);
+		/* What was read of the range before went with it. */
+		run->range.after.isnull = run->range.upto.isnull = run->range.position.isnull = true;
 		run->started = citer_pace_now();
 		error = citer_job_transaction(run, do_chunk);
 		if (error != NULL)
