@@ -22,6 +22,7 @@ plan skip_all => 'there is no postgres_fdw'
 spread_rows();
 walks_both();
 reads_no_more_than_a_chunk();
+sorts_nothing();
 $_->stop for $hub, @remote;
 done_testing();
 
@@ -33,11 +34,13 @@ sub spread_rows
 	for my $node (@remote)
 	{
 		$node->safe_psql('postgres', 'DROP EXTENSION chunked_iter');
+		$node->safe_psql('postgres', 'CREATE INDEX ON entry (body)');
 		$node->safe_psql('postgres', 'VACUUM ANALYZE entry');
 		$node->append_conf('postgresql.conf', <<'CONF');
 session_preload_libraries = 'auto_explain'
 auto_explain.log_min_duration = 0
 auto_explain.log_analyze = on
+random_page_cost = 400
 CONF
 		$node->reload;
 	}
@@ -86,5 +89,25 @@ SQL
 	cmp_ok($examined, '<=', 2000, 'no more than two batches are read');
 	unlike(slurp_file($remote[1]->logfile, $logs[1]),
 		qr/rows=[1-9]\d* /, 'and nothing of the second server');
+	return;
+}
+
+# In an order that is not the table's, where a sort of all rows would be cheaper
+# than to read many of them by the index.
+sub sorts_nothing
+{
+	my @logs = map { -s $_->logfile } @remote;
+
+	is( $hub->safe_psql('postgres', <<'SQL'), '10', 'the first rows in a random order');
+SELECT count(title) FROM (SELECT * FROM chunked_iter(NULL::entry, 10, order_by => 'body') LIMIT 10) AS s
+SQL
+	for my $i (0, 1)
+	{
+		my $plan = slurp_file($remote[$i]->logfile, $logs[$i]);
+
+		like($plan, qr/Index Scan using entry_body_idx/,
+			$remote[$i]->name . ' reads them by its index');
+		unlike($plan, qr/Sort/, 'and does not sort');
+	}
 	return;
 }
