@@ -47,6 +47,7 @@ def main(query, queries):
         if before is None:  # what only the first query needs
             connection.queries_log.clear()
             before = rss_anon()
+            key = 0
         elif sent % (queries // 20) == 0:
             print(f"{sent},{rss_anon() - before}")
     assert len(connection.queries_log) == queries
