@@ -1,11 +1,12 @@
 # query_log.csv -> SVG, on standard output; run in the directory of the file
-set terminal svg size 720,400 font "sans-serif,13" background "white"
+set terminal svg size 720,460 font "sans-serif,13" background "white"
 set datafile separator ","
 set title "What a session remembers of its queries"
 set xlabel "queries"
 set ylabel "memory, MB"
 set format x "%'.0f"
-set key left top
+set key below left Left reverse maxcols 1
+set rmargin 6
 set grid
 set yrange [0:]
 of(mode) = sprintf("< grep '^%s,' query_log.csv", mode)
