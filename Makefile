@@ -19,6 +19,7 @@
 #: For developers:
 #:
 #:   make bench      run bench/run.sh on a private server; ARGS='...' is passed on
+#:   make plots      draw the pictures in docs/ from a run of their own
 #:   make indent     lay the C code out as pgindent does
 #:   make typedefs   write src/typedefs.list, which make indent reads
 
@@ -53,7 +54,7 @@ EXTRA_CLEAN = test-results
 all:
 
 # These work without pg_config: see the scripts.
-own_targets = bench demo help indent test typedefs
+own_targets = bench demo help indent plots test typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -83,7 +84,7 @@ test:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
 		TAP='$(call files,$(TAP))' scripts/test.sh
 
-demo typedefs:
+demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh
 
 bench:
