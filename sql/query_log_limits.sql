@@ -115,3 +115,7 @@ SELECT run(3, 20000000);
 SELECT count, (SELECT max(memory_bytes) BETWEEN 60000000 AND 60700000 FROM chunked_iter_query_log_growth()) AS memory FROM kept;
 SELECT chunked_iter_reset_queries();
 SELECT * FROM size;
+
+RESET ALL;
+SET client_min_messages = warning;
+DROP SCHEMA query_log_limits CASCADE;
