@@ -20,6 +20,7 @@
 #:
 #:   make bench      measure on a private server and write docs/benchmarks.md;
 #:                   ARGS='...' as scripts/bench.sh says
+#:   make plots      draw docs/query_log.svg from a run of its own
 #:   make dist       the last commit as a zip for PGXN; debian/ makes a package
 #:   make indent     lay the C code out as pgindent does
 #:   make typedefs   write src/typedefs.list, which make indent reads
@@ -55,7 +56,7 @@ EXTRA_CLEAN = test-results
 all:
 
 # These work without pg_config: see the scripts.
-own_targets = bench demo dist help indent test typedefs
+own_targets = bench demo dist help indent plots test typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -85,7 +86,7 @@ test:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
 		TAP='$(call files,$(TAP))' scripts/test.sh
 
-demo typedefs:
+demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh
 
 bench:

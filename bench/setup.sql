@@ -93,6 +93,18 @@ BEGIN
 END
 $$;
 
+-- A whole walk in debug mode, or not.
+CREATE FUNCTION walk_under(debug text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	total bigint;
+BEGIN
+	PERFORM set_config('chunked_iter.debug', debug, true);
+	SELECT sum(val) INTO total FROM chunked_iter(NULL::t);
+	PERFORM set_config('chunked_iter.debug', 'off', true);
+	RETURN total;
+END
+$$;
+
 -- Plans and runs a query so often, as each would be sent; returns a sum.
 CREATE FUNCTION first_rows(query text, calls integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

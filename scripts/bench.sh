@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # make bench: measures on a private server. Arguments of the form NAME=VALUE:
 #
-#   PARTS    which of: pairs (bench/run.sh), clients (bench/clients.py), cold
-#            (bench/cold.py), report (bench/report.py) ("pairs clients cold report")
+#   PARTS    which of: pairs (bench/run.sh), query_log (bench/query_log.sh), clients
+#            (bench/clients.py), cold (bench/cold.py), report (bench/report.py);
+#            all of them
 #   ROWS     rows of the pairs and of the cold table (1000000)
 #   SIZES    rows of the tables for the clients (100000,1000000)
 #   ROUNDS   how often each is run
@@ -13,7 +14,7 @@
 
 . "$(dirname "$0")/private.sh"
 
-parts="pairs clients cold report"
+parts="pairs query_log clients cold report"
 pairs=() clients=() cold=()
 for argument in "$@"; do
 	case $argument in
@@ -38,6 +39,7 @@ private_start scripts/bench.conf
 for part in $parts; do
 	case $part in
 		pairs) private_run bench/run.sh "${pairs[@]}" ;;
+		query_log) private_run bench/query_log.sh ;;
 		clients) private_run $python bench/clients.py "${clients[@]}" ;;
 		cold) private_run env BENCH_DATA="$private/data" $python bench/cold.py "${cold[@]}" ;;
 		report) ;;

@@ -72,6 +72,12 @@ has_python_module()
 	python3 -c "import $1" || /usr/bin/python3 -c "import $1"
 }
 
+need_django()
+{
+	need python3-django "its list of queries is measured, too" /usr/bin/python3 -c 'import django'
+	need python3-psycopg2 "for Django to reach the server" /usr/bin/python3 -c 'import psycopg2'
+}
+
 need_indent()
 {
 	need pg-bsd-indent "it lays out the C code" command -v pg_bsd_indent
