@@ -115,3 +115,5 @@ SELECT run(3, 20000000);
 SELECT count, (SELECT max(memory_bytes) BETWEEN 60000000 AND 60700000 FROM chunked_iter_query_log_growth()) AS memory FROM kept;
 SELECT chunked_iter_reset_queries();
 SELECT * FROM size;
+-- Other tests drop the extension.
+DROP VIEW size, kept;
