@@ -80,7 +80,7 @@ SELECT chunked_iter_reset_queries();
 
 -- All: each statement of the session too, its own part of the text.
 SET chunked_iter.debug = 'all';
-SELECT 1 AS one\; /* two */ SELECT 2 AS two\; SELECT id FROM item WHERE id < 3 ;
+SELECT 1 AS one\; SELECT /* two */ 2 AS two\; SELECT id FROM item WHERE id < 3 ;
 SELECT count(*) FROM chunked_iter(NULL::item, 30);
 INSERT INTO item VALUES (26, 2), (27, 0);
 UPDATE item SET grp = 1 WHERE id > 25;
@@ -88,7 +88,7 @@ DELETE FROM item WHERE id > 25 RETURNING id;
 -- Utility statements, and those that run a query inside.
 CREATE TABLE copied AS SELECT * FROM item WHERE id <= 4;
 COPY copied TO '/dev/null';
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM copied;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM copied \g /dev/null
 DO $$ BEGIN PERFORM count(*) FROM query_log.copied; END $$;
 SELECT walked('4');
 -- The values of parameters are not there.
