@@ -80,7 +80,7 @@ SELECT chunked_iter_reset_queries();
 
 -- All: each statement of the session too, its own part of the text.
 SET chunked_iter.debug = 'all';
-SELECT 1 AS one\; /* two */ SELECT 2 AS two\; SELECT id FROM item WHERE id < 3 ;
+SELECT 1 AS one\; SELECT /* two */ 2 AS two\; SELECT id FROM item WHERE id < 3 ;
 SELECT count(*) FROM chunked_iter(NULL::item, 30);
 INSERT INTO item VALUES (26, 2), (27, 0);
 UPDATE item SET grp = 1 WHERE id > 25;
@@ -88,7 +88,7 @@ DELETE FROM item WHERE id > 25 RETURNING id;
 -- Utility statements, and those that run a query inside.
 CREATE TABLE copied AS SELECT * FROM item WHERE id <= 4;
 COPY copied TO '/dev/null';
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM copied;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM copied \g /dev/null
 DO $$ BEGIN PERFORM count(*) FROM query_log.copied; END $$;
 SELECT walked('4');
 -- The values of parameters are not there.
@@ -143,3 +143,24 @@ SELECT chunked_iter_reset_queries();
 SELECT count(*) FROM chunked_iter(NULL::item, 10);
 FETCH ALL FROM c;
 COMMIT;
+
+-- What a job runs for a chunk, the user's statement among it, failures too.
+RESET ALL;
+SET search_path = query_log, public;
+SET client_min_messages = warning;
+CREATE TABLE done (id integer PRIMARY KEY);
+CALL chunked_iter_run('job', 'item', 'INSERT INTO done SELECT id FROM chunk', chunk_size => 10, max_chunks => 1);
+SELECT chunked_iter_reset_queries();
+SET chunked_iter.debug = chunks;
+CALL chunked_iter_run('job', max_chunks => 1);
+RESET chunked_iter.debug;
+SELECT substring(sql FROM '^\w+') AS command, coalesce(substring(sql FROM 'chunked_iter_\w+'), substring(sql FROM 'item|done')) AS what, rows
+  FROM chunked_iter_queries() ORDER BY query_no;
+INSERT INTO done VALUES (25);
+SET chunked_iter.debug = chunks;
+CALL chunked_iter_run('job');
+RESET chunked_iter.debug;
+SELECT rows FROM chunked_iter_queries() WHERE sql LIKE 'INSERT INTO done%' ORDER BY query_no;
+SELECT chunked_iter_forget('job');
+SELECT chunked_iter_reset_queries() > 5 AS dropped;
+DROP SCHEMA query_log CASCADE;

@@ -28,7 +28,6 @@
 
 #include "compat.h"
 #include "plan.h"
-#include "query_log.h"
 #include "settings.h"
 #include "spi.h"
 
@@ -95,19 +94,6 @@ typedef struct ShapeRequest
 	MemoryContext context;
 } ShapeRequest;
 
-/* Passes rows on to another receiver, and counts them. */
-typedef struct CountingReceiver
-{
-	DestReceiver pub;
-	DestReceiver *receiver;
-	int64		rows;
-} CountingReceiver;
-
-static void run_logged(const CiterQuery *query, SPIExecuteOptions *options);
-static void start_counting(DestReceiver *self, int operation, TupleDesc tupdesc);
-static bool count_row(TupleTableSlot *slot, DestReceiver *self);
-static void stop_counting(DestReceiver *self);
-static void destroy_nothing(DestReceiver *self);
 static void use_plan(const CiterQuery *query, PlanUse use, void *arg);
 static void use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
 static void run_plan(KeptPlan *kept, PlannedStmt *statement, void *options);
@@ -138,10 +124,7 @@ citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *rece
 	options.params = params;
 	options.read_only = !query->locks;
 	options.dest = receiver;
-	if (citer_query_log_is_on())
-		run_logged(query, &options);
-	else
-		use_plan(query, run_plan, &options);
+	use_plan(query, run_plan, &options);
 }
 
 /* What the plan of a query looks like; the lists are in the current context. */
@@ -162,73 +145,6 @@ void
 citer_plan_explain(const CiterQuery *query, StringInfo output)
 {
 	use_plan(query, explain_plan, output);
-}
-
-/*
- * Runs a query and logs it, whether it ends or fails.  The rows are counted
- * here because the executor does not count the one at which a receiver stops.
- */
-static void
-run_logged(const CiterQuery *query, SPIExecuteOptions *options)
-{
-	CountingReceiver counter = {
-		.pub = {
-			.receiveSlot = count_row,
-			.rStartup = start_counting,
-			.rShutdown = stop_counting,
-			.rDestroy = destroy_nothing,
-			.mydest = options->dest->mydest,
-		},
-		.receiver = options->dest,
-	};
-	CiterQueryRun run;
-
-	options->dest = &counter.pub;
-	citer_query_log_begin(&run);
-	PG_TRY();
-	{
-		use_plan(query, run_plan, options);
-	}
-	PG_CATCH();
-	{
-		citer_query_log_end(&run, query->sql, strlen(query->sql),
-							citer_query_log_elapsed(&run), counter.rows, true);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	citer_query_log_end(&run, query->sql, strlen(query->sql),
-						citer_query_log_elapsed(&run), counter.rows, false);
-}
-
-static void
-start_counting(DestReceiver *self, int operation, TupleDesc tupdesc)
-{
-	DestReceiver *receiver = ((CountingReceiver *) self)->receiver;
-
-	receiver->rStartup(receiver, operation, tupdesc);
-}
-
-static bool
-count_row(TupleTableSlot *slot, DestReceiver *self)
-{
-	CountingReceiver *counter = (CountingReceiver *) self;
-
-	counter->rows++;
-	return counter->receiver->receiveSlot(slot, counter->receiver);
-}
-
-static void
-stop_counting(DestReceiver *self)
-{
-	DestReceiver *receiver = ((CountingReceiver *) self)->receiver;
-
-	receiver->rShutdown(receiver);
-}
-
-/* DestReceiver callback: the receiver is not ours to destroy. */
-static void
-destroy_nothing(DestReceiver *self pg_attribute_unused())
-{
 }
 
 /*
