@@ -51,4 +51,9 @@ if [ -d bench/results ]; then
 	cp -R bench/results/. "$top/bench/results"
 	chown -R --reference="$top" "$top/bench/results" 2>/dev/null || true
 fi
-case " $parts " in *" report "*) "$top/bench/report.py" ;; esac
+case " $parts " in
+	*" report "*)
+		"$top/bench/report.py"
+		chown -R --reference="$top" "$top/docs" "$top/bench/results" 2>/dev/null || true
+		;;
+esac
