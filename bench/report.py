@@ -330,6 +330,7 @@ def main():
     size = 1000000 if 1000000 in sizes else sizes[-1]
     os.makedirs(DOCS, exist_ok=True)
     plots(found, sizes, size)
+    shutil.copyfile(os.path.join(RESULTS, "clients.csv"), os.path.join(DOCS, "benchmarks.csv"))
     with open(os.path.join(DOCS, "benchmarks.md"), "w") as out:
         out.write(
             "# Benchmarks\n\n"
@@ -337,7 +338,8 @@ def main():
             f" the seconds.\n\n{machine()}\n\n"
             "Each way to read a whole table of 190-byte rows runs in a process of its own, all of"
             f" them in turn, round after round ({rounds(found)}). The figures are medians; the"
-            " spread is from the fastest to the slowest round.\n\n"
+            " spread is from the fastest to the slowest round. [benchmarks.csv](benchmarks.csv) has each"
+            " run.\n\n"
             "* *Times the `SELECT`*: compared with `SELECT ... ORDER BY id` that is counted in the"
             " server.\n"
             "* *First row*: until the first row is there; for the ways inside the server, with"
