@@ -115,3 +115,31 @@ SELECT aid, abalance
   FROM chunked_iter(NULL::pgbench_accounts, order_by => 'abalance DESC, aid',
                     after => :'bookmark')
  LIMIT 3;
+\set ECHO none
+
+\echo
+\echo '=== 7. Work that commits after every chunk'
+\echo
+\echo 'A job runs a statement for each chunk, in a transaction of its own. This one stops'
+\echo 'after 300 chunks; run again by its name, it goes on exactly there.'
+\echo
+\set ECHO queries
+CALL chunked_iter_run('interest', 'pgbench_accounts',
+  'UPDATE pgbench_accounts SET abalance = abalance + abalance / 100 WHERE aid BETWEEN $1 AND $2',
+  max_chunks => 300);
+SELECT state, rows_done, chunks_done, percent, last_key FROM chunked_iter_progress;
+CALL chunked_iter_run('interest');
+SELECT state, rows_done, chunks_done, percent, last_key FROM chunked_iter_progress;
+\set ECHO none
+
+\echo
+\echo '=== 8. What remembering every query costs'
+\echo
+\set ECHO queries
+SET chunked_iter.queries_limit = -1;
+SET chunked_iter.queries_memory = -1;
+SET chunked_iter.debug = chunks;
+SELECT count(*) FROM chunked_iter(NULL::pgbench_accounts, chunk_size => 10);
+SELECT queries, pg_size_pretty(memory_bytes) AS memory, round(bytes_per_query) AS bytes_per_query
+  FROM chunked_iter_query_log_growth() WHERE queries IN (1024, 8192, 65536) OR queries > 100000;
+SELECT chunked_iter_reset_queries();
