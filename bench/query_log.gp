@@ -5,7 +5,7 @@ set title "What a session remembers of its queries"
 set xlabel "queries"
 set ylabel "memory, MB"
 set format x "%'.0f"
-set key below left Left reverse maxcols 1
+set key top left Left reverse
 set rmargin 6
 set grid
 set yrange [0:]
