@@ -7,6 +7,7 @@
 
 missing=()							# packages to install
 reasons=()							# what for, one for each
+optional=()							# packages that only some tests want
 lists_updated=						# not empty once apt-get has read its package lists
 
 die()
@@ -42,6 +43,25 @@ need_perl()
 need_indent()
 {
 	need pg-bsd-indent "it lays out the C code" command -v pg_bsd_indent
+}
+
+# pg_cron for the server of need_postgres, where it can be had without asking
+# anybody. The test that wants it is skipped without it.
+need_cron()
+{
+	local version
+
+	version=$(sed -n 's!^/usr/lib/postgresql/\([0-9]*\)/bin$!\1!p' <<<"$(bindir)")
+	if [ -n "$version" ] && [ ! -e "/usr/lib/postgresql/$version/lib/pg_cron.so" ] &&
+		on_debian && can_be_root; then
+		optional+=("postgresql-$version-cron")
+	fi
+}
+
+# Where the server is, or will be once it is installed
+bindir()
+{
+	"$pg_config" --bindir 2>/dev/null || dirname "$pg_config"
 }
 
 # Sets pg_config to that of the PostgreSQL to use. Where several are installed
@@ -118,7 +138,7 @@ as_root()
 {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
-	elif sudo -n true 2>/dev/null; then
+	elif can_be_root; then
 		sudo -n "$@"
 	else
 		die "This needs root. Please type this and then try again:
@@ -128,9 +148,14 @@ as_root()
 	fi
 }
 
+can_be_root()
+{
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
 install_packages()
 {
-	local i
+	local i package
 
 	if [ ${#missing[@]} -gt 0 ]; then
 		on_debian || die "Please install a C compiler, PostgreSQL 14 or later with its server headers,
@@ -142,7 +167,20 @@ and for the tests Perl with IPC::Run; then type make ... PG_CONFIG=/path/to/pg_c
 		as_root true
 		(apt_install "${missing[@]}" >&2)
 	fi
+	for package in "${optional[@]}"; do
+		install_optional "$package"
+	done
 	[ -z "${pg_config:-}" ] || check_postgres
+}
+
+# Without it some tests are skipped, and no more.
+install_optional()
+{
+	(LC_ALL=C apt-cache show "$1" >/dev/null 2>&1 || update_lists) || true
+	if LC_ALL=C apt-cache show "$1" >/dev/null 2>&1; then
+		echo "To be installed with apt-get: $1 (a test uses it)" >&2
+		(apt_install "$1" >&2) || echo "$1 could not be installed; its test is skipped" >&2
+	fi
 }
 
 # Debian's postgresql-NN would create and start a cluster "main" when it is

@@ -7,6 +7,7 @@
 need_compiler
 need_postgres
 need_perl
+need_cron
 install_packages
 
 results=$top/test-results
