@@ -133,6 +133,8 @@ sub strike
 	if ($blow eq 'kill')
 	{
 		kill 'KILL', $session->pid;
+		# It is gone when the postmaster knows, which then takes no sessions.
+		usleep(1_000) while kill 0, $session->pid;
 		$session->kill;
 		come_back();
 		return;
