@@ -18,7 +18,10 @@
 #:
 #: For developers:
 #:
-#:   make bench      run bench/run.sh on a private server; ARGS='...' is passed on
+#:   make bench      measure on a private server and write docs/benchmarks.md;
+#:                   ARGS='...' as scripts/bench.sh says
+#:   make plots      draw docs/query_log.svg from a run of its own
+#:   make dist       the last commit as a zip for PGXN; debian/ makes a package
 #:   make indent     lay the C code out as pgindent does
 #:   make typedefs   write src/typedefs.list, which make indent reads
 
@@ -53,7 +56,7 @@ EXTRA_CLEAN = test-results
 all:
 
 # These work without pg_config: see the scripts.
-own_targets = bench demo help indent test typedefs
+own_targets = bench demo dist help indent plots test typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -83,11 +86,18 @@ test:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
 		TAP='$(call files,$(TAP))' scripts/test.sh
 
-demo typedefs:
+demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh
 
 bench:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/bench.sh $(ARGS)
+
+# PGXN's name for a distribution, and for the directory in it
+distribution = $(EXTENSION)-$(shell sed -n 's/^   "version": *"\(.*\)",/\1/p' META.json)
+
+dist:
+	git archive --format=zip --prefix=$(distribution)/ --output=$(distribution).zip HEAD
+	@echo $(distribution).zip
 
 indent:
 	@scripts/indent.sh $(call files,src/*.[ch] src/*/*.[ch])

@@ -82,6 +82,41 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 COMMENT ON FUNCTION chunked_iter_explain(anyelement, integer, text, boolean, text, text[], text[], text) IS
 'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
 
+CREATE FUNCTION chunked_iter_queries(
+	OUT query_no    bigint,
+	OUT sql         text,
+	OUT started_at  timestamptz,
+	OUT duration_ms float8,
+	OUT rows        bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'chunked_iter_queries_1_0'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+ROWS 9000;
+
+COMMENT ON FUNCTION chunked_iter_queries() IS
+'the queries that this session remembers under chunked_iter.debug, as far as the caller has the rights of who ran them';
+
+CREATE FUNCTION chunked_iter_reset_queries() RETURNS bigint
+AS 'MODULE_PATHNAME', 'chunked_iter_reset_queries_1_0'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION chunked_iter_reset_queries() IS
+'empties the query log of this session, gives its memory back, and returns the entries dropped';
+
+CREATE FUNCTION chunked_iter_query_log_growth(
+	OUT queries         bigint,
+	OUT sql_bytes       bigint,
+	OUT memory_bytes    bigint,
+	OUT bytes_per_query float8,
+	OUT evicted         bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'chunked_iter_query_log_growth_1_0'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+ROWS 16;
+
+COMMENT ON FUNCTION chunked_iter_query_log_growth() IS
+'what the query log of this session takes: a row each time the number of queries doubled, and one for now';
+
 /* Jobs: what is kept of them. */
 
 CREATE TABLE chunked_iter_jobs (

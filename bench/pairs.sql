@@ -54,6 +54,11 @@ INSERT INTO pairs (a, b, target, slack, a_sql, b_sql) VALUES
  replace(:'walk', 'NULL::t', 'NULL::t, 10000'),
  :'walk');
 
+INSERT INTO pairs (a, b, target, slack, a_sql, b_sql) VALUES
+('walk in FROM, its queries logged', 'not logged', 1.02, 0.03,
+ $$SELECT walk_under('chunks')$$,
+ $$SELECT walk_under('off')$$);
+
 -- The chunks at the end start in the last tenth and are full.
 INSERT INTO pairs (a, b, target, slack, calls, a_sql, b_sql) VALUES
 ('chunk near the end, by id', 'near the beginning', 1.0, 0.05, 500,

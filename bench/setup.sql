@@ -45,6 +45,26 @@ BEGIN
 END
 $$;
 
+-- ... or as it comes,
+CREATE FUNCTION return_query() RETURNS SETOF t LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM t ORDER BY id;
+END
+$$;
+
+-- ... page after page by OFFSET,
+CREATE FUNCTION offset_loop(size integer) RETURNS SETOF t LANGUAGE plpgsql AS $$
+DECLARE
+	at bigint := 0;
+BEGIN
+	LOOP
+		RETURN QUERY SELECT * FROM t ORDER BY id LIMIT size OFFSET at;
+		EXIT WHEN NOT FOUND;
+		at := at + size;
+	END LOOP;
+END
+$$;
+
 -- ... and one query a chunk.
 CREATE FUNCTION keyset_loop(size integer) RETURNS SETOF t LANGUAGE plpgsql AS $$
 DECLARE
@@ -70,6 +90,18 @@ BEGIN
 	EXECUTE 'INSERT INTO other ' || query;
 	GET DIAGNOSTICS written = ROW_COUNT;
 	RETURN written;
+END
+$$;
+
+-- A whole walk in debug mode, or not.
+CREATE FUNCTION walk_under(debug text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	total bigint;
+BEGIN
+	PERFORM set_config('chunked_iter.debug', debug, true);
+	SELECT sum(val) INTO total FROM chunked_iter(NULL::t);
+	PERFORM set_config('chunked_iter.debug', 'off', true);
+	RETURN total;
 END
 $$;
 

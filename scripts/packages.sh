@@ -2,12 +2,13 @@
 #
 # What a script needs of the system: finds it, or installs it with apt-get.
 #
-# Sourced. Call need_... for each thing, then install_packages; it returns only
-# when everything is there. PG_CONFIG, if set, names the PostgreSQL to use.
+# Sourced. Call need_... and want_... for each thing, then install_packages; it
+# returns only when everything is there that is needed. PG_CONFIG, if set, names
+# the PostgreSQL to use.
 
 missing=()							# packages to install
 reasons=()							# what for, one for each
-optional=()							# packages that only some tests want
+wanted=()							# packages to install where they are to be had
 lists_updated=						# not empty once apt-get has read its package lists
 
 die()
@@ -28,6 +29,12 @@ need()
 	fi
 }
 
+# want PACKAGE TEST...: what uses the package is skipped where it is not to be had
+want()
+{
+	"${@:2}" >/dev/null 2>&1 || wanted+=("$1")
+}
+
 need_compiler()
 {
 	need gcc "to compile the extension" command -v gcc
@@ -40,28 +47,51 @@ need_perl()
 	need libipc-run-perl "the TAP tests use it" perl -MIPC::Run -e 1
 }
 
+# Clients of the examples
+want_clients()
+{
+	want python3-django has_python_module django
+	want python3-psycopg2 has_python_module psycopg2
+	want ruby-activerecord ruby -e "require 'active_record'"
+	want ruby-pg ruby -e "require 'pg'"
+	want pgbouncer test -x /usr/sbin/pgbouncer
+}
+
+# What makes and unpacks distributions
+want_packaging()
+{
+	want debhelper command -v dh
+	want dpkg-dev command -v dpkg-buildpackage
+	want git command -v git
+	want unzip command -v unzip
+}
+
+# For the server of need_postgres, if that is Debian's
+want_cron()
+{
+	local directory version
+
+	directory=$("$pg_config" --bindir 2>/dev/null || dirname "$pg_config")
+	version=$(sed -n 's!^/usr/lib/postgresql/\([0-9]*\)/bin$!\1!p' <<<"$directory")
+	[ -z "$version" ] ||
+		want "postgresql-$version-cron" test -e "/usr/lib/postgresql/$version/lib/pg_cron.so"
+}
+
+# In the interpreter that is first in the PATH, or the system's own
+has_python_module()
+{
+	python3 -c "import $1" || /usr/bin/python3 -c "import $1"
+}
+
+need_django()
+{
+	need python3-django "its list of queries is measured, too" /usr/bin/python3 -c 'import django'
+	need python3-psycopg2 "for Django to reach the server" /usr/bin/python3 -c 'import psycopg2'
+}
+
 need_indent()
 {
 	need pg-bsd-indent "it lays out the C code" command -v pg_bsd_indent
-}
-
-# pg_cron for the server of need_postgres, where it can be had without asking
-# anybody. The test that wants it is skipped without it.
-need_cron()
-{
-	local version
-
-	version=$(sed -n 's!^/usr/lib/postgresql/\([0-9]*\)/bin$!\1!p' <<<"$(bindir)")
-	if [ -n "$version" ] && [ ! -e "/usr/lib/postgresql/$version/lib/pg_cron.so" ] &&
-		on_debian && can_be_root; then
-		optional+=("postgresql-$version-cron")
-	fi
-}
-
-# Where the server is, or will be once it is installed
-bindir()
-{
-	"$pg_config" --bindir 2>/dev/null || dirname "$pg_config"
 }
 
 # Sets pg_config to that of the PostgreSQL to use. Where several are installed
@@ -153,10 +183,26 @@ can_be_root()
 	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
 }
 
+# Adds the wanted packages that apt-get offers to those to be installed.
+add_wanted()
+{
+	local package
+
+	[ ${#wanted[@]} -gt 0 ] && on_debian && can_be_root || return 0
+	update_lists
+	for package in "${wanted[@]}"; do
+		if apt-cache show "$package" >/dev/null 2>&1; then
+			missing+=("$package")
+			reasons+=("tests use it")
+		fi
+	done
+}
+
 install_packages()
 {
-	local i package
+	local i
 
+	add_wanted
 	if [ ${#missing[@]} -gt 0 ]; then
 		on_debian || die "Please install a C compiler, PostgreSQL 14 or later with its server headers,
 and for the tests Perl with IPC::Run; then type make ... PG_CONFIG=/path/to/pg_config"
@@ -167,33 +213,26 @@ and for the tests Perl with IPC::Run; then type make ... PG_CONFIG=/path/to/pg_c
 		as_root true
 		(apt_install "${missing[@]}" >&2)
 	fi
-	for package in "${optional[@]}"; do
-		install_optional "$package"
-	done
 	[ -z "${pg_config:-}" ] || check_postgres
 }
 
-# Without it some tests are skipped, and no more.
-install_optional()
-{
-	(LC_ALL=C apt-cache show "$1" >/dev/null 2>&1 || update_lists) || true
-	if LC_ALL=C apt-cache show "$1" >/dev/null 2>&1; then
-		echo "To be installed with apt-get: $1 (a test uses it)" >&2
-		(apt_install "$1" >&2) || echo "$1 could not be installed; its test is skipped" >&2
-	fi
-}
-
 # Debian's postgresql-NN would create and start a cluster "main" when it is
-# first installed. Nobody asked for one here, so it is told not to, for as long
-# as this runs in a subshell of its own.
+# first installed, and pgbouncer a service. Nobody asked for them here, so they
+# are told not to, for as long as this runs in a subshell of its own.
 apt_install()
 {
 	local directory=/etc/postgresql-common/createcluster.d
 	local setting=$directory/chunked_iter.conf
+	local policy=/usr/sbin/policy-rc.d
 	local undo="as_root rm -f $setting"
 
 	[ -d $directory ] || undo+="; as_root rmdir --ignore-fail-on-non-empty $directory"
+	[ -e $policy ] || undo+="; as_root rm -f $policy"
 	trap "$undo" EXIT
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+		as_root chmod +x $policy
+	fi
 	as_root mkdir -p $directory
 	echo "create_main_cluster = false" | as_root tee $setting >/dev/null
 

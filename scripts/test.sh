@@ -7,7 +7,9 @@
 need_compiler
 need_postgres
 need_perl
-need_cron
+case $TAP in *examples* | *bench*) want_clients ;; esac
+case $TAP in *packaging*) want_packaging ;; esac
+case $TAP in *cron*) want_cron ;; esac
 install_packages
 
 results=$top/test-results

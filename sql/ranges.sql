@@ -21,7 +21,7 @@ DECLARE
 	previous text[];
 BEGIN
 	FOR r IN EXECUTE format('SELECT * FROM chunked_iter_ranges(NULL::%s, %s)', rel, split) LOOP
-		EXECUTE format('SELECT count(*) FROM chunked_iter(NULL::%s, after => %L, upto => %L%s)', rel, r.after, r.upto, walk) INTO counted;
+		EXECUTE format('SELECT count(*) FROM chunked_iter(NULL::%s, 1000000, after => %L, upto => %L%s)', rel, r.after, r.upto, walk) INTO counted;
 		range_no := r.range_no;
 		linked := r.after IS NOT DISTINCT FROM previous;
 		estimated := r.estimated_rows;
@@ -55,7 +55,7 @@ SELECT order_by,
 						  format('SELECT v::text FROM visit v ORDER BY %s', oracle))) AS whole,
 	   bool_and((SELECT bool_and(linked AND counted > 0 AND counted = estimated) FROM sizes('visit', split, argument))) AS exact
 FROM orders, format(', order_by => %L', order_by) AS argument,
-	 unnest(ARRAY['1', '2', '7', '101', 'chunk_size => 33', 'chunk_size => 100']) AS given,
+	 unnest(ARRAY['1', '2', '7', 'chunk_size => 33', 'chunk_size => 100']) AS given,
 	 concat(given, argument) AS split
 GROUP BY order_by ORDER BY order_by;
 -- Parts differ by no more than a row, and there are never more than rows.

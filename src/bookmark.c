@@ -40,6 +40,8 @@ typedef struct BookmarkElement
 	int			number;			/* from 1 */
 } BookmarkElement;
 
+static bool needs_settings(const CiterKey *key);
+static bool has_fixed_output(Oid type);
 static void report_element(void *arg);
 
 static const CiterSetting write_settings[] = {
@@ -129,10 +131,15 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 	Datum	   *elements = palloc0(sizeof(Datum) * Max(position->nelements, 1));
 	int			dims[1] = {position->nelements};
 	int			lower_bounds[1] = {1};
-	int			nestlevel = citer_settings_begin();
+	bool		set = needs_settings(key);
+	int			nestlevel = 0;
 
-	citer_settings_set(citer_settings_exact);
-	citer_settings_set(write_settings);
+	if (set)
+	{
+		nestlevel = citer_settings_begin();
+		citer_settings_set(citer_settings_exact);
+		citer_settings_set(write_settings);
+	}
 	for (int i = 0; i < position->nelements; i++)
 	{
 		Oid			typoutput;
@@ -143,9 +150,46 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 		getTypeOutputInfo(key->elements[i].type, &typoutput, &is_varlena);
 		elements[i] = CStringGetTextDatum(OidOutputFunctionCall(typoutput, position->values[i]));
 	}
-	citer_settings_end(nestlevel);
+	if (set)
+		citer_settings_end(nestlevel);
 	return construct_md_array(elements, position->isnull, 1, dims, lower_bounds,
 							  TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * May the text of this key's values depend on settings?  Setting them takes much
+ * longer than to write a key, and is not done for nothing.
+ */
+static bool
+needs_settings(const CiterKey *key)
+{
+	for (int i = 0; i < key->nelements; i++)
+		if (!has_fixed_output(key->elements[i].type))
+			return true;
+	return false;
+}
+
+/* Is a value of this type the same text under all settings, for certain? */
+static bool
+has_fixed_output(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case NAMEOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case UUIDOID:
+		case TIDOID:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /*

@@ -29,6 +29,13 @@
 #include "commands/explain_state.h"
 #endif
 
+/* For CleanQuerytext() */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/queryjumble.h"
+#else
+#include "utils/queryjumble.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
@@ -198,5 +205,27 @@ citer_compat_forget_pruning(Plan *plan)
 	(void) plan;
 #endif
 }
+
+/*
+ * The parameters of an ExecutorRun hook, and the same to be passed on: before
+ * 18 there is one more.  Those of a planner hook have one more from 19 on.
+ */
+#if PG_VERSION_NUM >= 180000
+#define CITER_EXECUTOR_RUN_PARAMS QueryDesc *desc, ScanDirection direction, uint64 count
+#define CITER_EXECUTOR_RUN_ARGS desc, direction, count
+#else
+#define CITER_EXECUTOR_RUN_PARAMS \
+	QueryDesc *desc, ScanDirection direction, uint64 count, bool execute_once
+#define CITER_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
+#endif
+
+#if PG_VERSION_NUM >= 190000
+#define CITER_PLANNER_PARAMS \
+	Query *query, const char *sql, int options, ParamListInfo params, ExplainState *es
+#define CITER_PLANNER_ARGS query, sql, options, params, es
+#else
+#define CITER_PLANNER_PARAMS Query *query, const char *sql, int options, ParamListInfo params
+#define CITER_PLANNER_ARGS query, sql, options, params
+#endif
 
 #endif							/* CITER_COMPAT_H */

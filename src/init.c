@@ -6,6 +6,8 @@
 
 #include "fmgr.h"
 
+#include "query_log.h"
+#include "query_log_hooks.h"
 #include "scan.h"
 #include "settings.h"
 
@@ -17,6 +19,9 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	citer_query_log_init();
+	/* Reserves the prefix of settings, so that others come before it. */
 	citer_settings_init();
+	citer_query_log_hooks_init();
 	citer_scan_init();
 }

@@ -44,7 +44,7 @@ static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement);
 static void check_role(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
-static void refuse_change(const CiterJob *job, const char *argument) pg_attribute_noreturn();
+static void refuse_change(const CiterJob *job, const char *argument);
 static bool differs(const char *given, const char *kept);
 static void take_settings(CiterJob *job, const CiterJobArguments *arguments);
 

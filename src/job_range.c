@@ -42,10 +42,10 @@ static bool can_skip(const CiterJobRun *run, const ErrorData *error);
 static void narrow_down(CiterJobRun *run, ErrorData *error);
 static void skip_row(CiterJobRun *run);
 static void publish_wait(CiterJobRun *run);
-static void end_with_error(CiterJobRun *run, ErrorData *error, const char *state) pg_attribute_noreturn();
+static void end_with_error(CiterJobRun *run, ErrorData *error, const char *state);
 static void store_state(CiterJobRun *run);
 static char *describe_error(CiterJobRun *run, const ErrorData *error);
-static void throw_error(ErrorData *error) pg_attribute_noreturn();
+static void throw_error(ErrorData *error);
 
 /*
  * Works through the range run->range, whose guard this session has, until it
@@ -67,6 +67,8 @@ citer_job_run_range(CiterJobRun *run)
 		if (reached_limit(run))
 			return;
 		MemoryContextReset(run->scratch);
+		/* What was read of the range before went with it. */
+		run->range.after.isnull = run->range.upto.isnull = run->range.position.isnull = true;
 		run->started = citer_pace_now();
 		error = citer_job_transaction(run, do_chunk);
 		if (error != NULL)

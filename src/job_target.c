@@ -29,7 +29,7 @@
 
 #include "job_target.h"
 
-static void refuse_target(const CiterJob *job, const char *detail) pg_attribute_noreturn();
+static void refuse_target(const CiterJob *job, const char *detail);
 static char *database_id(void);
 static NullableDatum describe_key(const CiterKey *key);
 static char *key_in_words(const CiterKey *key);

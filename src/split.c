@@ -33,8 +33,12 @@
 #include "split.h"
 #include "walk.h"
 
-/* Keys to choose a part's boundary from, at least, if there are as many rows. */
+/*
+ * Keys to choose boundaries from, for each part and at least, if there are as
+ * many rows.
+ */
 #define KEYS_PER_PART 64
+#define KEYS_MIN 8192
 
 /*
  * Blocks that a sample has for each part, and at least.  Rows that are stored
@@ -177,7 +181,7 @@ begin_split(Splitter *splitter, const CiterOptions *options)
 static void
 split_keys(Splitter *splitter, int parts)
 {
-	splitter->max_keys = 2 * KEYS_PER_PART * parts;
+	splitter->max_keys = 2 * Max(KEYS_PER_PART * parts, KEYS_MIN);
 	splitter->keys = MemoryContextAllocHuge(splitter->context,
 											sizeof(SplitKey) * splitter->max_keys);
 	if (parts == 1 || !sample_keys(splitter, parts))

@@ -80,6 +80,7 @@ my @ways = (
 	9 => { make => \&by_cursor },
 	7 => { make => \&prepared },
 	10 => { make => \&by_pages, needs => 'unique' },
+	6 => { make => \&by_ranges, needs => 'whole' },
 	6 => { make => \&of_a_query, needs => 'query' });
 
 # A walk of the relation; $label names it in the verdict.
@@ -649,6 +650,36 @@ sub by_pages
 		  . join(', ',
 			literal($page), $size,
 			$walk->{after} // 'NULL', $walk->{upto} // 'NULL')
+		  . ')') . ';';
+}
+
+# Range by range, of a few rows or of a few parts.
+sub by_ranges
+{
+	my ($walk) = @_;
+	my %arguments = arguments($walk);
+	my $call = call(
+		$walk,
+		chunk_size => one_of(undef, 1, 2, 3, 1000),
+		after => '$1',
+		upto => '$2');
+	my $split = one_of('parts', 'chunk_size') . ' => ' . one_of(1, 2, 3, 8);
+
+	return compare(
+		$walk,
+		oracle($walk),
+		'SELECT * FROM prop.ranged('
+		  . literal(
+			'SELECT * FROM chunked_iter_ranges('
+			  . join(', ',
+				"NULL::$walk->{rel}{name}",
+				$split,
+				map    { "$_ => $arguments{$_}" }
+				  grep { defined $arguments{$_} } 'order_by',
+				'filter')
+			  . ')')
+		  . ', '
+		  . literal("SELECT _x::text FROM $call AS _x")
 		  . ')') . ';';
 }
 

@@ -117,3 +117,15 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- The lines of a walk in each of the ranges of a split, one after the other.
+CREATE FUNCTION prop.ranged(split text, walk text)
+RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+BEGIN
+	FOR r IN EXECUTE split LOOP
+		RETURN QUERY EXECUTE walk USING r.after, r.upto;
+	END LOOP;
+END
+$$;

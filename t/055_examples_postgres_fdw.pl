@@ -1,0 +1,113 @@
+
+# examples/postgres_fdw: a table whose partitions are on two other servers. What
+# these are asked for, and what they read for it, is in the plans that they log.
+
+use strict;
+use warnings;
+
+use FindBin qw($RealBin);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib "$RealBin/lib";
+use Examples;
+
+my $rows = 100000;
+my @remote = map { example_node($_, $rows) } 'low', 'high';
+my $hub = example_node('hub');
+plan skip_all => 'there is no postgres_fdw'
+  unless $hub->safe_psql('postgres',
+	"SELECT count(*) FROM pg_available_extensions WHERE name IN ('postgres_fdw')");
+
+spread_rows();
+walks_both();
+reads_no_more_than_a_chunk();
+sorts_nothing();
+$_->stop for $hub, @remote;
+done_testing();
+
+# The half of them on each; every plan goes to the log.
+sub spread_rows
+{
+	$remote[0]->safe_psql('postgres', 'DELETE FROM entry WHERE id > 150000');
+	$remote[1]->safe_psql('postgres', 'DELETE FROM entry WHERE id <= 150000');
+	for my $node (@remote)
+	{
+		$node->safe_psql('postgres', 'DROP EXTENSION chunked_iter');
+		$node->safe_psql('postgres', 'CREATE INDEX ON entry (body)');
+		$node->safe_psql('postgres', 'VACUUM ANALYZE entry');
+		$node->append_conf('postgresql.conf', <<'CONF');
+session_preload_libraries = 'auto_explain'
+auto_explain.log_min_duration = 0
+auto_explain.log_analyze = on
+random_page_cost = 400
+CONF
+		$node->reload;
+	}
+	return;
+}
+
+sub walks_both
+{
+	my $said = run_example(
+		$hub,
+		psql_file(
+			'postgres_fdw/hub.sql',
+			map { ("host$_=" . $remote[ $_ - 1 ]->host, "port$_=" . $remote[ $_ - 1 ]->port) } 1,
+			2));
+
+	like($said, qr/^ 90000 \|   3 \| 299997$/m, 'all rows of both servers');
+	like(
+		$said,
+		qr/ 149997 .* 150000 .* 150003 .* 150006 .*\(4 rows\)/s,
+		'a page goes over the border');
+	return;
+}
+
+# From each server, one batch of rows for a chunk, found by the index.
+sub reads_no_more_than_a_chunk
+{
+	my @logs = map { -s $_->logfile } @remote;
+
+	is( $hub->safe_psql('postgres', <<'SQL'), "1000|90003|93333", 'a chunk from the middle of the first server');
+SELECT count(*), min(id), max(id)
+  FROM (SELECT id FROM chunked_iter(NULL::entry, 1000, order_by => 'id', after => '{90000}',
+									filter => 'author IS NOT NULL') LIMIT 1000) AS s
+SQL
+	my $plan = slurp_file($remote[0]->logfile, $logs[0]);
+	my ($query) = $plan =~ /Query Text: (DECLARE .*\n.*)/;
+	my ($examined) = $plan =~ /Index Scan using entry_pkey .* rows=(\d+) /;
+
+	like($query, qr/WHERE .*\(author IS NOT NULL\)/, 'the filter is sent');
+	like($query, qr/WHERE .*\(id > /, 'the position is sent');
+	like($query, qr/ORDER BY id/, 'the order is sent');
+	like(
+		$plan,
+		qr/Index Scan using entry_pkey .*\n\s+Index Cond: \(id > '90000'::bigint\)/,
+		'the index serves both');
+	unlike($plan, qr/Sort/, 'nothing is sorted');
+	cmp_ok($examined, '<=', 2000, 'no more than two batches are read');
+	unlike(slurp_file($remote[1]->logfile, $logs[1]),
+		qr/rows=[1-9]\d* /, 'and nothing of the second server');
+	return;
+}
+
+# In an order that is not the table's, where a sort of all rows would be cheaper
+# than to read many of them by the index.
+sub sorts_nothing
+{
+	my @logs = map { -s $_->logfile } @remote;
+
+	is( $hub->safe_psql('postgres', <<'SQL'), '10', 'the first rows in a random order');
+SELECT count(title) FROM (SELECT * FROM chunked_iter(NULL::entry, 10, order_by => 'body') LIMIT 10) AS s
+SQL
+	for my $i (0, 1)
+	{
+		my $plan = slurp_file($remote[$i]->logfile, $logs[$i]);
+
+		like($plan, qr/Index Scan using entry_body_idx/,
+			$remote[$i]->name . ' reads them by its index');
+		unlike($plan, qr/Sort/, 'and does not sort');
+	}
+	return;
+}
