@@ -49,8 +49,18 @@ SELECT * FROM failed WHERE job = 'skip ties';
 CREATE TABLE gone (id integer);
 CALL chunked_iter_run('wrong', 'item', 'INSERT INTO gone SELECT id FROM chunk', chunk_size => 20, max_chunks => 1, on_error => 'skip');
 ALTER TABLE gone RENAME TO gone_too;
+-- That is found before the first chunk of a run, and kept all the same.
 CALL chunked_iter_run('wrong');
 SELECT * FROM progress WHERE job = 'wrong';
+-- Wrong arguments are no errors of the job.
+ALTER TABLE gone_too RENAME TO gone;
+CALL chunked_iter_run('wrong', max_chunks => 1);
+CALL chunked_iter_run('wrong', 'gone');
+CALL chunked_iter_run('wrong', chunk_size => 0);
+SELECT * FROM progress WHERE job = 'wrong';
+ALTER TABLE gone RENAME TO gone_too;
+TRUNCATE gone_too;
+INSERT INTO gone_too SELECT generate_series(1, 20);
 
 -- A filter that fails.
 CALL chunked_iter_run('filter', 'item', 'SELECT 1', filter => '1 / (id - 31) IS NOT NULL', chunk_size => 20, on_error => 'skip');

@@ -212,7 +212,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		upto.value = PointerGetDatum(citer_bookmark_write(walk->key, end));
 		upto.isnull = false;
 	}
-	if (!empty && job->parts > 1)
+	if (!empty && (job->parts > 1 || walk->key->physical))
 	{
 		CiterOptions options = citer_job_target_options(job);
 
@@ -221,7 +221,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		citer_split(&options, job->parts, plan_range, &plan);
 	}
 	else if (!empty)
-		add_range(&plan, job->after, upto, walk->index_shape.rows);
+		add_range(&plan, job->after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
 	while (plan.nranges < job->parts)
 	{
 		add_range(&plan, upto, upto, 0);
