@@ -120,6 +120,9 @@ UPDATE chunked_iter_job_ranges SET position = '{1000}' WHERE job = 'nonsense';
 CALL chunked_iter_run('nonsense');
 UPDATE chunked_iter_job_ranges SET position = '{{1},{2}}' WHERE job = 'nonsense';
 CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{40}', upto = NULL WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET upto = '{100}' WHERE job = 'nonsense';
 UPDATE chunked_iter_job_ranges SET position = '{40}', range_no = 2 WHERE job = 'nonsense';
 UPDATE chunked_iter_jobs SET parts = 3 WHERE job = 'nonsense';
 CALL chunked_iter_run('nonsense');
@@ -132,6 +135,7 @@ CALL chunked_iter_run('nonsense');
 \set VERBOSITY terse
 UPDATE chunked_iter_jobs SET state = 'nonsense' WHERE job = 'nonsense';
 UPDATE chunked_iter_jobs SET chunk_size = -1 WHERE job = 'nonsense';
+UPDATE chunked_iter_jobs SET lock_rows = 'FOR UPDATE; DROP TABLE item' WHERE job = 'nonsense';
 SELECT v = 0, count(*) FROM item GROUP BY 1;
 
 SET client_min_messages = warning;
