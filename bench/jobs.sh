@@ -106,7 +106,8 @@ run_way()
 	fi
 	[ $status = 0 ] || exit $status
 	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL >/dev/null
-		SELECT pg_sleep(0.6);		-- until the counters are there
+		-- until the counters are there
+		SELECT pg_sleep(0.6) WHERE current_setting('server_version_num')::integer < 150000;
 		UPDATE runs SET dead_rows = pg_stat_get_dead_tuples('$changed'::regclass)
 		 WHERE kind = :'kind' AND way = :'way' AND round = :round;
 	SQL
