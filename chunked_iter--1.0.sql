@@ -139,7 +139,7 @@ CREATE TABLE chunked_iter_jobs (
 	upto           text[],
 	parts          integer NOT NULL CHECK (parts > 0),
 	chunk_size     integer NOT NULL CHECK (chunk_size BETWEEN 1 AND 1000000000),
-	lock_rows      text,
+	lock_rows      text CHECK (lock_rows ~ '^FOR (UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)( NOWAIT| SKIP LOCKED)?$'),
 	target_ms      integer CHECK (target_ms > 0),
 	pause_ms       integer NOT NULL CHECK (pause_ms >= 0),
 	throttle_query text,

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # make bench: measures on a private server. Arguments of the form NAME=VALUE:
 #
-#   PARTS    which of: pairs (bench/run.sh), query_log (bench/query_log.sh), clients
-#            (bench/clients.py), cold (bench/cold.py), report (bench/report.py);
-#            all of them
-#   ROWS     rows of the pairs and of the cold table (1000000)
+#   PARTS    which of: pairs (bench/run.sh), query_log (bench/query_log.sh), jobs
+#            (bench/jobs.sh), clients (bench/clients.py), cold (bench/cold.py),
+#            report (bench/report.py); all of them
+#   ROWS     rows of the pairs, of the jobs and of the cold table (1000000)
 #   SIZES    rows of the tables for the clients (100000,1000000)
 #   ROUNDS   how often each is run
 #   WAYS     only these of the clients, as group/way
@@ -14,7 +14,7 @@
 
 . "$(dirname "$0")/private.sh"
 
-parts="pairs query_log clients cold report"
+parts="pairs query_log jobs clients cold report"
 pairs=() clients=() cold=()
 for argument in "$@"; do
 	case $argument in
@@ -40,6 +40,7 @@ for part in $parts; do
 	case $part in
 		pairs) private_run bench/run.sh "${pairs[@]}" ;;
 		query_log) private_run bench/query_log.sh ;;
+		jobs) private_run bench/jobs.sh "${pairs[@]}" ;;
 		clients) private_run $python bench/clients.py "${clients[@]}" ;;
 		cold) private_run env BENCH_DATA="$private/data" $python bench/cold.py "${cold[@]}" ;;
 		report) ;;

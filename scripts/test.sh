@@ -9,6 +9,7 @@ need_postgres
 need_perl
 case $TAP in *examples* | *bench*) want_clients ;; esac
 case $TAP in *packaging*) want_packaging ;; esac
+case $TAP in *cron*) want_cron ;; esac
 install_packages
 
 results=$top/test-results

@@ -10,7 +10,7 @@ BEGIN
 	INSERT INTO item SELECT i, i % 10, 0 FROM generate_series(1, 100) i;
 	CREATE INDEX item_grp ON item (grp DESC, id);
 END $$;
-CREATE VIEW progress AS SELECT job, state, rows_done, last_key FROM chunked_iter_progress;
+CREATE VIEW progress AS SELECT job, state, rows_done, last_key, last_error FROM chunked_iter_progress;
 CREATE TABLE log (v text);
 \set start 'CALL chunked_iter_run(''by id'', ''item'', ''UPDATE item SET n = n + 1 WHERE id BETWEEN $1 AND $2'', chunk_size => 30, max_chunks => 1);'
 \set start_grp 'CALL chunked_iter_run(''by grp'', ''item'', ''UPDATE item SET n = item.n + 1 FROM chunk WHERE item.id = chunk.id'', order_by => ''grp DESC'', chunk_size => 30, max_chunks => 1);'

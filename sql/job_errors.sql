@@ -49,8 +49,18 @@ SELECT * FROM failed WHERE job = 'skip ties';
 CREATE TABLE gone (id integer);
 CALL chunked_iter_run('wrong', 'item', 'INSERT INTO gone SELECT id FROM chunk', chunk_size => 20, max_chunks => 1, on_error => 'skip');
 ALTER TABLE gone RENAME TO gone_too;
+-- That is found before the first chunk of a run, and kept all the same.
 CALL chunked_iter_run('wrong');
 SELECT * FROM progress WHERE job = 'wrong';
+-- Wrong arguments are no errors of the job.
+ALTER TABLE gone_too RENAME TO gone;
+CALL chunked_iter_run('wrong', max_chunks => 1);
+CALL chunked_iter_run('wrong', 'gone');
+CALL chunked_iter_run('wrong', chunk_size => 0);
+SELECT * FROM progress WHERE job = 'wrong';
+ALTER TABLE gone RENAME TO gone_too;
+TRUNCATE gone_too;
+INSERT INTO gone_too SELECT generate_series(1, 20);
 
 -- A filter that fails.
 CALL chunked_iter_run('filter', 'item', 'SELECT 1', filter => '1 / (id - 31) IS NOT NULL', chunk_size => 20, on_error => 'skip');
@@ -110,6 +120,9 @@ UPDATE chunked_iter_job_ranges SET position = '{1000}' WHERE job = 'nonsense';
 CALL chunked_iter_run('nonsense');
 UPDATE chunked_iter_job_ranges SET position = '{{1},{2}}' WHERE job = 'nonsense';
 CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET position = '{40}', upto = NULL WHERE job = 'nonsense';
+CALL chunked_iter_run('nonsense');
+UPDATE chunked_iter_job_ranges SET upto = '{100}' WHERE job = 'nonsense';
 UPDATE chunked_iter_job_ranges SET position = '{40}', range_no = 2 WHERE job = 'nonsense';
 UPDATE chunked_iter_jobs SET parts = 3 WHERE job = 'nonsense';
 CALL chunked_iter_run('nonsense');
@@ -122,6 +135,7 @@ CALL chunked_iter_run('nonsense');
 \set VERBOSITY terse
 UPDATE chunked_iter_jobs SET state = 'nonsense' WHERE job = 'nonsense';
 UPDATE chunked_iter_jobs SET chunk_size = -1 WHERE job = 'nonsense';
+UPDATE chunked_iter_jobs SET lock_rows = 'FOR UPDATE; DROP TABLE item' WHERE job = 'nonsense';
 SELECT v = 0, count(*) FROM item GROUP BY 1;
 
 SET client_min_messages = warning;

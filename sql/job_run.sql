@@ -99,6 +99,15 @@ CALL chunked_iter_run('heap', 'heap', 'WITH gone AS (DELETE FROM heap WHERE ctid
 CALL chunked_iter_run('heap');
 SELECT (SELECT count(*) FROM heap), count(*), count(DISTINCT v) FROM heap_copy;
 
+-- There an UPDATE moves rows to where they are walked again, unless a filter knows better.
+CREATE TABLE moving (v integer) WITH (fillfactor = 50);
+INSERT INTO moving SELECT 0 FROM generate_series(1, 1000);
+CALL chunked_iter_run('moving', 'moving', 'UPDATE moving SET v = v + 1 WHERE ctid BETWEEN $1 AND $2', order_by => 'ctid', chunk_size => 30, max_chunks => 1);
+CALL chunked_iter_run('within', 'moving', 'WITH w AS (UPDATE moving SET v = 1 WHERE false RETURNING *) SELECT * FROM w', order_by => 'ctid', max_chunks => 1);
+UPDATE moving SET v = 0;
+CALL chunked_iter_run('once', 'moving', 'UPDATE moving SET v = v + 1 WHERE ctid BETWEEN $1 AND $2 AND v = 0', order_by => 'ctid', chunk_size => 30, filter => 'v = 0');
+SELECT v, count(*) FROM moving GROUP BY v;
+
 -- Nothing to do, one row, exactly a chunk.
 CREATE TABLE few (id integer PRIMARY KEY);
 CALL chunked_iter_run('none', 'few', 'INSERT INTO few SELECT 1 FROM chunk');

@@ -22,8 +22,12 @@
 #include "job_run.h"
 #include "spi.h"
 
-/* How often a run looks for ranges that other sessions have given up. */
-#define OTHERS_MS 100.0
+/*
+ * How often a run looks whether other sessions are done with their ranges, or
+ * have given them up: often at first, for they may be about to be done.
+ */
+#define OTHERS_FIRST_MS 5.0
+#define OTHERS_MAX_MS 100.0
 
 /* How a session goes about a job, once it is connected. */
 typedef void (*RunKind) (CiterJobRun *run);
@@ -100,13 +104,20 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 static void
 run_job(CiterJobRun *run)
 {
+	ErrorData  *error;
+	double		wait_ms = OTHERS_FIRST_MS;
+
 	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
 				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
-	do_or_throw(run, open_job);
+	error = citer_job_transaction(run, open_job);
+	if (error != NULL && run->resuming)
+		citer_job_fail_to_resume(run, error);
+	else if (error != NULL)
+		ReThrowError(error);
 	if (run->finished)
 	{
 		ereport(NOTICE,
@@ -120,7 +131,10 @@ run_job(CiterJobRun *run)
 			break;
 		do_or_throw(run, finish_job);
 		if (!run->finished)
-			citer_pace_sleep(OTHERS_MS);
+		{
+			citer_pace_sleep(wait_ms);
+			wait_ms = Min(2 * wait_ms, OTHERS_MAX_MS);
+		}
 	}
 	report_end(run);
 }
@@ -199,6 +213,7 @@ resume_job(CiterJobRun *run)
 		run->finished = true;
 		return;
 	}
+	run->resuming = true;
 	citer_job_prepare(job, &run->statement);
 	citer_job_start(job);
 }

@@ -41,6 +41,8 @@ static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
 static void plan_range(const CiterSplitRange *range, void *arg);
 static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
 static NullableDatum copy_array(const ArrayType *array);
+static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
+						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement);
 static void check_role(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
@@ -86,6 +88,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	citer_job_target_describe(job, walk);
 	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
 											 job->chunk_size);
+	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk->key, *statement);
 	*ranges = plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
@@ -212,7 +215,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		upto.value = PointerGetDatum(citer_bookmark_write(walk->key, end));
 		upto.isnull = false;
 	}
-	if (!empty && job->parts > 1)
+	if (!empty && (job->parts > 1 || walk->key->physical))
 	{
 		CiterOptions options = citer_job_target_options(job);
 
@@ -221,7 +224,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		citer_split(&options, job->parts, plan_range, &plan);
 	}
 	else if (!empty)
-		add_range(&plan, job->after, upto, walk->index_shape.rows);
+		add_range(&plan, job->after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
 	while (plan.nranges < job->parts)
 	{
 		add_range(&plan, upto, upto, 0);
@@ -261,6 +264,22 @@ copy_array(const ArrayType *array)
 	if (array != NULL)
 		copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(array)));
 	return copy;
+}
+
+/*
+ * In physical order an UPDATE of what is walked puts rows in front of the
+ * position again; only a filter can tell that they are done.
+ */
+static void
+warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatement *statement)
+{
+	if (!walk->key->physical || job->filter != NULL ||
+		!citer_job_statement_updates(statement, walk->relation->relid))
+		return;
+	ereport(WARNING,
+			(errmsg("rows of %s that are updated can be walked again", walk->relation->sql),
+			 errdetail("An UPDATE moves a row to another place, and the job is in physical order."),
+			 errhint("Order by columns, or leave out rows that are done with \"filter\".")));
 }
 
 /* A statement that goes by the bounds alone passes over NULLs. */

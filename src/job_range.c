@@ -44,6 +44,7 @@ static void skip_row(CiterJobRun *run);
 static void publish_wait(CiterJobRun *run);
 static void end_with_error(CiterJobRun *run, ErrorData *error, const char *state);
 static void store_state(CiterJobRun *run);
+static void store_failure(CiterJobRun *run);
 static char *describe_error(CiterJobRun *run, const ErrorData *error);
 static void throw_error(ErrorData *error);
 
@@ -388,10 +389,34 @@ end_with_error(CiterJobRun *run, ErrorData *error, const char *state)
 	throw_error(error);
 }
 
+/*
+ * Stores that the job cannot go on, and throws the error that says why.  A
+ * call that was cancelled has not found out anything.
+ */
+void
+citer_job_fail_to_resume(CiterJobRun *run, ErrorData *error)
+{
+	ErrorData  *other = NULL;
+
+	run->range.position.isnull = true;
+	run->new_error = describe_error(run, error);
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		other = citer_job_transaction(run, store_failure);
+	if (other != NULL)
+		FreeErrorData(other);
+	throw_error(error);
+}
+
 static void
 store_state(CiterJobRun *run)
 {
 	citer_job_set_state(run->job, run->new_state, run->new_error);
+}
+
+static void
+store_failure(CiterJobRun *run)
+{
+	citer_job_fail(run->job, run->new_error);
 }
 
 /* The error and where it was, for last_error. */
@@ -403,7 +428,7 @@ describe_error(CiterJobRun *run, const ErrorData *error)
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s: %s", unpack_sql_state(error->sqlerrcode), error->message);
 	if (error->detail != NULL)
-		appendStringInfo(&text, " %s", error->detail);
+		appendStringInfo(&text, ". %s", error->detail);
 	if (run->chunk.rows > 0 && !run->chunk.first.isnull)
 		appendStringInfo(&text, " (rows %s to %s)",
 						 citer_job_array_text(run->chunk.first), citer_job_array_text(run->chunk.position));

@@ -20,6 +20,7 @@ typedef struct CiterJobRun
 	bool		helps;			/* by chunked_iter_work */
 	CiterJob   *job;
 	CiterJobStatement *statement;
+	bool		resuming;		/* the job that is found is to go on */
 	bool		has_job_guard;
 	int			guarded_range;	/* 0: none */
 
@@ -57,5 +58,6 @@ typedef struct CiterJobRun
 
 extern ErrorData *citer_job_transaction(CiterJobRun *run, void (*work) (CiterJobRun *run));
 extern void citer_job_run_range(CiterJobRun *run);
+extern void citer_job_fail_to_resume(CiterJobRun *run, ErrorData *error);
 
 #endif							/* CITER_JOB_RUN_H */

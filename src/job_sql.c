@@ -46,6 +46,9 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
 	" updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",
+	[CITER_JOB_SQL_FAIL] =
+	"UPDATE @.chunked_iter_jobs SET state = 'failed', last_error = $2, updated_at = clock_timestamp()"
+	" WHERE job = $1 AND state NOT IN ('succeeded', 'cancelled')",
 	[CITER_JOB_SQL_REQUEST] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, updated_at = clock_timestamp() WHERE job = $1",
 	[CITER_JOB_SQL_FINISH] =

@@ -137,6 +137,16 @@ citer_job_set_state(const CiterJob *job, const char *state, const char *error)
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SET_STATE, &values);
 }
 
+/* Marks a job that has not ended as failed. */
+void
+citer_job_fail(const CiterJob *job, const char *error)
+{
+	CiterJobValues values = of_job(job);
+
+	citer_job_add_text(&values, error);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FAIL, &values);
+}
+
 /* Sets the state that a user asks for. */
 void
 citer_job_request(const CiterJob *job, const char *state)

@@ -61,6 +61,7 @@ extern CiterJob *citer_job_read(Oid procedure, const char *name, bool lock);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
 extern void citer_job_set_state(const CiterJob *job, const char *state, const char *error);
+extern void citer_job_fail(const CiterJob *job, const char *error);
 extern void citer_job_request(const CiterJob *job, const char *state);
 extern bool citer_job_finish(const CiterJob *job);
 extern void citer_job_delete(const CiterJob *job);

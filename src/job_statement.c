@@ -44,6 +44,7 @@ struct CiterJobStatement
 	bool		uses_rows;
 	bool		uses_bounds;
 	Bitmapset  *columns;		/* of "chunk", as pull_varattnos() gives them */
+	List	   *updated;		/* OIDs of relations whose rows it updates */
 };
 
 /* A walk through the statement's queries. */
@@ -58,6 +59,7 @@ static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
 static void check_commands(CiterJobStatement *statement);
 static bool find_uses(Node *node, UseFinder *finder);
 static void find_uses_in_query(Query *query, UseFinder *finder);
+static bool updates_rows(const Query *query);
 static void note_variable(Var *var, UseFinder *finder);
 static ParamListInfo make_params(const CiterJobStatement *statement,
 								 const CiterPosition *first, const CiterPosition *last);
@@ -115,6 +117,13 @@ bool
 citer_job_statement_uses_bounds(const CiterJobStatement *statement)
 {
 	return statement->uses_bounds;
+}
+
+/* Does one of its commands update rows of the relation? */
+bool
+citer_job_statement_updates(const CiterJobStatement *statement, Oid relid)
+{
+	return list_member_oid(statement->updated, relid);
 }
 
 /* The columns of "chunk" that it uses, as pull_varattnos() gives them. */
@@ -288,9 +297,21 @@ find_uses_in_query(Query *query, UseFinder *finder)
 		if (rte->rtekind == RTE_NAMEDTUPLESTORE && strcmp(rte->enrname, CHUNK_NAME) == 0)
 			finder->statement->uses_rows = true;
 	}
+	if (updates_rows(query))
+		finder->statement->updated = lappend_oid(finder->statement->updated,
+												 rt_fetch(query->resultRelation, query->rtable)->relid);
 	finder->rtables = lcons(query->rtable, finder->rtables);
 	query_tree_walker(query, find_uses, finder, QTW_IGNORE_JOINALIASES);
 	finder->rtables = list_delete_first(finder->rtables);
+}
+
+/* Does the query, apart from those inside of it, update rows of its target? */
+static bool
+updates_rows(const Query *query)
+{
+	return query->resultRelation > 0 &&
+		((query->commandType != CMD_INSERT && query->commandType != CMD_DELETE) ||
+		 (query->onConflict != NULL && query->onConflict->action == ONCONFLICT_UPDATE));
 }
 
 /* Notes the column of "chunk" that a variable stands for, if it is one. */

@@ -19,6 +19,7 @@ extern CiterJobStatement *citer_job_statement_prepare(const char *sql, const Cit
 extern bool citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns);
 extern bool citer_job_statement_uses_rows(const CiterJobStatement *statement);
 extern bool citer_job_statement_uses_bounds(const CiterJobStatement *statement);
+extern bool citer_job_statement_updates(const CiterJobStatement *statement, Oid relid);
 extern Bitmapset *citer_job_statement_columns(const CiterJobStatement *statement);
 extern void citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 									const CiterPosition *first, const CiterPosition *last);

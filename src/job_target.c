@@ -134,7 +134,9 @@ citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
 		 i < Min(after->nelements, upto->nelements); i++)
 		order = citer_key_compare(&walk->key->elements[i], after->values[i], after->isnull[i],
 								  upto->values[i], upto->isnull[i]);
-	if (order > 0)
+	if (range->upto.isnull)
+		detail = psprintf("Its range %d has no end.", range->range_no);
+	else if (order > 0)
 		detail = psprintf("Its position in range %d is behind the end of the range.",
 						  range->range_no);
 	if (detail != NULL)

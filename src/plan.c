@@ -105,7 +105,7 @@ static bool same_query(const CiterQuery *a, const CiterQuery *b);
 static uint32 hash_query(const CiterQuery *query);
 static void drop_surplus_plans(void);
 static CachedPlan *get_generic_plan(KeptPlan *kept);
-static PlannedStmt *only_statement(CachedPlan *generic);
+static PlannedStmt *only_statement(CachedPlan *plan);
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
 static void read_shape(Plan *plan, CiterPlanShape *shape);
 static bool is_empty_result(Plan *plan);
@@ -135,6 +135,30 @@ citer_plan_shape(const CiterQuery *query)
 
 	use_plan(query, describe_plan, &request);
 	return request.shape;
+}
+
+/*
+ * How many rows the planner expects of a query that has no LIMIT, run with
+ * these very parameters.  The generic plan does not know them.
+ */
+double
+citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
+{
+	int			nestlevel = citer_settings_begin();
+	SPIPlanPtr	plan;
+	CachedPlan *custom;
+	double		rows;
+
+	citer_spi_connect(0);
+	citer_settings_set(citer_settings_sql);
+	plan = citer_spi_prepare(query->sql, query->nparams, query->types, CURSOR_OPT_CUSTOM_PLAN);
+	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	rows = only_statement(custom)->planTree->plan_rows;
+	ReleaseCachedPlan(custom, NULL);
+	SPI_freeplan(plan);
+	citer_settings_end(nestlevel);
+	citer_spi_finish();
+	return rows;
 }
 
 /*
@@ -320,10 +344,10 @@ get_generic_plan(KeptPlan *kept)
 }
 
 static PlannedStmt *
-only_statement(CachedPlan *generic)
+only_statement(CachedPlan *plan)
 {
-	Assert(list_length(generic->stmt_list) == 1);
-	return linitial_node(PlannedStmt, generic->stmt_list);
+	Assert(list_length(plan->stmt_list) == 1);
+	return linitial_node(PlannedStmt, plan->stmt_list);
 }
 
 /* The estimates of what is below a plan's LIMIT. */

@@ -28,6 +28,7 @@ typedef struct CiterPlanShape
 
 extern void citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver);
 extern CiterPlanShape citer_plan_shape(const CiterQuery *query);
+extern double citer_plan_estimate(const CiterQuery *query, ParamListInfo params);
 extern void citer_plan_explain(const CiterQuery *query, StringInfo output);
 
 #endif							/* CITER_PLAN_H */

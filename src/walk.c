@@ -132,6 +132,29 @@ citer_walk_params(const CiterWalk *walk, const CiterPosition *after, const Citer
 	return params;
 }
 
+/*
+ * The planner's estimate of the rows between two positions, which may have no
+ * elements.
+ */
+double
+citer_walk_estimate(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
+{
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
+	CiterQueryRows rows = {.after = after,.upto = upto,.nranges = 1};
+	int			nranges = citer_range_split(walk->key, after, upto, ranges);
+	double		estimate = 0;
+
+	for (int i = 0; i < nranges; i++)
+	{
+		CiterQuery	query;
+
+		rows.ranges = &ranges[i];
+		query = citer_walk_query(walk, &rows);
+		estimate += citer_plan_estimate(&query, citer_walk_params(walk, after, upto));
+	}
+	return estimate;
+}
+
 /* Does the walk rely on the tables that its rows come from to stay the same? */
 bool
 citer_walk_needs_tables(const CiterWalk *walk)

@@ -40,6 +40,8 @@ extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRo
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
 extern ParamListInfo citer_walk_params(const CiterWalk *walk, const CiterPosition *after,
 									   const CiterPosition *upto);
+extern double citer_walk_estimate(const CiterWalk *walk, const CiterPosition *after,
+								  const CiterPosition *upto);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 

@@ -9,8 +9,13 @@
 #
 #   <!-- prints nothing -->
 #
-# in front of it instead.  There is no block of any other kind but "sh", so
-# that no example can be forgotten.
+# in front of it instead.  What needs more than a server with the extension is
+# run by another test, which the comment in front of it names:
+#
+#   <!-- run by t/... -->
+#
+# There is no block of any other kind but "sh", so that no example can be
+# forgotten.
 
 use strict;
 use warnings;
@@ -73,7 +78,11 @@ sub read_examples
 		complain($example->{line}, 'this example has no output')
 		  if $example && !defined $example->{expected};
 		undef $example;
-		if ($kind eq 'sql')
+		if ($kind eq 'sql' && $before =~ /<!-- run by (t\/\S+) -->\s*\z/)
+		{
+			complain($line, "there is no $1") if !-e "$RealBin/../$1";
+		}
+		elsif ($kind eq 'sql')
 		{
 			push @found, $example = { line => $line, sql => $content };
 			$example->{expected} = ''

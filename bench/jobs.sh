@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Measures jobs against loops by hand and single statements, on the server that
+# PGHOST, PGPORT and PGDATABASE lead to; prints two tables. A job commits, so
+# each run is a session of its own; before each the table is filled anew,
+# vacuumed, and a checkpoint made.
+#
+#   ROWS     rows of the table (1000000)
+#   ROUNDS   how often each way is run, in turns; the medians count (3)
+#   KINDS    which of UPDATE, INSERT, DELETE and PARTS (all of them)
+#   RESULTS  directory for jobs.csv and jobs.txt (bench/results)
+#
+# "rows locked" needs track_commit_timestamp = on.
+
+set -euo pipefail
+cd "$(dirname "$0")"
+
+ROWS=${ROWS:-1000000}
+ROUNDS=${ROUNDS:-3}
+KINDS=${KINDS:-UPDATE INSERT DELETE PARTS}
+RESULTS=${RESULTS:-results}
+for argument in "$@"; do
+	case $argument in
+		ROWS=* | ROUNDS=* | KINDS=* | RESULTS=*) declare "$argument" ;;
+		*) echo "unknown argument: $argument" >&2; exit 1 ;;
+	esac
+done
+mkdir -p "$RESULTS"
+psql=(psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --pset=pager=off --pset=footer=off)
+export PGOPTIONS="-c client_min_messages=warning -c search_path=chunked_iter_jobs,public"
+
+# sql_of KIND WAY: what is to be run
+sql_of()
+{
+	case "$1, $2" in
+		"UPDATE, one statement") echo "UPDATE t SET val = val + 1" ;;
+		"INSERT, one statement") echo "INSERT INTO other SELECT * FROM t" ;;
+		"DELETE, one statement") echo "DELETE FROM t" ;;
+		*", loop") echo "CALL ${1,,}_loop()" ;;
+		"UPDATE, job, FROM chunk") job_of 'UPDATE t SET val = t.val + 1 FROM chunk WHERE t.id = chunk.id' ;;
+		"INSERT, job, FROM chunk") job_of 'INSERT INTO other SELECT * FROM chunk' ;;
+		"DELETE, job, FROM chunk") job_of 'DELETE FROM t USING chunk WHERE t.id = chunk.id' ;;
+		"INSERT, job, "*) job_of 'INSERT INTO other SELECT * FROM t WHERE id BETWEEN $1 AND $2' ;;
+		"DELETE, job, "*) job_of 'DELETE FROM t WHERE id BETWEEN $1 AND $2' ;;
+		"UPDATE, job, "*) job_of 'UPDATE t SET val = val + 1 WHERE id BETWEEN $1 AND $2' ;;
+		"PARTS, "*) job_of 'UPDATE t SET val = val + 1 WHERE id BETWEEN $1 AND $2' 'parts => 2' ;;
+	esac
+}
+
+# job_of STATEMENT [ARGUMENT]
+job_of()
+{
+	echo "CALL chunked_iter_run('bench', 't', '$1'${2:+, $2})"
+}
+
+ways_of()
+{
+	case $1 in
+		PARTS) printf '%s\n' 'one session, two parts' 'two sessions, two parts' ;;
+		*) printf '%s\n' 'one statement' 'loop' 'job, $1 and $2' 'job, FROM chunk' ;;
+	esac
+}
+
+# The table as it was, in memory and on disk
+reset_tables()
+{
+	"${psql[@]}" <<-'SQL' >/dev/null
+		SELECT chunked_iter_forget(job) FROM chunked_iter_jobs WHERE job = 'bench';
+		DROP TRIGGER IF EXISTS note_lock ON t;
+		DROP TRIGGER IF EXISTS note_lock ON other;
+		TRUNCATE t, other;
+		INSERT INTO t SELECT * FROM origin ORDER BY id;
+		VACUUM (ANALYZE, FREEZE) t;
+		CHECKPOINT;
+	SQL
+}
+
+# run_way KIND WAY ROUND: round 0 is the one in which locks are looked at
+run_way()
+{
+	local kind=$1 way=$2 round=$3 changed=t helper= status=0
+
+	[ "$kind" != INSERT ] || changed=other
+	reset_tables
+	if [ "$round" = 0 ]; then
+		"${psql[@]}" --command="CREATE TRIGGER note_lock BEFORE INSERT OR UPDATE OR DELETE ON $changed
+								EXECUTE FUNCTION note_lock()"
+	fi
+	if [ "$way" = 'two sessions, two parts' ]; then
+		# It cannot help before there is a job.
+		(until "${psql[@]}" --command="CALL chunked_iter_work('bench')" 2>/dev/null; do sleep 0.005; done) &
+		helper=$!
+	fi
+	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL || status=$?
+		SELECT clock_timestamp() AS started, pg_current_wal_insert_lsn() AS lsn \gset
+		$(sql_of "$kind" "$way");
+		INSERT INTO runs
+		SELECT :'kind', :'way', :round, extract(epoch FROM clock_timestamp() - :'started') * 1000,
+			   pg_current_wal_insert_lsn() - :'lsn'::pg_lsn;
+		UPDATE locked SET way = :'kind' || ' ' || :'way' WHERE way IS NULL;
+		UPDATE runs SET answer = (SELECT concat(count(*), ' ', sum(val)) FROM $changed)
+		 WHERE kind = :'kind' AND way = :'way' AND round = :round;
+	SQL
+	if [ -n "$helper" ]; then
+		[ $status = 0 ] || kill $helper 2>/dev/null || true
+		wait $helper || true
+	fi
+	[ $status = 0 ] || exit $status
+	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL >/dev/null
+		-- until the counters are there
+		SELECT pg_sleep(0.6) WHERE current_setting('server_version_num')::integer < 150000;
+		UPDATE runs SET dead_rows = pg_stat_get_dead_tuples('$changed'::regclass)
+		 WHERE kind = :'kind' AND way = :'way' AND round = :round;
+	SQL
+}
+
+"${psql[@]}" --set=rows="$ROWS" --file=jobs.sql
+for kind in $KINDS; do
+	mapfile -t ways < <(ways_of "$kind")
+	for ((round = 0; round <= ROUNDS; round++)); do
+		for ((i = 0; i < ${#ways[@]}; i++)); do
+			# Who is first changes from round to round.
+			run_way "$kind" "${ways[(i + round) % ${#ways[@]}]}" "$round"
+		done
+	done
+	echo "Measured: $kind"
+done
+[ "$("${psql[@]}" -At --command="SELECT count(*) FROM (SELECT kind FROM runs GROUP BY kind HAVING min(answer) <> max(answer)) AS s")" = 0 ] ||
+	{ "${psql[@]}" --command="SELECT DISTINCT kind, way, answer FROM runs"; echo "Not all ways gave the same" >&2; exit 1; }
+"${psql[@]}" --file=jobs_report.sql | tee "$RESULTS/jobs.txt"
+"${psql[@]}" --command="COPY (SELECT kind, way, round, ms, wal_bytes, dead_rows FROM runs
+						WHERE round > 0 ORDER BY kind, way, round) TO STDOUT (FORMAT csv, HEADER)" >"$RESULTS/jobs.csv"
+"${psql[@]}" --command="SELECT chunked_iter_forget('bench')" >/dev/null
+"${psql[@]}" --command="DROP SCHEMA chunked_iter_jobs CASCADE"

@@ -1,0 +1,192 @@
+
+# Jobs and other servers: a dump in the middle of a job takes its position along,
+# a standby shows jobs and runs none, and a job waits while replicas lag or the
+# server is busy, by the throttle queries of the README.
+
+use strict;
+use warnings;
+
+use FindBin qw($RealBin);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib "$RealBin/lib";
+use Jobs;
+use Session;
+
+my $rows = 6000;
+my $node = PostgreSQL::Test::Cluster->new('job_primary');
+my $standby = PostgreSQL::Test::Cluster->new('job_standby');
+
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connections = 40");
+$node->start;
+make_tables($node, $rows);
+dump_and_restore();
+
+$node->backup('base');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+# so that the primary soon hears how far it is
+$standby->append_conf('postgresql.conf', "wal_receiver_status_interval = 1s\nfsync = off");
+$standby->start;
+$node->wait_for_catchup($standby);
+refused_by_standby();
+waits_for_replica();
+waits_for_sessions();
+run_after_promotion();
+$standby->stop;
+$node->stop;
+done_testing();
+
+sub dump_and_restore
+{
+	my $dump = $node->basedir . '/dump.sql';
+
+	$node->safe_psql('postgres',
+		"CALL chunked_iter_run('moved', 'item', '$statement', chunk_size => 20, max_chunks => 100)"
+	);
+	$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('postgres') ],
+		'dumped in the middle of a job');
+	$node->safe_psql('postgres', 'CREATE DATABASE restored');
+	$node->command_ok(
+		[
+			'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d',
+			$node->connstr('restored')
+		],
+		'restored');
+	is( $node->safe_psql('restored',
+			"SELECT state, rows_done, last_key FROM chunked_iter_progress WHERE job = 'moved'"),
+		'paused|2000|{2000}',
+		'its position came along');
+	$node->safe_psql('restored', "CALL chunked_iter_run('moved')");
+	is_done_once($node, 'in the database that was restored', 'restored');
+	is( $node->safe_psql('restored',
+			"SELECT rows_done, chunks_done FROM chunked_iter_progress WHERE job = 'moved'"),
+		"$rows|" . $rows / 20,
+		'it went on from there');
+	$node->safe_psql('postgres', "CALL chunked_iter_run('moved')");
+	is_done_once($node, 'in the database that was dumped');
+	return;
+}
+
+sub refused_by_standby
+{
+	like(
+		verbose_errors($standby, "CALL chunked_iter_run('new', 'item', 'SELECT 1')"),
+		qr/ERROR:  25006: cannot execute chunked_iter_run during recovery/,
+		'a standby refuses to run');
+	like(
+		verbose_errors($standby, "CALL chunked_iter_work('moved')"),
+		qr/ERROR:  25006: cannot execute chunked_iter_work during recovery/,
+		'to help');
+	like(
+		verbose_errors($standby, "SELECT chunked_iter_pause('moved')"),
+		qr/ERROR:  25006: /,
+		'and to pause');
+	is( $standby->safe_psql('postgres',
+			"SELECT state FROM chunked_iter_progress WHERE job = 'moved'"),
+		'succeeded',
+		'it shows jobs');
+	is( $standby->psql('postgres',
+			"CALL chunked_iter_run('new', 'item', 'SELECT 1', dry_run => true)"),
+		0,
+		'and does dry runs');
+	return;
+}
+
+# The replay is paused, and then goes on.
+sub waits_for_replica
+{
+	my $runner = Session->new($node);
+	my $query = readme_query('replicas');
+
+	# 10 seconds are too long to wait for here
+	$query =~ s/> 10\b/> 0.2/ or die 'that is another query';
+	make_tables($node, $rows);
+	$node->wait_for_catchup($standby);
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+	$standby->poll_query_until('postgres',
+		q{SELECT pg_get_wal_replay_pause_state() = 'paused'})
+	  or die 'the replay was not paused';
+	$runner->start(
+		"CALL chunked_iter_run('replica', 'item', '$statement', chunk_size => 20, pause_ms => 5, throttle_query => $query)"
+	);
+	waits_for('replica', 'throttle_query');
+	ok(!$runner->ended, 'the job waits for the replica');
+	my $done = rows_done('replica');
+	cmp_ok($done, '<', $rows, "it has done $done of $rows rows");
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	$runner->answer;
+	like($runner->reported, qr/has succeeded/, 'and goes on when that follows');
+	is_done_once($node, 'waiting for a replica');
+	$runner->close;
+	return;
+}
+
+# 21 other sessions sleep, and then end.
+sub waits_for_sessions
+{
+	my $runner = Session->new($node);
+	my $query = readme_query('sessions');
+	my @busy = map { Session->new($node) } 1 .. 21;
+
+	make_tables($node, $rows);
+	$_->start('SELECT pg_sleep(600)') for @busy;
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 21 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+	  or die 'the sessions are not busy';
+	$runner->start(
+		"CALL chunked_iter_run('sessions', 'item', '$statement', chunk_size => 20, throttle_query => $query)"
+	);
+	waits_for('sessions', 'throttle_query');
+	is(rows_done('sessions'), 0, 'the job waits while others are busy');
+	$node->safe_psql('postgres',
+		join(';', map { "SELECT pg_cancel_backend(@{[ $_->pid ]})" } @busy));
+	$runner->answer;
+	like($runner->reported, qr/has succeeded/, 'and goes on when they are done');
+	is_done_once($node, 'waiting for sessions');
+	$_->close for @busy, $runner;
+	return;
+}
+
+sub run_after_promotion
+{
+	$node->wait_for_catchup($standby);
+	$standby->promote;
+	$standby->safe_psql('postgres',
+		"CALL chunked_iter_run('new', 'item', 'SELECT 1 FROM chunk')");
+	is( $standby->safe_psql('postgres',
+			"SELECT state, rows_done FROM chunked_iter_progress WHERE job = 'new'"),
+		"succeeded|$rows",
+		'a standby that was promoted runs jobs');
+	return;
+}
+
+# The throttle query that the README gives, as an SQL literal
+sub readme_query
+{
+	my ($for) = @_;
+	my ($query) =
+	  slurp_file("$RealBin/../README.md") =~ /^\| $for \| `(.*)` \|$/m;
+
+	die "README.md has no throttle query for $for" if !defined $query;
+	return "\$throttle\$$query\$throttle\$";
+}
+
+sub waits_for
+{
+	my ($job, $what) = @_;
+
+	ok( $node->poll_query_until('postgres',
+			"SELECT waiting_for = '$what' FROM chunked_iter_progress WHERE job = '$job'"),
+		"job $job is shown to wait");
+	return;
+}
+
+sub rows_done
+{
+	my ($job) = @_;
+	return $node->safe_psql('postgres',
+		"SELECT rows_done FROM chunked_iter_progress WHERE job = '$job'");
+}
