@@ -24,6 +24,7 @@ $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connec
 $node->start;
 make_tables($node, $rows);
 dump_and_restore();
+dump_by_plain_role();
 
 $node->backup('base');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
@@ -67,6 +68,32 @@ sub dump_and_restore
 		'it went on from there');
 	$node->safe_psql('postgres', "CALL chunked_iter_run('moved')");
 	is_done_once($node, 'in the database that was dumped');
+	return;
+}
+
+# Policies keep a role that does not bypass them from dumping others' jobs; that
+# its own come along takes an option.
+sub dump_by_plain_role
+{
+	my @dump = ('pg_dump', '--data-only', '-d', $node->connstr('plain') . ' user=plain');
+	my ($output, $errors) = ('', '');
+
+	$node->safe_psql('postgres', 'CREATE ROLE plain LOGIN; CREATE DATABASE plain OWNER plain');
+	$node->safe_psql('plain', <<'SQL');
+CREATE EXTENSION chunked_iter;
+CREATE TABLE item AS SELECT 1 AS id;
+GRANT SELECT ON item TO plain;
+CALL chunked_iter_run('of the superuser', 'item', 'SELECT 1', order_by => 'id');
+SET ROLE plain;
+CALL chunked_iter_run('of the role', 'item', 'SELECT 1', order_by => 'id');
+SQL
+	push @dump, '--table=chunked_iter_jobs';
+	$node->command_fails_like(\@dump, qr/row-level security/,
+		'a plain role does not dump the jobs without saying so');
+	IPC::Run::run([ @dump, '--enable-row-security' ], '>', \$output, '2>', \$errors)
+	  or diag($errors);
+	like($output, qr/^of the role\t/m, 'with --enable-row-security its own are dumped');
+	unlike($output, qr/of the superuser/, 'and no others');
 	return;
 }
 
