@@ -22,6 +22,7 @@ plan skip_all => 'there is no postgres_fdw'
 spread_rows();
 walks_both();
 equals_one_select();
+keeps_large_groups();
 reads_no_more_than_a_chunk();
 sorts_nothing();
 $_->stop for $hub, @remote;
@@ -111,6 +112,47 @@ SELECT $keys, count(DISTINCT id)
   FROM (SELECT id, k, row_number() OVER (ORDER BY $order $back) AS n
 		  FROM part WHERE $filter AND $bounds) AS s
 SQL
+		}
+	}
+	return;
+}
+
+# One key in both servers, of more bytes than a chunk's memory, between other keys.
+sub keeps_large_groups
+{
+	for my $i (0, 1)
+	{
+		$remote[$i]->safe_psql('postgres', <<"SQL");
+CREATE TABLE wide AS
+	SELECT i AS id, CASE WHEN i <= 10 THEN i WHEN i <= 410 THEN 100 ELSE i END AS k, repeat('x', 1000) AS filler
+	  FROM generate_series(1, 420) i WHERE i % 2 = $i;
+CREATE INDEX ON wide (k);
+SQL
+	}
+	$hub->safe_psql('postgres', <<'SQL');
+CREATE TABLE wide (id int, k int, filler text) PARTITION BY HASH (id);
+CREATE FOREIGN TABLE wide_low PARTITION OF wide FOR VALUES WITH (MODULUS 2, REMAINDER 0)
+	SERVER low OPTIONS (table_name 'wide');
+CREATE FOREIGN TABLE wide_high PARTITION OF wide FOR VALUES WITH (MODULUS 2, REMAINDER 1)
+	SERVER high OPTIONS (table_name 'wide');
+SQL
+	for my $from ('wide', 'wide_low')
+	{
+		for my $size (1, 3, 50, 1000)
+		{
+			for my $snapshot ('statement', 'chunk')
+			{
+				is( $hub->safe_psql('postgres', <<"SQL"),
+SET chunked_iter.chunk_memory = '64kB';
+SELECT count(*), count(DISTINCT id), string_agg(k::text, ',' ORDER BY n)
+  FROM (SELECT id, k, row_number() OVER () AS n
+		  FROM chunked_iter(NULL::$from, $size, order_by => 'k', snapshot => '$snapshot')
+		 WHERE length(filler) = 1000) AS s
+SQL
+					$hub->safe_psql('postgres',
+						"SELECT count(*), count(DISTINCT id), string_agg(k::text, ',' ORDER BY k) FROM $from"),
+					"a large group of $from, chunks of $size, snapshot $snapshot");
+			}
 		}
 	}
 	return;
