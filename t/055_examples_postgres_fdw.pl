@@ -23,6 +23,7 @@ spread_rows();
 walks_both();
 equals_one_select();
 keeps_large_groups();
+says_what_does_not_fit();
 reads_no_more_than_a_chunk();
 sorts_nothing();
 $_->stop for $hub, @remote;
@@ -158,6 +159,20 @@ SQL
 	return;
 }
 
+# A column declared with another type, under which a key is not found again.
+sub says_what_does_not_fit
+{
+	my ($status, $out, $err);
+
+	$remote[0]->safe_psql('postgres',
+		q{CREATE TABLE padded AS SELECT 'a'::char(5) AS k FROM generate_series(1, 20)});
+	$hub->safe_psql('postgres', 'CREATE FOREIGN TABLE padded (k text) SERVER low');
+	($status, $out, $err) = $hub->psql('postgres',
+		"SELECT count(*) FROM chunked_iter(NULL::padded, 3, order_by => 'k')");
+	like($err, qr/rows of public\.padded are not found by their own key/, 'another type is an error');
+	return;
+}
+
 # From each server, one batch of rows for a chunk, found by the index.
 sub reads_no_more_than_a_chunk
 {
@@ -203,6 +218,7 @@ SQL
 		like($plan, qr/Index Scan using entry_body_idx/,
 			$remote[$i]->name . ' reads them by its index');
 		unlike($plan, qr/Sort/, 'and does not sort');
+		like($plan, qr/ORDER BY body [^\n]*LIMIT 11::bigint/, 'it was told the limit');
 	}
 	return;
 }
