@@ -63,6 +63,7 @@ struct CiterChunk
 	TupleTableSlot *slot;
 };
 
+static void drop_overflow(CiterChunk *chunk);
 static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static Size prefix_length(TupleDesc tupdesc, int ncolumns);
@@ -107,12 +108,7 @@ void
 citer_chunk_reset(CiterChunk *chunk)
 {
 	ExecClearTuple(chunk->slot);
-	if (chunk->overflow != NULL)
-	{
-		ExecClearTuple(chunk->overflow_slot);
-		tuplestore_end(chunk->overflow);
-		chunk->overflow = NULL;
-	}
+	drop_overflow(chunk);
 	if (chunk->allocated > 2 * chunk->memory)
 	{
 		pfree(chunk->arena);
@@ -159,6 +155,30 @@ citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
 }
 
 /*
+ * Takes away all rows but the first so many, which must be in the arena.  The
+ * next row is then the first.
+ */
+void
+citer_chunk_truncate(CiterChunk *chunk, int64 rows)
+{
+	Size		end = 0;
+
+	ExecClearTuple(chunk->slot);
+	drop_overflow(chunk);
+	chunk->last = 0;
+	for (int64 i = 0; i < rows; i++)
+	{
+		ArenaRow   *row = (ArenaRow *) (chunk->arena + end);
+
+		chunk->last = end;
+		end += ROW_HEADER_SIZE + MAXALIGN(row->length);
+	}
+	chunk->used = end;
+	chunk->read = 0;
+	chunk->nrows = rows;
+}
+
+/*
  * The next row, in the order they were appended, or NULL after the last.  It
  * is valid until the next call for the chunk.
  */
@@ -195,6 +215,16 @@ Size
 citer_chunk_memory(const CiterChunk *chunk)
 {
 	return chunk->used;
+}
+
+static void
+drop_overflow(CiterChunk *chunk)
+{
+	if (chunk->overflow == NULL)
+		return;
+	ExecClearTuple(chunk->overflow_slot);
+	tuplestore_end(chunk->overflow);
+	chunk->overflow = NULL;
 }
 
 /*

@@ -14,6 +14,7 @@ extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int ncolumns,
 extern void citer_chunk_free(CiterChunk *chunk);
 extern void citer_chunk_reset(CiterChunk *chunk);
 extern bool citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
+extern void citer_chunk_truncate(CiterChunk *chunk, int64 rows);
 extern TupleTableSlot *citer_chunk_next(CiterChunk *chunk);
 extern TupleTableSlot *citer_chunk_last(CiterChunk *chunk);
 extern int64 citer_chunk_rows(const CiterChunk *chunk);

@@ -164,7 +164,7 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 		.after = after,
 		.upto = upto,
 		.nranges = walk->stepwise ? 1 : nranges,
-		.limit = walk->chunk_size,
+		.limit = walk->limit,
 	};
 
 	citer_walk_choose_heap(walk, 0, &rows);

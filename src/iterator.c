@@ -16,7 +16,9 @@
  *
  * Where the key is unique a chunk may end after any row.  Where it is not,
  * rows of the same key are never split: the queries say WITH TIES, and a
- * chunk that is full goes on as long as the key stays the same.
+ * chunk that is full goes on as long as the key stays the same.  Foreign
+ * servers are not asked for WITH TIES: what a plain LIMIT may have parted is
+ * taken out again, and read as a whole (mend_cut).
  *
  * Snapshots: the queries of one calling statement all run under that
  * statement's own snapshot, which is the active one whenever a row is asked
@@ -73,6 +75,7 @@ typedef struct ChunkReceiver
 	CiterIterator *iterator;
 	bool		complete;		/* the chunk has all its rows */
 	bool		at_tie;			/* it is full, but ties may follow */
+	bool		cut;			/* a LIMIT may have parted them from it */
 	CiterPosition last;			/* key of the last row, once full */
 	ItemPointerData last_tid;	/* the same in physical order */
 } ChunkReceiver;
@@ -91,6 +94,12 @@ static void freeze_physical_end(CiterIterator *iterator);
 static bool receive_end(TupleTableSlot *slot, DestReceiver *self);
 static void read_chunk(CiterIterator *iterator);
 static void read_ranges(CiterIterator *iterator, ChunkReceiver *receiver);
+static void run_chunk_query(CiterIterator *iterator, const CiterQueryRows *rows,
+							ChunkReceiver *receiver);
+static bool is_enough(const ChunkReceiver *receiver);
+static void mend_cut(CiterIterator *iterator, ChunkReceiver *receiver);
+static void read_key(CiterIterator *iterator, const CiterPosition *position);
+static bool receive_any(TupleTableSlot *slot, DestReceiver *self);
 static void run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver);
 static void count_chunk(CiterIterator *iterator);
 static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
@@ -292,6 +301,7 @@ freeze_end(CiterIterator *iterator)
 	}
 	nranges = citer_range_split(iterator->walk->key, rows.after, rows.upto, iterator->ranges);
 	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
+	citer_walk_merge_heaps(iterator->walk, &rows);
 	if (iterator->walk->stepwise)
 	{
 		rows.nranges = 1;
@@ -351,6 +361,7 @@ read_chunk(CiterIterator *iterator)
 {
 	ChunkReceiver receiver = {0};
 	MemoryContext caller;
+	int			heap = iterator->heap;
 	int			nestlevel;
 
 	receiver.pub = make_receiver(receive_row);
@@ -362,7 +373,12 @@ read_chunk(CiterIterator *iterator)
 	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
 	do
 		read_ranges(iterator, &receiver);
-	while (!receiver.complete && !receiver.at_tie && next_heap(iterator));
+	while (!is_enough(&receiver) && next_heap(iterator));
+	if (receiver.cut)
+	{
+		iterator->heap = heap;
+		mend_cut(iterator, &receiver);
+	}
 	citer_session_end(iterator->walk, nestlevel);
 	move_on(iterator, &receiver);
 	count_chunk(iterator);
@@ -377,7 +393,7 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 	CiterQueryRows rows = {
 		.after = &iterator->after,
 		.upto = &iterator->upto,
-		.limit = walk->chunk_size,
+		.limit = walk->limit,
 	};
 	int			nranges = citer_range_split(walk->key, rows.after, rows.upto, iterator->ranges);
 
@@ -387,15 +403,89 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 		rows.ranges = iterator->ranges;
 		rows.nranges = nranges;
 		if (nranges > 0)
-			run_query(iterator, &rows, &receiver->pub);
+			run_chunk_query(iterator, &rows, receiver);
 		return;
 	}
 	rows.nranges = 1;
-	for (int i = 0; i < nranges && !receiver->complete && !receiver->at_tie; i++)
+	for (int i = 0; i < nranges && !is_enough(receiver); i++)
 	{
 		rows.ranges = &iterator->ranges[i];
-		run_query(iterator, &rows, &receiver->pub);
+		run_chunk_query(iterator, &rows, receiver);
 	}
+}
+
+/* Runs a query of a chunk, and notices if its LIMIT may have parted ties. */
+static void
+run_chunk_query(CiterIterator *iterator, const CiterQueryRows *rows, ChunkReceiver *receiver)
+{
+	int64		before = citer_chunk_rows(iterator->chunk);
+
+	run_query(iterator, rows, &receiver->pub);
+	receiver->cut = iterator->walk->cuts_ties && !receiver->complete &&
+		citer_chunk_rows(iterator->chunk) - before == rows->limit;
+}
+
+/*
+ * Needs the chunk no more queries?  Ties came with the query that filled it;
+ * those that a LIMIT could part may follow in another heap as well.
+ */
+static bool
+is_enough(const ChunkReceiver *receiver)
+{
+	return receiver->complete || receiver->cut ||
+		(receiver->at_tie && !receiver->iterator->walk->cuts_ties);
+}
+
+/*
+ * Keeps the rows of the last key together, though a LIMIT may have parted
+ * them: they are left to the next chunk or, if this one has no others, read
+ * once more, all of them.
+ */
+static void
+mend_cut(CiterIterator *iterator, ChunkReceiver *receiver)
+{
+	int64		others = 0;
+
+	while (!citer_key_reader_equals(iterator->reader, citer_chunk_next(iterator->chunk),
+									&receiver->last))
+		others++;
+	citer_chunk_truncate(iterator->chunk, others);
+	if (others == 0)
+		read_key(iterator, &receiver->last);
+}
+
+/* Reads the rows of one key into an empty chunk. */
+static void
+read_key(CiterIterator *iterator, const CiterPosition *position)
+{
+	const CiterWalk *walk = iterator->walk;
+	ChunkReceiver receiver = {.pub = make_receiver(receive_any),.iterator = iterator};
+	CiterPosition none = {0};
+	CiterRange	range = {.nfixed = walk->key->nelements,.fixed_to_upper = true};
+	CiterQueryRows rows = {
+		.after = &none,
+		.upto = position,
+		.ranges = &range,
+		.nranges = 1,
+	};
+
+	citer_walk_merge_heaps(walk, &rows);
+	run_query(iterator, &rows, &receiver.pub);
+	if (citer_chunk_rows(iterator->chunk) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("rows of %s are not found by their own key", walk->relation->sql),
+				 errdetail("The foreign server does not find %s equal to what it has sent.",
+						   citer_key_describe(walk->key)),
+				 errhint("Declare the columns of the foreign table with the types and collations that they have on the server.")));
+}
+
+/* DestReceiver callback: takes any row into the chunk. */
+static bool
+receive_any(TupleTableSlot *slot, DestReceiver *self)
+{
+	citer_chunk_append(((ChunkReceiver *) self)->iterator->chunk, slot);
+	return true;
 }
 
 static void
@@ -490,7 +580,7 @@ move_on(CiterIterator *iterator, ChunkReceiver *receiver)
 {
 	MemoryContext caller;
 
-	if (!receiver->complete && !receiver->at_tie)
+	if (!is_enough(receiver))
 		iterator->done = true;
 	if (citer_chunk_rows(iterator->chunk) == 0)
 		return;
@@ -510,9 +600,12 @@ next_heap(CiterIterator *iterator)
 {
 	MemoryContext caller;
 
-	if (iterator->heap + 1 >= list_length(iterator->walk->heaps))
+	if (iterator->walk->merge_heaps ||
+		iterator->heap + 1 >= list_length(iterator->walk->heaps))
 		return false;
 	iterator->heap++;
+	if (!iterator->walk->key->physical)
+		return true;
 	caller = begin_position(iterator);
 	iterator->after = citer_position_of_tid(0, InvalidOffsetNumber);
 	MemoryContextSwitchTo(iterator->context);

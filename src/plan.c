@@ -22,6 +22,7 @@
 
 #include "common/hashfn.h"
 #include "lib/ilist.h"
+#include "parser/parsetree.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
@@ -108,6 +109,7 @@ static CachedPlan *get_generic_plan(KeptPlan *kept);
 static PlannedStmt *only_statement(CachedPlan *plan);
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
 static void read_shape(Plan *plan, CiterPlanShape *shape);
+static List *appended_relations(PlannedStmt *statement);
 static bool is_empty_result(Plan *plan);
 static void read_shapes(List *plans, CiterPlanShape *shape);
 static void explain_statement(PlannedStmt *statement, const char *sql, StringInfo output);
@@ -219,6 +221,7 @@ describe_plan(KeptPlan *kept pg_attribute_unused(), PlannedStmt *statement, void
 	request->shape.relations = list_copy(statement->relationOids);
 	read_estimates(statement->planTree, &request->shape);
 	read_shape(statement->planTree, &request->shape);
+	request->shape.appended = appended_relations(statement);
 	MemoryContextSwitchTo(spi);
 }
 
@@ -405,6 +408,33 @@ read_shape(Plan *plan, CiterPlanShape *shape)
 		default:
 			break;
 	}
+}
+
+/*
+ * The OIDs of the relations that a plan scans one after the other, if it does
+ * that and no more: as the planner does where its order puts all rows of the
+ * one before those of the next.
+ */
+static List *
+appended_relations(PlannedStmt *statement)
+{
+	Plan	   *plan = statement->planTree;
+	List	   *scans = IsA(plan, Append) ? ((Append *) plan)->appendplans : list_make1(plan);
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	foreach(cell, scans)
+	{
+		Plan	   *scan = lfirst(cell);
+		Index		rti = 0;
+
+		if (IsA(scan, ForeignScan) || IsA(scan, IndexScan) || IsA(scan, IndexOnlyScan))
+			rti = ((Scan *) scan)->scanrelid;
+		if (rti == 0)
+			return NIL;
+		relations = lappend_oid(relations, rt_fetch(rti, statement->rtable)->relid);
+	}
+	return relations;
 }
 
 /* Has the planner found out that there are no rows? */

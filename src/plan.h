@@ -18,6 +18,8 @@ typedef struct CiterPlanShape
 	bool		sorts_groups;	/* an index orders the first columns only */
 	bool		physical;		/* the rows come from TID range scans */
 	List	   *indexes;		/* OIDs of the indexes read in order */
+	List	   *appended;		/* OIDs of relations that are read one after
+								 * the other; NIL if it is not just that */
 	List	   *relations;		/* OIDs of all relations in the query */
 
 	/* The planner's estimates, without the LIMIT. */

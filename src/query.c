@@ -21,6 +21,12 @@
 
 #include "query.h"
 
+static void append_branches(StringInfo sql, const CiterQuerySource *source,
+							const CiterQueryRows *rows);
+static void append_from(StringInfo sql, const CiterQuerySource *source,
+						const CiterQueryRows *rows, const char *from);
+static void append_order(StringInfo sql, const CiterQuerySource *source,
+						 const CiterQueryRows *rows);
 static void append_columns(StringInfo sql, const CiterQuerySource *source);
 static void append_conditions(StringInfo sql, const CiterQuerySource *source,
 							  const CiterQueryRows *rows);
@@ -44,18 +50,11 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 
 	initStringInfo(&sql);
 	append_columns(&sql, source);
-	appendStringInfo(&sql, "\nFROM %s AS %s%s",
-					 rows->heap_sql ? rows->heap_sql : relation->sql, relation->alias,
-					 relation->alias_columns ? relation->alias_columns : "");
-	if (rows->sample != NULL)
-		appendStringInfo(&sql, " %s", rows->sample);
-	append_conditions(&sql, source, rows);
-	if (rows->sample == NULL && (!key->physical || source->sort_tids))
-		appendStringInfo(&sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
-	if (rows->limit > 0 && (key->unique || rows->backwards))
-		appendStringInfo(&sql, "\nLIMIT %d", rows->limit);
-	else if (rows->limit > 0)
-		appendStringInfo(&sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);
+	if (rows->branches != NIL)
+		append_branches(&sql, source, rows);
+	else
+		append_from(&sql, source, rows, rows->heap_sql ? rows->heap_sql : relation->sql);
+	append_order(&sql, source, rows);
 	if (source->locking != NULL)
 		appendStringInfo(&sql, "\n%s", source->locking);
 
@@ -65,6 +64,55 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	for (int i = 0; i < query.nparams; i++)
 		query.types[i] = key->elements[i % key->nelements].type;
 	return query;
+}
+
+/*
+ * FROM all branches together, each of them a query like the whole.  Together
+ * they go by the relation's name, with the columns that are read.
+ */
+static void
+append_branches(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows)
+{
+	const char *separator = "\nFROM (\n(";
+	ListCell   *cell;
+
+	foreach(cell, rows->branches)
+	{
+		appendStringInfoString(sql, separator);
+		append_columns(sql, source);
+		append_from(sql, source, rows, lfirst(cell));
+		append_order(sql, source, rows);
+		separator = ")\nUNION ALL\n(";
+	}
+	appendStringInfo(sql, ")\n) AS %s", source->relation->alias);
+}
+
+/* FROM that, and the conditions. */
+static void
+append_from(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows,
+			const char *from)
+{
+	const CiterRelation *relation = source->relation;
+
+	appendStringInfo(sql, "\nFROM %s AS %s%s", from, relation->alias,
+					 relation->alias_columns ? relation->alias_columns : "");
+	if (rows->sample != NULL)
+		appendStringInfo(sql, " %s", rows->sample);
+	append_conditions(sql, source, rows);
+}
+
+/* The order, unless the scan itself gives it, and the limit. */
+static void
+append_order(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows)
+{
+	const CiterKey *key = source->key;
+
+	if (rows->sample == NULL && (!key->physical || source->sort_tids))
+		appendStringInfo(sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
+	if (rows->limit > 0 && (key->unique || rows->backwards || source->cuts_ties))
+		appendStringInfo(sql, "\nLIMIT %d", rows->limit);
+	else if (rows->limit > 0)
+		appendStringInfo(sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);
 }
 
 /* SELECT and the columns of the row type, with NULL for what is not wanted. */

@@ -42,6 +42,7 @@ typedef struct CiterQuerySource
 	bool		with_tid;		/* ctid is wanted as one more column */
 	bool		sort_tids;		/* physical order has to be asked for */
 	const char *locking;		/* a locking clause; NULL for none */
+	bool		cuts_ties;		/* a LIMIT may part rows of the same key */
 	int			steer;			/* CITER_STEER_ flags */
 } CiterQuerySource;
 
@@ -54,6 +55,8 @@ typedef struct CiterQueryRows
 	int			nranges;
 	Oid			heap;			/* only rows stored in it, unless InvalidOid */
 	const char *heap_sql;		/* how to select from it; NULL: by a condition */
+	List	   *branches;		/* what to select from instead, each in order
+								 * and with the limit; NIL: one for all */
 	bool		backwards;		/* from the end */
 	const char *sample;			/* a TABLESAMPLE clause, and then no order;
 								 * NULL: all rows */

@@ -188,6 +188,33 @@ citer_relation_heaps(const CiterRelation *relation)
 }
 
 /*
+ * The OIDs of all relations that hold the relation's own and its children's
+ * rows, if any of them is a foreign table; else NIL.
+ */
+List *
+citer_relation_foreign_heaps(const CiterRelation *relation)
+{
+	List	   *heaps = NIL;
+	List	   *relids = list_make1_oid(relation->relid);
+	bool		foreign = false;
+	ListCell   *cell;
+
+	if (relation->query != NULL)
+		return NIL;
+	if (relation->has_children)
+		relids = find_all_inheritors(relation->relid, AccessShareLock, NULL);
+	foreach(cell, relids)
+	{
+		char		relkind = get_rel_relkind(lfirst_oid(cell));
+
+		if (relkind != RELKIND_PARTITIONED_TABLE)
+			heaps = lappend_oid(heaps, lfirst_oid(cell));
+		foreign |= relkind == RELKIND_FOREIGN_TABLE;
+	}
+	return foreign ? heaps : NIL;
+}
+
+/*
  * What to select from to read just the rows that are stored in one of the
  * relation's heaps; NULL if that has to be asked of the relation itself,
  * because the caller must not read the heap directly, or not without its

@@ -37,6 +37,7 @@ extern CiterRelation *citer_relation_of_query(const char *query, TupleDesc colum
 extern void citer_relation_watch(CiterRelation *relation, List *relids);
 extern void citer_relation_check(const CiterRelation *relation, bool with_watched);
 extern List *citer_relation_heaps(const CiterRelation *relation);
+extern List *citer_relation_foreign_heaps(const CiterRelation *relation);
 extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
 extern List *citer_relation_scanned(const CiterRelation *relation);
 extern int64 citer_relation_examined(List *scanned);

@@ -35,7 +35,11 @@ static void add_filter(CiterWalk *walk, Node *qual);
 static int	last_column(const Bitmapset *columns);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *columns);
 static void resolve_physical(CiterWalk *walk);
+static void resolve_foreign(CiterWalk *walk);
+static bool can_read_heaps(const CiterWalk *walk, List *heaps);
+static bool needs_parent(Node *expr);
 static void resolve_steer(CiterWalk *walk);
+static void order_heaps(CiterWalk *walk);
 static void consider_sorting(CiterWalk *walk, int base);
 static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
 
@@ -49,7 +53,7 @@ citer_walk_resolve(const CiterOptions *options)
 	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
 	ListCell   *cell;
 
-	walk->chunk_size = options->chunk_size;
+	walk->chunk_size = walk->limit = options->chunk_size;
 	walk->snapshot = options->snapshot;
 	walk->locking = options->locking;
 	walk->relation = options->query != NULL ?
@@ -67,6 +71,8 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto);
 	if (walk->key->physical)
 		resolve_physical(walk);
+	else if (!walk->key->unique && walk->locking == NULL)
+		resolve_foreign(walk);
 	resolve_steer(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
 	return walk;
@@ -81,11 +87,35 @@ citer_walk_resolve(const CiterOptions *options)
 void
 citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows)
 {
-	if (walk->heaps == NIL)
+	if (walk->merge_heaps)
+		citer_walk_merge_heaps(walk, rows);
+	if (walk->heaps == NIL || walk->merge_heaps)
 		return;
 	rows->heap = list_nth_oid(walk->heaps, heap);
 	if (!walk->filter_needs_parent)
 		rows->heap_sql = citer_relation_heap_sql(walk->relation, rows->heap);
+}
+
+/*
+ * Has a query read all heaps at once, if they are walked by themselves: each
+ * as far as the limit, and then merged.
+ */
+void
+citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows)
+{
+	ListCell   *cell;
+
+	foreach(cell, walk->heaps)
+	{
+		char	   *sql = citer_relation_heap_sql(walk->relation, lfirst_oid(cell));
+
+		if (sql == NULL)
+		{
+			rows->branches = NIL;
+			return;
+		}
+		rows->branches = lappend(rows->branches, sql);
+	}
 }
 
 /* The query for some of the walk's rows, in the current memory context. */
@@ -100,6 +130,7 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		.with_tid = walk->with_tid,
 		.sort_tids = walk->sort_tids,
 		.locking = walk->locking,
+		.cuts_ties = walk->cuts_ties,
 		.steer = walk->steer,
 	};
 
@@ -175,14 +206,9 @@ static void
 add_filter(CiterWalk *walk, Node *qual)
 {
 	char	   *sql = citer_clause_sql(walk->relation, qual, true);
-	ListCell   *cell;
 
 	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
-	foreach(cell, pull_vars_of_level(qual, 0))
-	{
-		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
-			walk->filter_needs_parent = true;
-	}
+	walk->filter_needs_parent |= needs_parent(qual);
 }
 
 /*
@@ -248,6 +274,55 @@ resolve_physical(CiterWalk *walk)
 	walk->with_tid = !walk->relation->is_plain || walk->columns != NULL || walk->locking != NULL;
 }
 
+/*
+ * Rows of foreign tables are walked in queries that a server elsewhere can
+ * answer alone.  It is not asked for WITH TIES, nor for the limit of a
+ * partitioned table: so a query has a plain LIMIT, of one row more than a chunk
+ * has, which tells whether rows of the same key were parted; and the partitions
+ * are read directly, if the caller may do that.
+ */
+static void
+resolve_foreign(CiterWalk *walk)
+{
+	List	   *heaps = citer_relation_foreign_heaps(walk->relation);
+
+	if (heaps == NIL)
+		return;
+	walk->cuts_ties = true;
+	walk->limit = walk->chunk_size + 1;
+	if (walk->relation->has_children && can_read_heaps(walk, heaps))
+		walk->heaps = heaps;
+}
+
+/* May and can the heaps be read directly, and what comes out be ordered? */
+static bool
+can_read_heaps(const CiterWalk *walk, List *heaps)
+{
+	ListCell   *cell;
+
+	if (walk->filter_needs_parent)
+		return false;
+	for (int i = 0; i < walk->key->nelements; i++)
+		if (needs_parent((Node *) walk->key->elements[i].expr))
+			return false;
+	foreach(cell, heaps)
+		if (citer_relation_heap_sql(walk->relation, lfirst_oid(cell)) == NULL)
+		return false;
+	return true;
+}
+
+/* Does an expression use the row as a whole, which is another in a child? */
+static bool
+needs_parent(Node *expr)
+{
+	ListCell   *cell;
+
+	foreach(cell, pull_vars_of_level(expr, 0))
+		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
+		return true;
+	return false;
+}
+
 /* Finds out how the walk's queries are best planned. */
 static void
 resolve_steer(CiterWalk *walk)
@@ -269,12 +344,31 @@ resolve_steer(CiterWalk *walk)
 		}
 		return;
 	}
+	if (walk->heaps != NIL)
+		order_heaps(walk);
 	if (shape->sorts)
 		walk->steer = CITER_STEER_FREE;
+	else if (walk->cuts_ties)
+		return;
 	else if (shape->sorts_groups)
 		walk->steer = base;
 	else if (walk->filter != NULL || walk->relation->row_security || base == 0)
 		consider_sorting(walk, base);
+}
+
+/*
+ * Walks the heaps one after the other where the planner does: then a chunk
+ * asks for no more rows than it has.  Elsewhere their rows are merged.
+ */
+static void
+order_heaps(CiterWalk *walk)
+{
+	List	   *appended = walk->index_shape.appended;
+
+	walk->merge_heaps = walk->index_shape.sorts || appended == NIL ||
+		list_difference_oid(appended, walk->heaps) != NIL;
+	if (!walk->merge_heaps)
+		walk->heaps = appended;
 }
 
 /*
@@ -298,7 +392,8 @@ consider_sorting(CiterWalk *walk, int base)
 
 /*
  * The shape of the plan that reads the first rows of the whole relation, or
- * in physical order of a heap.
+ * in physical order of a heap.  Where a foreign server gets the limit, its
+ * estimates do not show what is below: there it is left out.
  */
 static CiterPlanShape
 first_chunk_shape(const CiterWalk *walk)
@@ -309,7 +404,7 @@ first_chunk_shape(const CiterWalk *walk)
 		.after = &whole,
 		.upto = &whole,
 		.ranges = ranges,
-		.limit = walk->chunk_size,
+		.limit = walk->cuts_ties ? 0 : walk->limit,
 	};
 	CiterQuery	query;
 

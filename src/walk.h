@@ -15,6 +15,7 @@
 typedef struct CiterWalk
 {
 	int			chunk_size;		/* rows */
+	int			limit;			/* rows that a query of a chunk asks for */
 	CiterSnapshotMode snapshot;
 	CiterRelation *relation;
 	CiterKey   *key;
@@ -29,6 +30,9 @@ typedef struct CiterWalk
 	CiterPosition after;
 	CiterPosition upto;
 	List	   *heaps;			/* to be walked one by one; NIL: all at once */
+	bool		merge_heaps;	/* not one by one, but in one query that
+								 * merges their first rows */
+	bool		cuts_ties;		/* its queries may part rows of the same key */
 	int			steer;			/* CITER_STEER_ flags for its queries */
 	bool		stepwise;		/* a chunk's ranges are read one by one */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
@@ -37,6 +41,7 @@ typedef struct CiterWalk
 
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
 extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);
+extern void citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
 extern ParamListInfo citer_walk_params(const CiterWalk *walk, const CiterPosition *after,
 									   const CiterPosition *upto);

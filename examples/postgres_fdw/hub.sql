@@ -4,22 +4,18 @@
 --
 --   psql -v host1=... -v port1=... -v host2=... -v port2=... -f examples/postgres_fdw/hub.sql
 --
--- The conditions of a chunk and its order go to the servers, which answer from
--- their index. Its LIMIT does not, for postgres_fdw sends none for a partition.
--- Two settings do what it would: the rows come in batches of fetch_size, and a
--- walk stops asking when its chunk is full, so make that the size of a chunk;
--- and cursor_tuple_fraction tells the other servers' planners that little of
--- the result will be fetched, lest they sort a whole table to be done sooner.
+-- The conditions of a chunk, its order and its LIMIT go to the servers, which
+-- answer from their index. The LIMIT is one row more than the chunk has, to see
+-- whether its last key is complete: with fetch_size that large, a chunk is one
+-- batch.
 
 CREATE EXTENSION IF NOT EXISTS chunked_iter;
 CREATE EXTENSION IF NOT EXISTS postgres_fdw;
 
 CREATE SERVER low FOREIGN DATA WRAPPER postgres_fdw
-	OPTIONS (host :'host1', port :'port1', dbname 'postgres', fetch_size '1000',
-			 options '-c cursor_tuple_fraction=0.0001');
+	OPTIONS (host :'host1', port :'port1', dbname 'postgres', fetch_size '1001');
 CREATE SERVER high FOREIGN DATA WRAPPER postgres_fdw
-	OPTIONS (host :'host2', port :'port2', dbname 'postgres', fetch_size '1000',
-			 options '-c cursor_tuple_fraction=0.0001');
+	OPTIONS (host :'host2', port :'port2', dbname 'postgres', fetch_size '1001');
 CREATE USER MAPPING FOR CURRENT_USER SERVER low;
 CREATE USER MAPPING FOR CURRENT_USER SERVER high;
 
