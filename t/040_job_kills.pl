@@ -68,6 +68,8 @@ SQL
 	$node->safe_psql('postgres',
 		"CALL chunked_iter_run('$job', 'item', '$statement SELECT say()', chunk_size => 10, max_chunks => 1)"
 	);
+	# Without synchronous commits the first stop could take even that back.
+	$node->safe_psql('postgres', 'CHECKPOINT');
 	foreach (map { $_->[1] } @order)
 	{
 		my $session = Session->new($node);
