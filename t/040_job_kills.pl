@@ -36,6 +36,9 @@ autovacuum = off
 fsync = off
 jit = off
 restart_after_crash = on
+# so that commits that nobody waits for are lost now and then, but not all of them
+wal_writer_delay = 1ms
+wal_writer_flush_after = 0
 CONF
 $node->start;
 
