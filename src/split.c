@@ -104,7 +104,6 @@ static void cut_keys(Splitter *splitter, int parts);
 static void split_blocks(Splitter *splitter, int parts, int chunk_size);
 static void check_access(Splitter *splitter);
 static bool receive_nothing(TupleTableSlot *slot, DestReceiver *self);
-static double estimate_rows(const CiterWalk *walk);
 static BlockNumber block_of(Datum ctid);
 static BlockNumber number_of_blocks(Oid relid);
 static void put_range(Splitter *splitter, const CiterPosition *upto, double rows);
@@ -426,6 +425,7 @@ static void
 split_blocks(Splitter *splitter, int parts, int chunk_size)
 {
 	CiterWalk  *walk = splitter->walk;
+	CiterPosition whole = {0};
 	double		rows;
 	double		total;
 	double		from;
@@ -440,7 +440,7 @@ split_blocks(Splitter *splitter, int parts, int chunk_size)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Split each of its children, or order by columns.")));
 	check_access(splitter);
-	rows = estimate_rows(walk);
+	rows = citer_walk_estimate(walk, &whole, &whole);
 	total = number_of_blocks(walk->relation->relid);
 	first = block_of(walk->after.values[0]);
 	end = walk->upto.nelements > 0 ? Min(total, block_of(walk->upto.values[0])) : total;
@@ -487,24 +487,6 @@ static bool
 receive_nothing(TupleTableSlot *slot pg_attribute_unused(), DestReceiver *self pg_attribute_unused())
 {
 	return false;
-}
-
-/* The planner's estimate of the rows in the whole relation, filtered. */
-static double
-estimate_rows(const CiterWalk *walk)
-{
-	CiterRange	ranges[1];
-	CiterPosition whole = {0};
-	CiterQueryRows rows = {
-		.after = &whole,
-		.upto = &whole,
-		.ranges = ranges,
-	};
-	CiterQuery	query;
-
-	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
-	query = citer_walk_query(walk, &rows);
-	return citer_plan_shape(&query).rows;
 }
 
 /* The block of a ctid. */
