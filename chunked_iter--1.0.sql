@@ -1,4 +1,14 @@
-/* chunked_iter--1.0.sql: every SQL object, its comment, then the rights. */
+/*
+ * chunked_iter--1.0.sql: every SQL object, its comment, then the rights.
+ *
+ * CREATE EXTENSION reads this with the target schema in search_path, where
+ * others may have put functions and operators that fit our arguments better
+ * than those of pg_catalog.  So every function and operator is qualified, and
+ * IN, BETWEEN, LIKE, NULLIF, IS DISTINCT FROM, USING and CASE x WHEN, which look
+ * for an operator by its name, are not used.  Names of types and tables need no
+ * more than that: pg_catalog comes first.  (Manual: "Security Considerations
+ * for Extension Scripts".)
+ */
 
 -- complain if the script is sourced in psql rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION chunked_iter" to load this file. \quit
@@ -121,9 +131,9 @@ COMMENT ON FUNCTION chunked_iter_query_log_growth() IS
 
 CREATE TABLE chunked_iter_jobs (
 	job            text COLLATE "C" PRIMARY KEY,
-	owner          regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
-	state          text NOT NULL DEFAULT 'pending' CHECK (state IN
-		('pending', 'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed')),
+	owner          regrole NOT NULL DEFAULT pg_catalog.quote_ident(current_user::text)::regrole,
+	state          text NOT NULL DEFAULT 'pending' CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY[
+		'pending', 'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed'])),
 	relation       text NOT NULL,
 	relation_oid   oid NOT NULL,
 	relation_storage oid,
@@ -137,16 +147,18 @@ CREATE TABLE chunked_iter_jobs (
 	filter         text,
 	after          text[],
 	upto           text[],
-	parts          integer NOT NULL CHECK (parts > 0),
-	chunk_size     integer NOT NULL CHECK (chunk_size BETWEEN 1 AND 1000000000),
-	lock_rows      text CHECK (lock_rows ~ '^FOR (UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)( NOWAIT| SKIP LOCKED)?$'),
-	target_ms      integer CHECK (target_ms > 0),
-	pause_ms       integer NOT NULL CHECK (pause_ms >= 0),
+	parts          integer NOT NULL CHECK (parts OPERATOR(pg_catalog.>) 0),
+	chunk_size     integer NOT NULL CHECK (chunk_size OPERATOR(pg_catalog.>=) 1 AND
+		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
+	lock_rows      text CHECK (lock_rows OPERATOR(pg_catalog.~)
+		'^FOR (UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)( NOWAIT| SKIP LOCKED)?$'),
+	target_ms      integer CHECK (target_ms OPERATOR(pg_catalog.>) 0),
+	pause_ms       integer NOT NULL CHECK (pause_ms OPERATOR(pg_catalog.>=) 0),
 	throttle_query text,
-	retries        integer NOT NULL CHECK (retries >= 0),
-	on_error       text NOT NULL CHECK (on_error IN ('stop', 'skip')),
-	started_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-	updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	retries        integer NOT NULL CHECK (retries OPERATOR(pg_catalog.>=) 0),
+	on_error       text NOT NULL CHECK (on_error OPERATOR(pg_catalog.=) ANY (ARRAY['stop', 'skip'])),
+	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	last_error     text
 );
 
@@ -155,18 +167,19 @@ COMMENT ON TABLE chunked_iter_jobs IS
 
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
-	range_no       integer NOT NULL CHECK (range_no > 0),
+	range_no       integer NOT NULL CHECK (range_no OPERATOR(pg_catalog.>) 0),
 	after          text[],
 	upto           text[],
 	"position"     text[],
 	done           boolean NOT NULL DEFAULT false,
 	estimated_rows bigint NOT NULL,
-	rows_done      bigint NOT NULL DEFAULT 0 CHECK (rows_done >= 0),
-	chunks_done    bigint NOT NULL DEFAULT 0 CHECK (chunks_done >= 0),
-	chunk_size     integer NOT NULL CHECK (chunk_size BETWEEN 1 AND 1000000000),
+	rows_done      bigint NOT NULL DEFAULT 0 CHECK (rows_done OPERATOR(pg_catalog.>=) 0),
+	chunks_done    bigint NOT NULL DEFAULT 0 CHECK (chunks_done OPERATOR(pg_catalog.>=) 0),
+	chunk_size     integer NOT NULL CHECK (chunk_size OPERATOR(pg_catalog.>=) 1 AND
+		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
 	rows_per_second double precision,
 	waiting_for    text,
-	updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (job, range_no)
 ) WITH (fillfactor = 50);
 
@@ -180,7 +193,7 @@ CREATE TABLE chunked_iter_failed_rows (
 	"row"          jsonb,
 	sqlstate       text NOT NULL,
 	message        text NOT NULL,
-	failed_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+	failed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 
 CREATE INDEX ON chunked_iter_failed_rows (job);
@@ -195,11 +208,13 @@ ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own_jobs ON chunked_iter_jobs
-	USING (pg_has_role(owner, 'USAGE'));
+	USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
 CREATE POLICY own_jobs ON chunked_iter_job_ranges
-	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j WHERE j.job = chunked_iter_job_ranges.job));
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job));
 CREATE POLICY own_jobs ON chunked_iter_failed_rows
-	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j WHERE j.job = chunked_iter_failed_rows.job));
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job));
 
 COMMENT ON POLICY own_jobs ON chunked_iter_jobs IS
 'a role has to do with its own jobs only, and with those of roles whose privileges it has';
@@ -208,9 +223,9 @@ COMMENT ON POLICY own_jobs ON chunked_iter_job_ranges IS
 COMMENT ON POLICY own_jobs ON chunked_iter_failed_rows IS
 'as for the jobs';
 
-SELECT pg_extension_config_dump('chunked_iter_jobs', '');
-SELECT pg_extension_config_dump('chunked_iter_job_ranges', '');
-SELECT pg_extension_config_dump('chunked_iter_failed_rows', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
 
 /*
  * The sessions at work are those that hold a job's guard: advisory locks of a
@@ -220,52 +235,81 @@ SELECT pg_extension_config_dump('chunked_iter_failed_rows', '');
  */
 CREATE VIEW chunked_iter_progress WITH (security_barrier) AS
 WITH guards AS MATERIALIZED (
-	SELECT l.classid::bigint AS high, l.objid::bigint AS low, l.pid
-	  FROM pg_locks AS l
-	 WHERE l.locktype = 'advisory' AND l.objsubid = 17225 AND l.granted
-	   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+	SELECT pg_catalog.int8or(pg_catalog.int8shl(l.classid::bigint, 32), l.objid::bigint) AS guard,
+	       l.pid
+	  FROM pg_catalog.pg_locks AS l
+	 WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
+	   AND l.objsubid OPERATOR(pg_catalog.=) 17225::smallint
+	   AND l.granted
+	   AND l.database OPERATOR(pg_catalog.=) (
+	       SELECT d.oid
+	         FROM pg_catalog.pg_database AS d
+	        WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
 ), ranges AS (
-	SELECT r.*, g.pid,
-	       CASE a.wait_event_type WHEN 'Lock' THEN 'lock: ' || a.wait_event
-	            WHEN 'Timeout' THEN r.waiting_for END AS waits_for
+	SELECT r.*,
+	       g.pid,
+	       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
+	            THEN 'lock: ' OPERATOR(pg_catalog.||) a.wait_event
+	            WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Timeout'
+	            THEN r.waiting_for
+	       END AS waits_for
 	  FROM chunked_iter_job_ranges AS r
-	  CROSS JOIN LATERAL (SELECT hashtextextended(r.job, r.range_no) AS h) AS hash
-	  LEFT JOIN guards AS g ON g.high = (hash.h >> 32) & 4294967295 AND g.low = hash.h & 4294967295
-	  LEFT JOIN pg_stat_activity AS a ON a.pid = g.pid
+	  LEFT JOIN guards AS g
+	    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(r.job, r.range_no::bigint)
+	  LEFT JOIN pg_catalog.pg_stat_activity AS a
+	    ON a.pid OPERATOR(pg_catalog.=) g.pid
 ), totals AS (
 	SELECT r.job,
-	       sum(r.rows_done)::bigint AS rows_done,
-	       sum(r.chunks_done)::bigint AS chunks_done,
-	       sum(r.estimated_rows)::bigint AS estimated_rows,
-	       sum(r.rows_per_second) FILTER (WHERE r.pid IS NOT NULL) AS rows_per_second,
-	       (array_agg(to_jsonb(r."position") ORDER BY r.updated_at DESC, r.range_no))[1] AS last_key,
-	       (array_agg(r.chunk_size ORDER BY r.updated_at DESC, r.range_no))[1] AS chunk_size,
-	       string_agg(DISTINCT r.waits_for, ', ') AS waiting_for,
-	       min(r.pid) AS pid,
-	       max(r.updated_at) AS updated_at
-	  FROM ranges AS r GROUP BY r.job
+	       pg_catalog.sum(r.rows_done)::bigint AS rows_done,
+	       pg_catalog.sum(r.chunks_done)::bigint AS chunks_done,
+	       pg_catalog.sum(r.estimated_rows)::bigint AS estimated_rows,
+	       pg_catalog.sum(r.rows_per_second) FILTER (WHERE r.pid IS NOT NULL) AS rows_per_second,
+	       (pg_catalog.array_agg(pg_catalog.to_jsonb(r."position")
+	                             ORDER BY r.updated_at DESC, r.range_no))[1] AS last_key,
+	       (pg_catalog.array_agg(r.chunk_size
+	                             ORDER BY r.updated_at DESC, r.range_no))[1] AS chunk_size,
+	       pg_catalog.string_agg(DISTINCT r.waits_for, ', '::text) AS waiting_for,
+	       pg_catalog.min(r.pid) AS pid,
+	       pg_catalog.max(r.updated_at) AS updated_at
+	  FROM ranges AS r
+	 GROUP BY r.job
 )
 SELECT j.job,
-       CASE WHEN j.state = 'running' AND coalesce(g.pid, t.pid) IS NULL THEN 'interrupted'
-            ELSE j.state END AS state,
-       j.parts, t.rows_done, t.chunks_done, t.estimated_rows,
-       CASE WHEN j.state = 'succeeded' THEN 100.0
-            ELSE least(round(100.0 * t.rows_done / greatest(t.estimated_rows, 1), 1), 99.9)
+       CASE WHEN j.state OPERATOR(pg_catalog.=) 'running' AND coalesce(g.pid, t.pid) IS NULL
+            THEN 'interrupted'
+            ELSE j.state
+       END AS state,
+       j.parts,
+       t.rows_done,
+       t.chunks_done,
+       t.estimated_rows,
+       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
+            THEN 100.0
+            ELSE least(99.9, pg_catalog.round(
+                 100.0 OPERATOR(pg_catalog.*) t.rows_done::numeric
+                 OPERATOR(pg_catalog./) greatest(t.estimated_rows, 1)::numeric, 1))
        END AS percent,
-       round(t.rows_per_second::numeric, 1)::double precision AS rows_per_second,
-       CASE WHEN t.rows_per_second > 0 THEN
-            clock_timestamp() + make_interval(secs => greatest(t.estimated_rows - t.rows_done, 0) / t.rows_per_second)
+       pg_catalog.round(t.rows_per_second::numeric, 1)::double precision AS rows_per_second,
+       CASE WHEN t.rows_per_second OPERATOR(pg_catalog.>) 0::double precision
+            THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) pg_catalog.make_interval(
+                 secs => greatest(t.estimated_rows OPERATOR(pg_catalog.-) t.rows_done, 0)::double precision
+                 OPERATOR(pg_catalog./) t.rows_per_second)
        END AS eta,
-       CASE WHEN jsonb_typeof(t.last_key) = 'array' THEN
-            ARRAY(SELECT jsonb_array_elements_text(t.last_key)) END AS last_key,
-       t.chunk_size, t.waiting_for,
+       CASE WHEN pg_catalog.jsonb_typeof(t.last_key) OPERATOR(pg_catalog.=) 'array'
+            THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text(t.last_key))
+       END AS last_key,
+       t.chunk_size,
+       t.waiting_for,
        coalesce(g.pid, t.pid) AS pid,
-       j.started_at, greatest(j.updated_at, t.updated_at) AS updated_at, j.last_error
+       j.started_at,
+       greatest(j.updated_at, t.updated_at) AS updated_at,
+       j.last_error
   FROM chunked_iter_jobs AS j
-  LEFT JOIN totals AS t ON t.job = j.job
-  CROSS JOIN LATERAL (SELECT hashtextextended(j.job, 0) AS h) AS hash
-  LEFT JOIN guards AS g ON g.high = (hash.h >> 32) & 4294967295 AND g.low = hash.h & 4294967295
- WHERE pg_has_role(j.owner, 'USAGE');
+  LEFT JOIN totals AS t
+    ON t.job OPERATOR(pg_catalog.=) j.job
+  LEFT JOIN guards AS g
+    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(j.job, 0::bigint)
+ WHERE pg_catalog.pg_has_role(j.owner::oid, 'USAGE');
 
 COMMENT ON VIEW chunked_iter_progress IS
 'one row for each job: how far it is, how fast, and what it waits for';
