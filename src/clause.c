@@ -184,6 +184,23 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 }
 
 /*
+ * The names under which expressions over a relation or query are written, in
+ * the current memory context.  To find them takes time by the square of the
+ * number of columns.
+ */
+List *
+citer_clause_names(const CiterRelation *relation)
+{
+	PlannedStmt *statement;
+
+	if (relation->query == NULL)
+		return deparse_context_for(relation->name, relation->relid);
+	statement = makeNode(PlannedStmt);
+	statement->rtable = list_make1(relation->query);
+	return deparse_context_for_plan_tree(statement, list_make1(relation->name));
+}
+
+/*
  * An expression over the relation as SQL that reads back as the same
  * expression under the current search_path; its columns are qualified with
  * the relation's name if asked to.
@@ -191,19 +208,8 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 char *
 citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 {
-	List	   *context;
 	int			nestlevel;
 	char	   *sql;
-
-	if (relation->query != NULL)
-	{
-		PlannedStmt *statement = makeNode(PlannedStmt);
-
-		statement->rtable = list_make1(relation->query);
-		context = deparse_context_for_plan_tree(statement, list_make1(relation->name));
-	}
-	else
-		context = deparse_context_for(relation->name, relation->relid);
 
 	/*
 	 * Constants have to read back exactly, whatever the session shows of
@@ -212,7 +218,7 @@ citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 	nestlevel = citer_settings_begin();
 	citer_settings_set(citer_settings_exact);
 	citer_settings_set(citer_settings_sql);
-	sql = deparse_expression(expr, context, with_alias, false);
+	sql = deparse_expression(expr, relation->names, with_alias, false);
 	citer_settings_end(nestlevel);
 	return sql;
 }

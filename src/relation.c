@@ -72,6 +72,7 @@ citer_relation_open(Oid rowtype)
 	relation->schema = get_namespace_name(RelationGetNamespace(rel));
 	relation->sql = quote_qualified_identifier(relation->schema, relation->name);
 	relation->alias = pstrdup(quote_identifier(relation->name));
+	relation->names = citer_clause_names(relation);
 	relation->tupdesc = lookup_rowtype_tupdesc_copy(rowtype, -1);
 	relation->row_security = rel->rd_rel->relrowsecurity;
 	relation->has_children = has_children(rel);
@@ -101,6 +102,7 @@ citer_relation_of_query(const char *query, TupleDesc columns)
 	relation->name = "query";
 	relation->tupdesc = columns;
 	relation->query = citer_clause_query(query, relation->name, columns, &select);
+	relation->names = citer_clause_names(relation);
 	relation->sql = psprintf("(%s\n)", select);
 	relation->alias = relation->name;
 	initStringInfo(&alias);

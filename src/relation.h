@@ -19,6 +19,7 @@ typedef struct CiterRelation
 	char	   *alias;			/* the name it goes by in our SQL, quoted */
 	char	   *alias_columns;	/* the names of its columns there; NULL: its
 								 * own */
+	List	   *names;			/* see citer_clause_names */
 	TupleDesc	tupdesc;		/* of the row type, not reference-counted */
 	RangeTblEntry *query;		/* an entry for a query; NULL for a relation */
 	bool		has_children;	/* partitions or inheritance children */
