@@ -40,6 +40,13 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* A search path as it was at one time, to be compared with the present one */
+#if PG_VERSION_NUM < 170000
+#define SearchPathMatcher OverrideSearchPath
+#define GetSearchPathMatcher(context) GetOverrideSearchPath(context)
+#define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
+#endif
+
 /*
  * CiterSettings under which literals read as quote_literal_cstr() writes them.
  * From 19 on they always do.

@@ -10,17 +10,13 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
-#include "bookmark.h"
 #include "explain.h"
 #include "iterator.h"
 #include "options.h"
@@ -28,29 +24,14 @@
 
 PG_FUNCTION_INFO_V1(chunked_iter_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_query_1_0);
-PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_ranges_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_explain_1_0);
-
-/* What chunked_iter_key keeps between two calls of one query. */
-typedef struct KeyFunction
-{
-	Oid			rowtype;
-	char	   *order_by;		/* NULL: the default order */
-	CiterKey   *key;
-	CiterKeyReader *reader;
-	TupleTableSlot *slot;
-	MemoryContext context;		/* holds all of it */
-} KeyFunction;
 
 static ReturnSetInfo *begin_table(FunctionCallInfo fcinfo);
 static void put_range(const CiterSplitRange *range, void *table);
 static Datum return_next_row(FunctionCallInfo fcinfo);
 static void read_options(FunctionCallInfo fcinfo, CiterOptions *options);
-static char *text_argument(FunctionCallInfo fcinfo, int argument);
 static void close_iterator(Datum iterator);
-static KeyFunction *get_key_function(FunctionCallInfo fcinfo);
-static void free_key_function(Datum function);
 static List *split_lines(char *text);
 
 /* chunked_iter(rel anyelement, ...) RETURNS SETOF anyelement */
@@ -65,28 +46,6 @@ Datum
 chunked_iter_query_1_0(PG_FUNCTION_ARGS)
 {
 	return return_next_row(fcinfo);
-}
-
-/* chunked_iter_key(rec anyelement, order_by text) RETURNS text[] */
-Datum
-chunked_iter_key_1_0(PG_FUNCTION_ARGS)
-{
-	KeyFunction *function = get_key_function(fcinfo);
-	HeapTupleHeader header;
-	HeapTupleData tuple;
-	CiterPosition position;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	header = PG_GETARG_HEAPTUPLEHEADER(0);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
-	ExecStoreHeapTuple(&tuple, function->slot, false);
-	position = citer_key_reader_read(function->reader, function->slot);
-	ExecClearTuple(function->slot);
-	PG_RETURN_ARRAYTYPE_P(citer_bookmark_write(function->key, &position));
 }
 
 /*
@@ -237,72 +196,11 @@ read_options(FunctionCallInfo fcinfo, CiterOptions *options)
 	citer_options_read_query(options, BlessTupleDesc(CreateTupleDescCopy(columns)), fcinfo->args);
 }
 
-/* A text argument, or NULL. */
-static char *
-text_argument(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
-}
-
 /* Expression context callback: the query needs no more rows. */
 static void
 close_iterator(Datum iterator)
 {
 	citer_iterator_close((CiterIterator *) DatumGetPointer(iterator));
-}
-
-/*
- * The resolved key for the current arguments, kept in fn_extra for as long as
- * the type and the ORDER BY list stay the same.
- */
-static KeyFunction *
-get_key_function(FunctionCallInfo fcinfo)
-{
-	KeyFunction *function = fcinfo->flinfo->fn_extra;
-	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	char	   *order_by = text_argument(fcinfo, 1);
-	CiterRelation *relation;
-	MemoryContext context;
-	MemoryContext caller;
-
-	if (function != NULL && function->rowtype == rowtype &&
-		(order_by == NULL ? function->order_by == NULL :
-		 function->order_by != NULL && strcmp(function->order_by, order_by) == 0))
-		return function;
-
-	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chunked_iter key",
-									ALLOCSET_SMALL_SIZES);
-	caller = MemoryContextSwitchTo(context);
-	relation = citer_relation_open(rowtype);
-	if (function != NULL)
-		free_key_function(PointerGetDatum(function));
-	fcinfo->flinfo->fn_extra = NULL;
-
-	function = palloc0(sizeof(KeyFunction));
-	function->context = context;
-	function->rowtype = rowtype;
-	function->order_by = order_by ? pstrdup(order_by) : NULL;
-	function->key = citer_key_resolve(relation, order_by, false);
-	if (function->key->physical)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a row of %s does not carry its place in the table", relation->sql),
-				 errdetail("The order is physical, and ctid is not one of the row's columns."),
-				 errhint("Select ctid::text from the table itself, or order by columns.")));
-	function->reader = citer_key_reader_create(function->key);
-	function->slot = MakeSingleTupleTableSlot(relation->tupdesc, &TTSOpsHeapTuple);
-	MemoryContextSwitchTo(caller);
-	fcinfo->flinfo->fn_extra = function;
-	return function;
-}
-
-static void
-free_key_function(Datum function)
-{
-	KeyFunction *kept = (KeyFunction *) DatumGetPointer(function);
-
-	citer_key_reader_free(kept->reader);
-	MemoryContextDelete(kept->context);
 }
 
 /* The lines of a text, which is cut up. */
