@@ -16,6 +16,13 @@
  * lacks that user's privileges.  The log as a whole belongs to the session's
  * user: it is emptied when another one is found, which is looked for whenever
  * something is written or read.
+ *
+ * A query that fails is written down while its error is dealt with, even in
+ * callbacks of memory contexts and while the error is sent, where another error
+ * would be the end of the session.  So all that can throw comes before: the
+ * context, which cannot be made without, is made when a query begins (or, for
+ * one that fails in the parser, when debug is set to "all").  From there on
+ * memory is asked for in a way that says no in place of throwing.
  */
 #include "postgres.h"
 
@@ -74,9 +81,10 @@ static const struct config_enum_entry debug_modes[] = {
 	{NULL, 0, false}
 };
 
+static bool check_debug_mode(int *mode, void **extra, GucSource source);
+static void make_context(void);
 static void check_session_user(void);
 static void append(const EntryHeader *header, const char *sql);
-static bool reserve(Size size);
 static uint64 memory_of(int32 length);
 static bool has_room(int64 entries, uint64 bytes);
 static void drop_oldest(void);
@@ -98,7 +106,7 @@ citer_query_log_init(void)
 							 &citer_query_log_mode,
 							 CITER_DEBUG_OFF, debug_modes,
 							 PGC_USERSET, 0,
-							 NULL, NULL, NULL);
+							 check_debug_mode, NULL, NULL);
 	DefineCustomIntVariable("chunked_iter.queries_limit",
 							"Sets the number of queries that the session remembers.",
 							"-1 is no limit.",
@@ -115,9 +123,18 @@ citer_query_log_init(void)
 							NULL, NULL, NULL);
 }
 
-/* Takes the time, and whose query it is that begins now. */
+/* A query begins now, which is to be logged.  Throws if memory is short. */
 void
 citer_query_log_begin(CiterQueryRun *run)
+{
+	check_session_user();
+	make_context();
+	citer_query_log_stamp(run);
+}
+
+/* Takes the time, and whose query it is, and throws nothing. */
+void
+citer_query_log_stamp(CiterQueryRun *run)
 {
 	run->user = GetUserId();
 	run->session_user = GetSessionUserId();
@@ -156,12 +173,17 @@ citer_query_log_end(const CiterQueryRun *run, const char *sql, int length,
 	check_session_user();
 	if (run->session_user != query_log.session_user)
 		return;					/* what another session's user has begun */
+	if (!failed)
+		make_context();
 	append(&header, sql);
 	if (!failed)
 		warn_once();
 }
 
-/* Empties the log, gives its memory back, and returns the entries dropped. */
+/*
+ * Empties the log, gives its memory back, and returns the entries dropped.
+ * Throws nothing.
+ */
 int64
 citer_query_log_reset(void)
 {
@@ -172,7 +194,13 @@ citer_query_log_reset(void)
 	memset(&query_log, 0, sizeof(query_log));
 	query_log.generation = generation + 1;
 	query_log.session_user = GetSessionUserId();
-	if (context != NULL)
+	if (context != NULL && citer_query_log_mode == CITER_DEBUG_ALL)
+	{
+		/* The statement that has called this may fail yet. */
+		MemoryContextReset(context);
+		query_log.ring.context = context;
+	}
+	else if (context != NULL)
 		MemoryContextDelete(context);
 	return kept;
 }
@@ -232,7 +260,26 @@ citer_query_log_growth(CiterQueryLogSize *sizes)
 	return query_log.ndoublings + 1;
 }
 
-/* Empties the log if it is that of another session user. */
+/* Makes the log's context unless there is one, or nothing to be put into it. */
+static void
+make_context(void)
+{
+	if (query_log.ring.context == NULL && queries_limit != 0 && queries_memory_kb != 0)
+		query_log.ring.context = AllocSetContextCreate(TopMemoryContext, "chunked_iter query log",
+													   ALLOCSET_SMALL_SIZES);
+}
+
+/* Check hook of chunked_iter.debug: makes ready for what fails in the parser. */
+static bool
+check_debug_mode(int *mode, void **extra pg_attribute_unused(),
+				 GucSource source pg_attribute_unused())
+{
+	if (*mode == CITER_DEBUG_ALL)
+		make_context();
+	return true;
+}
+
+/* Empties the log if it is that of another session user.  Throws nothing. */
 static void
 check_session_user(void)
 {
@@ -243,6 +290,7 @@ check_session_user(void)
 /*
  * Appends an entry and drops the oldest ones that are in its way.  One that
  * does not fit even then, or for lack of memory, is counted as dropped itself.
+ * Throws nothing.
  */
 static void
 append(const EntryHeader *header, const char *sql)
@@ -251,7 +299,8 @@ append(const EntryHeader *header, const char *sql)
 
 	while (query_log.size.queries > query_log.size.evicted && !has_room(1, bytes))
 		drop_oldest();
-	if (has_room(1, bytes) && reserve(sizeof(EntryHeader) + header->length))
+	if (has_room(1, bytes) && query_log.ring.context != NULL &&
+		citer_ring_reserve(&query_log.ring, sizeof(EntryHeader) + header->length))
 	{
 		citer_ring_write(&query_log.ring, header, sizeof(EntryHeader));
 		citer_ring_write(&query_log.ring, sql, header->length);
@@ -266,16 +315,6 @@ append(const EntryHeader *header, const char *sql)
 	}
 	query_log.size.queries++;
 	record_doubling();
-}
-
-/* Makes sure that the ring can take so many bytes; false without memory. */
-static bool
-reserve(Size size)
-{
-	if (query_log.ring.context == NULL)
-		query_log.ring.context = AllocSetContextCreate(TopMemoryContext, "chunked_iter query log",
-													   ALLOCSET_SMALL_SIZES);
-	return citer_ring_reserve(&query_log.ring, size);
 }
 
 /* The memory of an entry, with its share of what a page takes beside its bytes. */

@@ -69,6 +69,7 @@ citer_query_log_is_on(void)
 
 extern void citer_query_log_init(void);
 extern void citer_query_log_begin(CiterQueryRun *run);
+extern void citer_query_log_stamp(CiterQueryRun *run);
 extern double citer_query_log_elapsed(const CiterQueryRun *run);
 extern void citer_query_log_end(const CiterQueryRun *run, const char *sql, int length,
 								double duration_ms, int64 rows, bool failed);

@@ -301,7 +301,8 @@ pass_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 /*
  * An error of the session is about to be reported.  If no statement of the
  * client's message was seen, it has not come as far as the planner, and all
- * that there is of it is the message.  It took no time to speak of.
+ * that there is of it is the message.  It took no time to speak of.  Nothing
+ * may be thrown from here.
  */
 static void
 notice_error(ErrorData *edata)
@@ -316,8 +317,9 @@ notice_error(ErrorData *edata)
 
 		while (length > 0 && strchr("; \t\r\n", debug_query_string[length - 1]) != NULL)
 			length--;
-		begin(&run);
-		run.started_at = GetCurrentStatementStartTimestamp();
+		seen_at = GetCurrentStatementStartTimestamp();
+		citer_query_log_stamp(&run);
+		run.started_at = seen_at;
 		citer_query_log_end(&run, debug_query_string, length, 0, 0, true);
 	}
 }
@@ -402,7 +404,10 @@ log_top_statement(TopStatement *statement, bool failed)
 						INSTR_TIME_GET_MILLISEC(statement->time), statement->rows, failed);
 }
 
-/* Memory context callback: the statement's execution is over. */
+/*
+ * Memory context callback: the statement's execution is over.  Nothing may be
+ * thrown from here.
+ */
 static void
 forget_statement(void *arg)
 {

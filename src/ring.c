@@ -22,10 +22,11 @@ struct CiterRingPage
 };
 
 static CiterRingPage *add_page(CiterRing *ring, CiterRingPage *last);
+static void drop_unused(CiterRing *ring);
 
 /*
  * Makes sure that so many bytes can be written; false if there is not enough
- * memory.  Throws nothing.
+ * memory, and then no more is held than before.  Throws nothing.
  */
 bool
 citer_ring_reserve(CiterRing *ring, Size size)
@@ -39,7 +40,10 @@ citer_ring_reserve(CiterRing *ring, Size size)
 
 		last = next != NULL ? next : add_page(ring, last);
 		if (last == NULL)
+		{
+			drop_unused(ring);
 			return false;
+		}
 		room += CITER_RING_PAGE_BYTES;
 	}
 	return true;
@@ -132,4 +136,19 @@ add_page(CiterRing *ring, CiterRingPage *last)
 	else
 		ring->head.page = ring->tail.page = page;
 	return page;
+}
+
+/* Drops the pages behind the end of what is written. */
+static void
+drop_unused(CiterRing *ring)
+{
+	CiterRingPage *last = ring->tail.page;
+
+	while (last != NULL && last->next != NULL)
+	{
+		CiterRingPage *page = last->next;
+
+		last->next = page->next;
+		pfree(page);
+	}
 }
