@@ -1,0 +1,288 @@
+/*
+ * iterator_chunk.c
+ *	  Reads the rows of one chunk.
+ *
+ * A chunk is read by the queries of its ranges, one after the other, until it
+ * has its rows.  Rows come through a receiver that copies each from where the
+ * scan has it and stops the executor when the chunk is full.  The key of the
+ * last row is where the next chunk starts.
+ *
+ * Where the key is unique a chunk may end after any row.  Where it is not,
+ * rows of the same key are never split: the queries say WITH TIES, and a
+ * chunk that is full goes on as long as the key stays the same.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "iterator_state.h"
+
+/* Receives the rows of one chunk. */
+typedef struct ChunkReceiver
+{
+	DestReceiver pub;
+	CiterIterator *iterator;
+	bool		complete;		/* the chunk has all its rows */
+	bool		at_tie;			/* it is full, but ties may follow */
+	bool		cut;			/* a LIMIT may have parted them from it */
+	CiterPosition last;			/* key of the last row, once full */
+	ItemPointerData last_tid;	/* the same in physical order */
+} ChunkReceiver;
+
+static void read_ranges(CiterIterator *iterator, ChunkReceiver *receiver);
+static void run_chunk_query(CiterIterator *iterator, const CiterQueryRows *rows,
+							ChunkReceiver *receiver);
+static bool is_enough(const ChunkReceiver *receiver);
+static void begin_rows(DestReceiver *self, int operation pg_attribute_unused(),
+					   TupleDesc tupdesc);
+static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
+static ItemPointerData row_tid(const CiterWalk *walk, TupleTableSlot *slot);
+static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
+static bool next_heap(CiterIterator *iterator);
+static void move_on(CiterIterator *iterator, ChunkReceiver *receiver);
+static MemoryContext begin_position(CiterIterator *iterator);
+static void count_chunk(CiterIterator *iterator);
+
+/* Reads the next chunk, or finds that there is none. */
+void
+citer_iterator_read_chunk(CiterIterator *iterator)
+{
+	ChunkReceiver receiver = {0};
+	MemoryContext caller;
+	int			heap = iterator->heap;
+	int			nestlevel;
+
+	receiver.pub = citer_iterator_receiver(receive_row);
+	receiver.pub.rStartup = begin_rows;
+	receiver.iterator = iterator;
+	citer_chunk_reset(iterator->chunk);
+	MemoryContextReset(iterator->scratch);
+	caller = MemoryContextSwitchTo(iterator->scratch);
+	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
+	do
+		read_ranges(iterator, &receiver);
+	while (!is_enough(&receiver) && next_heap(iterator));
+	if (receiver.cut)
+	{
+		iterator->heap = heap;
+		citer_iterator_keep_ties(iterator, &receiver.last);
+	}
+	citer_session_end(iterator->walk, nestlevel);
+	move_on(iterator, &receiver);
+	count_chunk(iterator);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Runs the queries of what is left (of the current heap) until it is enough. */
+static void
+read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
+{
+	CiterWalk  *walk = iterator->walk;
+	CiterQueryRows rows = {
+		.after = &iterator->after,
+		.upto = &iterator->upto,
+		.limit = walk->limit,
+	};
+	int			nranges = citer_range_split(walk->key, rows.after, rows.upto, iterator->ranges);
+
+	citer_walk_choose_heap(walk, iterator->heap, &rows);
+	if (!walk->stepwise)
+	{
+		rows.ranges = iterator->ranges;
+		rows.nranges = nranges;
+		if (nranges > 0)
+			run_chunk_query(iterator, &rows, receiver);
+		return;
+	}
+	rows.nranges = 1;
+	for (int i = 0; i < nranges && !is_enough(receiver); i++)
+	{
+		rows.ranges = &iterator->ranges[i];
+		run_chunk_query(iterator, &rows, receiver);
+	}
+}
+
+/* Runs a query of a chunk, and notices if its LIMIT may have parted ties. */
+static void
+run_chunk_query(CiterIterator *iterator, const CiterQueryRows *rows, ChunkReceiver *receiver)
+{
+	int64		before = citer_chunk_rows(iterator->chunk);
+
+	citer_iterator_run_query(iterator, rows, &receiver->pub);
+	receiver->cut = iterator->walk->cuts_ties && !receiver->complete &&
+		citer_chunk_rows(iterator->chunk) - before == rows->limit;
+}
+
+/*
+ * Needs the chunk no more queries?  Ties came with the query that filled it;
+ * those that a LIMIT could part may follow in another heap as well.
+ */
+static bool
+is_enough(const ChunkReceiver *receiver)
+{
+	return receiver->complete || receiver->cut ||
+		(receiver->at_tie && !receiver->iterator->walk->cuts_ties);
+}
+
+/*
+ * DestReceiver callback: the query has been planned, which may have looked at
+ * rows as well, and is about to run.  The rows of a query of the user have to
+ * have the types that they had at its start, which DDL on its tables can
+ * change.
+ */
+static void
+begin_rows(DestReceiver *self, int operation pg_attribute_unused(), TupleDesc tupdesc)
+{
+	CiterIterator *iterator = ((ChunkReceiver *) self)->iterator;
+	const CiterWalk *walk = iterator->walk;
+	TupleDesc	expected = walk->relation->tupdesc;
+
+	iterator->examined_before = citer_relation_examined(iterator->measured);
+	for (int i = 0; walk->relation->query != NULL && i < expected->natts; i++)
+	{
+		if (!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, walk->columns) &&
+			walk->columns != NULL)
+			continue;
+		if (TupleDescAttr(tupdesc, i)->atttypid != TupleDescAttr(expected, i)->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the query was changed while it was being walked"),
+					 errdetail("Column \"%s\" has type %s now.",
+							   NameStr(TupleDescAttr(expected, i)->attname),
+							   format_type_be(TupleDescAttr(tupdesc, i)->atttypid)),
+					 errhint("Start the walk again.")));
+	}
+}
+
+/* DestReceiver callback: takes a row of the chunk; false when it is enough. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	ChunkReceiver *receiver = (ChunkReceiver *) self;
+	CiterIterator *iterator = receiver->iterator;
+	const CiterWalk *walk = iterator->walk;
+
+	if (receiver->at_tie)
+		return receive_tie(receiver, slot);
+
+	if (walk->key->physical)
+		receiver->last_tid = row_tid(walk, slot);
+	if (citer_chunk_append(iterator->chunk, slot))
+		return true;
+	if (walk->key->unique)
+	{
+		receiver->complete = true;
+		return false;
+	}
+	receiver->at_tie = true;
+	return true;
+}
+
+/* Where the row in the slot is stored. */
+static ItemPointerData
+row_tid(const CiterWalk *walk, TupleTableSlot *slot)
+{
+	bool		isnull;
+
+	if (!walk->with_tid)
+	{
+		if (!ItemPointerIsValid(&slot->tts_tid))
+			elog(ERROR, "a tuple of %s came without its place", walk->relation->sql);
+		return slot->tts_tid;
+	}
+	return *(ItemPointer) DatumGetPointer(slot_getattr(slot, slot->tts_tupleDescriptor->natts,
+													   &isnull));
+}
+
+/* Takes a row into a full chunk if its key is that of the last one. */
+static bool
+receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot)
+{
+	CiterIterator *iterator = receiver->iterator;
+
+	if (receiver->last.nelements == 0)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(iterator->scratch);
+
+		receiver->last = citer_key_reader_read(iterator->reader,
+											   citer_chunk_last(iterator->chunk));
+		MemoryContextSwitchTo(caller);
+	}
+	if (!citer_key_reader_equals(iterator->reader, slot, &receiver->last))
+	{
+		receiver->complete = true;
+		return false;
+	}
+	citer_chunk_append(iterator->chunk, slot);
+	return true;
+}
+
+/* Goes to the start of the next heap; false if this was the last. */
+static bool
+next_heap(CiterIterator *iterator)
+{
+	MemoryContext caller;
+
+	if (iterator->walk->merge_heaps ||
+		iterator->heap + 1 >= list_length(iterator->walk->heaps))
+		return false;
+	iterator->heap++;
+	if (!iterator->walk->key->physical)
+		return true;
+	caller = begin_position(iterator);
+	iterator->after = citer_position_of_tid(0, InvalidOffsetNumber);
+	MemoryContextSwitchTo(iterator->context);
+	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		citer_iterator_freeze_heap(iterator);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+/* Sets the position to the end of the chunk, and the walk to done after the last. */
+static void
+move_on(CiterIterator *iterator, ChunkReceiver *receiver)
+{
+	MemoryContext caller;
+
+	if (!is_enough(receiver))
+		iterator->done = true;
+	if (citer_chunk_rows(iterator->chunk) == 0)
+		return;
+	caller = begin_position(iterator);
+	if (iterator->walk->key->physical)
+		iterator->after = citer_position_of_tid(ItemPointerGetBlockNumberNoCheck(&receiver->last_tid),
+												ItemPointerGetOffsetNumberNoCheck(&receiver->last_tid));
+	else
+		iterator->after = citer_key_reader_read(iterator->reader,
+												citer_chunk_last(iterator->chunk));
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Switches to an empty memory context for a new position, while the one
+ * before keeps its own.  Returns the context to switch back to.
+ */
+static MemoryContext
+begin_position(CiterIterator *iterator)
+{
+	MemoryContext context;
+
+	iterator->position_turn = 1 - iterator->position_turn;
+	context = iterator->position_contexts[iterator->position_turn];
+	MemoryContextReset(context);
+	return MemoryContextSwitchTo(context);
+}
+
+/* Adds the chunk that was read to what the walk has cost. */
+static void
+count_chunk(CiterIterator *iterator)
+{
+	if (citer_chunk_rows(iterator->chunk) == 0)
+		return;
+	iterator->cost.chunks++;
+	iterator->cost.rows += citer_chunk_rows(iterator->chunk);
+	iterator->cost.peak_memory = Max(iterator->cost.peak_memory,
+									 citer_chunk_memory(iterator->chunk));
+}

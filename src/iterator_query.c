@@ -1,0 +1,49 @@
+/*
+ * iterator_query.c
+ *	  Runs one query of a walk, and hands on its rows.
+ */
+#include "postgres.h"
+
+#include "iterator_state.h"
+
+static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
+static void ignore_end(DestReceiver *self);
+
+/* Runs the query of some rows, and adds what its scans look at to the cost. */
+void
+citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
+{
+	CiterQuery	query = citer_walk_query(iterator->walk, rows);
+
+	iterator->examined_before = citer_relation_examined(iterator->measured);
+	citer_plan_run(&query, citer_walk_params(iterator->walk, rows->after, rows->upto), receiver);
+	iterator->cost.examined += citer_relation_examined(iterator->measured) -
+		iterator->examined_before;
+}
+
+/* A receiver that does nothing but receive rows. */
+DestReceiver
+citer_iterator_receiver(CiterReceive receive)
+{
+	DestReceiver receiver = {
+		.receiveSlot = receive,
+		.rStartup = ignore_startup,
+		.rShutdown = ignore_end,
+		.rDestroy = ignore_end,
+		/* SPI tells DestSPI and DestNone from others, and is told no more. */
+		.mydest = DestTuplestore,
+	};
+
+	return receiver;
+}
+
+static void
+ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+			   TupleDesc tupdesc pg_attribute_unused())
+{
+}
+
+static void
+ignore_end(DestReceiver *self pg_attribute_unused())
+{
+}
