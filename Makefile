@@ -10,6 +10,9 @@
 #:                   on a PostgreSQL of your own; demo and bench take it too
 #:   make test TMPDIR=/var/tmp
 #:                   where the temporary directory goes; demo and bench too
+#:   make test-releases
+#:                   make test under each newer release that Debian has, in
+#:                   chroots; as root on a Debian (scripts/releases.sh)
 #:
 #: For a PostgreSQL you run, as with every PGXS extension (add PG_CONFIG=...
 #: unless pg_config is in the PATH; with_llvm=no leaves out the JIT bitcode):
@@ -56,7 +59,7 @@ EXTRA_CLEAN = test-results
 all:
 
 # These work without pg_config: see the scripts.
-own_targets = bench demo dist help indent plots test typedefs
+own_targets = bench demo dist help indent plots test test-releases typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -85,6 +88,9 @@ given_pg_config = $(if $(filter file,$(origin PG_CONFIG)),,$(PG_CONFIG))
 test:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
 		TAP='$(call files,$(TAP))' scripts/test.sh
+
+test-releases:
+	@exec scripts/releases.sh
 
 demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh

@@ -62,6 +62,7 @@ want_packaging()
 {
 	want debhelper command -v dh
 	want dpkg-dev command -v dpkg-buildpackage
+	want postgresql-server-dev-all command -v dh_pgxs_test
 	want git command -v git
 	want unzip command -v unzip
 }

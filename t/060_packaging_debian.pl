@@ -16,18 +16,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $top = "$RealBin/..";
-my ($major) = slurp_file("$top/debian/control") =~
-  /^Package: postgresql-(\d+)-chunked-iter$/m;
 my $bindir = one_line('pg_config', '--bindir');
 
-plan skip_all => 'there is no dpkg-buildpackage, or no debhelper'
-  if grep { !command_exists($_) } 'dpkg-buildpackage', 'dh';
-plan skip_all => "PostgreSQL $major is not installed by Debian's packages"
-  unless -x "/usr/lib/postgresql/$major/bin/pg_config"
-  && -e one_line("/usr/lib/postgresql/$major/bin/pg_config", '--pgxs');
+plan skip_all => 'there is no dpkg-buildpackage, no debhelper, or no dh_pgxs_test'
+  if grep { !command_exists($_) } 'dpkg-buildpackage', 'dh', 'dh_pgxs_test';
 plan skip_all => "the server of these tests is not of Debian's layout"
-  unless $bindir =~ m!^(.*)/usr/lib/postgresql/$major/bin$!;
-my $installation = $1;
+  unless $bindir =~ m!^(.*)/usr/lib/postgresql/(\d+)/bin$!;
+my ($installation, $major) = ($1, $2);
+plan skip_all => "PostgreSQL $major is not one that this Debian supports"
+  unless grep { $_ eq $major } supported_versions();
 
 my $directory = PostgreSQL::Test::Utils::tempdir_short();
 my $version = extension_version();
@@ -44,6 +41,16 @@ sub one_line
 	eval { IPC::Run::run(\@command, '>', \$out, '2>', \my $err) };
 	chomp $out;
 	return $out;
+}
+
+# The releases that packages are made for
+sub supported_versions
+{
+	my $out = '';
+
+	IPC::Run::run([ 'pg_buildext', 'supported-versions' ],
+		'>', \$out, '2>', \my $err, init => sub { chdir $top or die $! });
+	return split ' ', $out;
 }
 
 sub command_exists
@@ -83,6 +90,7 @@ sub build
 		# As on a machine of its own
 		local $ENV{PATH} = '/usr/sbin:/usr/bin:/sbin:/bin';
 		local %ENV = map { $_ => $ENV{$_} } grep { !/^(PG|MAKE|MFLAGS|TAP|REGRESS|ISOLATION)/ } keys %ENV;
+		run_or_die($source, 'pg_buildext', 'updatecontrol');
 		run_or_die($source, 'dpkg-buildpackage', '--build=binary', '--no-sign', '--no-check-builddeps');
 	}
 	my ($file) =
