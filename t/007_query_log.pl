@@ -293,7 +293,7 @@ CONF
 				"the log sees each statement: $libraries");
 			is( $session->query(
 					q(SELECT count(*) FILTER (WHERE query ~ 'AS top'), count(*) FILTER (WHERE query ~ 'public.item'),
-						 count(*) FILTER (WHERE query ~ 'CREATE TABLE made'), count(*) FILTER (WHERE query ~ 'DROP TABLE made')
+						 count(*) FILTER (WHERE query ~ 'CREATE TABLE made' AND toplevel), count(*) FILTER (WHERE query ~ 'DROP TABLE made')
 					  FROM pg_stat_statements)),
 				'1|2|1|1',
 				'and so does pg_stat_statements');
