@@ -245,25 +245,29 @@ citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot)
 	return position;
 }
 
-/* Has the row in the slot this very key? */
-bool
-citer_key_reader_equals(CiterKeyReader *reader, TupleTableSlot *slot,
-						const CiterPosition *position)
+/*
+ * Compares the key of the row in the slot with a position, or its first
+ * elements with those of a shorter one: less than, equal to or greater than 0
+ * if the row is before, at or after it in the order of the walk.
+ */
+int
+citer_key_reader_compare(CiterKeyReader *reader, TupleTableSlot *slot,
+						 const CiterPosition *position)
 {
 	CiterKey   *key = reader->key;
-	bool		equal = true;
+	int			order = 0;
 
 	reader->econtext->ecxt_scantuple = slot;
-	for (int i = 0; equal && i < key->nelements; i++)
+	for (int i = 0; order == 0 && i < position->nelements; i++)
 	{
 		bool		isnull;
 		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext, &isnull);
 
-		equal = citer_key_compare(&key->elements[i], value, isnull,
-								  position->values[i], position->isnull[i]) == 0;
+		order = citer_key_compare(&key->elements[i], value, isnull,
+								  position->values[i], position->isnull[i]);
 	}
 	ResetExprContext(reader->econtext);
-	return equal;
+	return order;
 }
 
 /* Error context callback: says which element is no value of its type. */

@@ -33,7 +33,7 @@ extern ArrayType *citer_bookmark_write(const CiterKey *key, const CiterPosition 
 extern CiterKeyReader *citer_key_reader_create(CiterKey *key);
 extern void citer_key_reader_free(CiterKeyReader *reader);
 extern CiterPosition citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot);
-extern bool citer_key_reader_equals(CiterKeyReader *reader, TupleTableSlot *slot,
-									const CiterPosition *position);
+extern int	citer_key_reader_compare(CiterKeyReader *reader, TupleTableSlot *slot,
+									 const CiterPosition *position);
 
 #endif							/* CITER_BOOKMARK_H */

@@ -12,7 +12,8 @@
  *
  * Rows that are appended when the arena has reached its size go to a
  * tuplestore, which spills to a temporary file.  That happens only to ties
- * that must be kept together; see iterator.c.
+ * that must be kept together (iterator_chunk.c), and to rows that have grown
+ * before they could be locked (iterator_lock.c).
  */
 #include "postgres.h"
 
@@ -194,6 +195,13 @@ citer_chunk_next(CiterChunk *chunk)
 		return store_row(chunk, offset);
 	}
 	return chunk->overflow != NULL ? next_overflow(chunk) : NULL;
+}
+
+/* The first row, whichever is the next; the chunk must not be empty. */
+TupleTableSlot *
+citer_chunk_first(CiterChunk *chunk)
+{
+	return store_row(chunk, 0);
 }
 
 /* The last row that is in the arena; the chunk must not be empty. */

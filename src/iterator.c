@@ -86,16 +86,16 @@ citer_iterator_next(CiterIterator *iterator)
 
 /*
  * Reads the next chunk, for a caller who takes chunk by chunk and has taken
- * all rows of the one before; false if there is none.
+ * all rows of the one before; false if there is none.  If rows are locked, a
+ * chunk may have none left and still not be the last.
  */
 bool
 citer_iterator_next_chunk(CiterIterator *iterator)
 {
 	if (!iterator->done)
-		citer_iterator_read_chunk(iterator);
-	else
-		citer_chunk_reset(iterator->chunk);
-	return citer_chunk_rows(iterator->chunk) > 0;
+		return citer_iterator_read_chunk(iterator);
+	citer_chunk_reset(iterator->chunk);
+	return false;
 }
 
 /* The next row of that chunk, or NULL; valid until the next call. */
@@ -110,6 +110,18 @@ bool
 citer_iterator_is_done(const CiterIterator *iterator)
 {
 	return iterator->done;
+}
+
+/*
+ * The lowest key of the rows of the chunk at hand, which must have some, in the
+ * current memory context; none in physical order.  It is the first row's,
+ * unless that has been changed before it was locked.
+ */
+CiterPosition
+citer_iterator_first(CiterIterator *iterator)
+{
+	return iterator->walk->locking != NULL ? iterator->lowest :
+		citer_iterator_key(iterator, citer_chunk_first(iterator->chunk));
 }
 
 /*

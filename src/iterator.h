@@ -17,6 +17,8 @@ typedef struct CiterCost
 {
 	int64		chunks;
 	int64		rows;			/* read into chunks */
+	int64		passed;			/* rows that others had locked and SKIP LOCKED
+								 * has passed over */
 	int64		examined;		/* rows that scans looked at, if measured */
 	Size		peak_memory;	/* bytes of the largest chunk */
 } CiterCost;
@@ -26,6 +28,7 @@ extern TupleTableSlot *citer_iterator_next(CiterIterator *iterator);
 extern bool citer_iterator_next_chunk(CiterIterator *iterator);
 extern TupleTableSlot *citer_iterator_next_in_chunk(CiterIterator *iterator);
 extern bool citer_iterator_is_done(const CiterIterator *iterator);
+extern CiterPosition citer_iterator_first(CiterIterator *iterator);
 extern CiterPosition citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot);
 extern const CiterPosition *citer_iterator_position(const CiterIterator *iterator);
 extern const CiterPosition *citer_iterator_end(const CiterIterator *iterator);

@@ -38,21 +38,26 @@ static bool is_enough(const ChunkReceiver *receiver);
 static void begin_rows(DestReceiver *self, int operation pg_attribute_unused(),
 					   TupleDesc tupdesc);
 static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
-static ItemPointerData row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
 static bool next_heap(CiterIterator *iterator);
 static void move_on(CiterIterator *iterator, ChunkReceiver *receiver);
 static MemoryContext begin_position(CiterIterator *iterator);
 static void count_chunk(CiterIterator *iterator);
 
-/* Reads the next chunk, or finds that there is none. */
-void
+/*
+ * Reads the next chunk, locks its rows if the walk does, and goes behind it;
+ * false if there is none.  A chunk of which no row is left once they are locked
+ * is one, too.
+ */
+bool
 citer_iterator_read_chunk(CiterIterator *iterator)
 {
 	ChunkReceiver receiver = {0};
 	MemoryContext caller;
+	CiterPosition before = iterator->after;
 	int			heap = iterator->heap;
 	int			nestlevel;
+	bool		found;
 
 	receiver.pub = citer_iterator_receiver(receive_row);
 	receiver.pub.rStartup = begin_rows;
@@ -69,10 +74,15 @@ citer_iterator_read_chunk(CiterIterator *iterator)
 		iterator->heap = heap;
 		citer_iterator_keep_ties(iterator, &receiver.last);
 	}
-	citer_session_end(iterator->walk, nestlevel);
+	found = citer_chunk_rows(iterator->chunk) > 0;
 	move_on(iterator, &receiver);
-	count_chunk(iterator);
+	if (found && iterator->walk->locking != NULL)
+		citer_iterator_lock_rows(iterator, &before);
+	citer_session_end(iterator->walk, nestlevel);
+	if (found)
+		count_chunk(iterator);
 	MemoryContextSwitchTo(caller);
+	return found;
 }
 
 /* Runs the queries of what is left (of the current heap) until it is enough. */
@@ -168,7 +178,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		return receive_tie(receiver, slot);
 
 	if (walk->key->physical)
-		receiver->last_tid = row_tid(walk, slot);
+		receiver->last_tid = citer_iterator_row_tid(walk, slot);
 	if (citer_chunk_append(iterator->chunk, slot))
 		return true;
 	if (walk->key->unique)
@@ -181,8 +191,8 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 }
 
 /* Where the row in the slot is stored. */
-static ItemPointerData
-row_tid(const CiterWalk *walk, TupleTableSlot *slot)
+ItemPointerData
+citer_iterator_row_tid(const CiterWalk *walk, TupleTableSlot *slot)
 {
 	bool		isnull;
 
@@ -210,7 +220,7 @@ receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot)
 											   citer_chunk_last(iterator->chunk));
 		MemoryContextSwitchTo(caller);
 	}
-	if (!citer_key_reader_equals(iterator->reader, slot, &receiver->last))
+	if (citer_key_reader_compare(iterator->reader, slot, &receiver->last) != 0)
 	{
 		receiver->complete = true;
 		return false;
@@ -279,8 +289,6 @@ begin_position(CiterIterator *iterator)
 static void
 count_chunk(CiterIterator *iterator)
 {
-	if (citer_chunk_rows(iterator->chunk) == 0)
-		return;
 	iterator->cost.chunks++;
 	iterator->cost.rows += citer_chunk_rows(iterator->chunk);
 	iterator->cost.peak_memory = Max(iterator->cost.peak_memory,

@@ -4,6 +4,7 @@
  *
  *	  iterator.c		open, next row, close
  *	  iterator_chunk.c	reads the rows of one chunk
+ *	  iterator_lock.c	locks them
  *	  iterator_ties.c	keeps together what a LIMIT has parted
  *	  iterator_end.c	where a walk ends that sees new rows
  *	  iterator_query.c	runs one query, and hands on its rows
@@ -39,6 +40,7 @@ struct CiterIterator
 	int			heap;			/* index in walk->heaps */
 	CiterPosition after;
 	CiterPosition upto;
+	CiterPosition lowest;		/* key of the rows locked, in scratch */
 	MemoryContext position_contexts[2]; /* of "after", in turns */
 	int			position_turn;
 };
@@ -46,12 +48,18 @@ struct CiterIterator
 /* A row of a query; false if it is enough. */
 typedef bool (*CiterReceive) (TupleTableSlot *slot, DestReceiver *self);
 
-extern void citer_iterator_read_chunk(CiterIterator *iterator);
+extern bool citer_iterator_read_chunk(CiterIterator *iterator);
 extern void citer_iterator_keep_ties(CiterIterator *iterator, const CiterPosition *last);
+extern void citer_iterator_lock_rows(CiterIterator *iterator, const CiterPosition *before);
+extern ItemPointerData citer_iterator_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 extern void citer_iterator_freeze_end(CiterIterator *iterator);
 extern void citer_iterator_freeze_heap(CiterIterator *iterator);
 extern DestReceiver citer_iterator_receiver(CiterReceive receive);
 extern void citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows,
 									 DestReceiver *receiver);
+extern void citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows,
+								   DestReceiver *receiver);
+extern int64 citer_iterator_count(CiterIterator *iterator, const CiterPosition *after,
+								  const CiterPosition *upto);
 
 #endif							/* CITER_ITERATOR_STATE_H */

@@ -30,7 +30,7 @@ citer_iterator_keep_ties(CiterIterator *iterator, const CiterPosition *last)
 {
 	int64		others = 0;
 
-	while (!citer_key_reader_equals(iterator->reader, citer_chunk_next(iterator->chunk), last))
+	while (citer_key_reader_compare(iterator->reader, citer_chunk_next(iterator->chunk), last) != 0)
 		others++;
 	citer_chunk_truncate(iterator->chunk, others);
 	if (others == 0)

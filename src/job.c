@@ -12,6 +12,7 @@
  */
 #include "job.h"
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -308,14 +309,20 @@ static void
 report_end(CiterJobRun *run)
 {
 	const char *state = run->stopped ? run->stopped : run->finished ? "succeeded" : "running";
+	StringInfoData detail;
 
+	initStringInfo(&detail);
+	if (run->skipped > 0)
+		appendStringInfo(&detail, "%lld rows failed; they are in chunked_iter_failed_rows.",
+						 (long long) run->skipped);
+	if (run->passed > 0)
+		appendStringInfo(&detail, "%s%lld rows were locked by others and passed over.",
+						 run->skipped > 0 ? " " : "", (long long) run->passed);
 	ereport(NOTICE,
 			(errmsg("job \"%s\" %s %s: %lld rows in %lld chunks", run->arguments.job,
 					strcmp(state, "succeeded") == 0 ? "has" : "is", state,
 					(long long) run->rows, (long long) run->nchunks),
-			 run->skipped > 0 ?
-			 errdetail("%lld rows failed; they are in chunked_iter_failed_rows.",
-					   (long long) run->skipped) : 0));
+			 detail.len > 0 ? errdetail("%s", detail.data) : 0));
 }
 
 /* Gives back what is held over transactions. */

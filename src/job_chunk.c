@@ -23,8 +23,7 @@
 static CiterIterator *open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 								const CiterJobStatement *statement);
 static bool fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **statement);
-static Tuplestorestate *store_rows(CiterIterator *iterator, CiterJobStatement *statement,
-								   CiterPosition *first);
+static Tuplestorestate *store_rows(CiterIterator *iterator, CiterJobStatement *statement);
 static void check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
 						 const CiterPosition *last);
 static CiterPosition first_tid(const CiterWalk *walk);
@@ -34,8 +33,8 @@ static void record_row(const CiterJob *job, const CiterJobRange *range, const Er
 
 /*
  * Reads the next chunk of a range, of at most so many rows, and runs the
- * statement for it.  The statement is prepared anew if the relation's columns
- * have changed.  *chunk is filled in as far as this gets, in the current
+ * statement for it, unless no row is left once they are locked.  The
+ * statement is prepared anew if the relation's columns have changed.  *chunk is filled in as far as this gets, in the current
  * memory context.
  */
 void
@@ -61,14 +60,19 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 		citer_iterator_close(iterator);
 		return;
 	}
-	rows = store_rows(iterator, *statement, &first);
-	if (walk->key->physical)
-		first = first_tid(walk);
 	chunk->rows = citer_iterator_cost(iterator).rows;
+	chunk->passed = citer_iterator_cost(iterator).passed;
 	chunk->last = citer_iterator_is_done(iterator);
-	chunk->full = chunk->rows >= limit;
-	chunk->first = write_position(walk, &first);
+	chunk->full = chunk->rows + chunk->passed >= limit;
 	chunk->position = write_position(walk, last);
+	if (chunk->rows == 0)
+	{
+		citer_iterator_close(iterator);
+		return;
+	}
+	first = walk->key->physical ? first_tid(walk) : citer_iterator_first(iterator);
+	chunk->first = write_position(walk, &first);
+	rows = store_rows(iterator, *statement);
 	check_bounds(*statement, &first, last);
 
 	chunk->in_statement = true;
@@ -166,20 +170,19 @@ fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **st
 
 /*
  * The rows of the chunk at hand, for the statement to read, or NULL if it does
- * not.  *first becomes the key of the first.
+ * not.
  */
 static Tuplestorestate *
-store_rows(CiterIterator *iterator, CiterJobStatement *statement, CiterPosition *first)
+store_rows(CiterIterator *iterator, CiterJobStatement *statement)
 {
-	TupleTableSlot *slot = citer_iterator_next_in_chunk(iterator);
+	TupleTableSlot *slot;
 	Tuplestorestate *rows;
 
-	*first = citer_iterator_key(iterator, slot);
 	if (!citer_job_statement_uses_rows(statement))
 		return NULL;
 	/* As much again as the chunk has; the rest is for the bookkeeping. */
 	rows = tuplestore_begin_heap(false, false, Max(work_mem, (int) (citer_settings_chunk_memory() / 256)));
-	for (; slot != NULL; slot = citer_iterator_next_in_chunk(iterator))
+	while ((slot = citer_iterator_next_in_chunk(iterator)) != NULL)
 		tuplestore_puttupleslot(rows, slot);
 	return rows;
 }

@@ -208,7 +208,7 @@ advance(CiterJobRun *run)
 	double		now = citer_pace_now();
 
 	check_role(run);
-	if (chunk->rows > 0)
+	if (!chunk->position.isnull)
 	{
 		range->position = chunk->position;
 		range->rows_per_second = citer_pace_smooth(range->rows_per_second, chunk->rows,
@@ -216,7 +216,7 @@ advance(CiterJobRun *run)
 	}
 	range->done = chunk->last;
 	range->chunk_size = run->chunk_size;
-	citer_job_advance(run->job, range, chunk->rows, chunk->rows > 0 ? 1 : 0,
+	citer_job_advance(run->job, range, chunk->rows, chunk->position.isnull ? 0 : 1,
 					  run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL);
 }
 
@@ -230,10 +230,11 @@ note_chunk(CiterJobRun *run)
 
 	remember_position(run);
 	run->attempts = 0;
-	if (run->chunk.rows == 0)
+	if (run->chunk.position.isnull)
 		return;
 	run->nchunks++;
 	run->rows += run->chunk.rows;
+	run->passed += run->chunk.passed;
 	run->speed_mark = now;
 	if (run->limit < run->chunk_size)
 		run->limit = (int) Min((int64) run->limit * 2, run->chunk_size);
@@ -357,7 +358,7 @@ skip_row(CiterJobRun *run)
 {
 	CiterJobRange *range = &run->range;
 
-	run->chunk.rows = 0;
+	run->chunk.rows = run->chunk.passed = 0;
 	if (!lock_range(run))
 		return;
 	if (citer_job_chunk_skip(run->job, range, run->skip_error, &run->chunk))

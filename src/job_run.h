@@ -53,7 +53,8 @@ typedef struct CiterJobRun
 	double		speed_mark;		/* when the one before was done */
 	double		message_mark;
 	int64		rows;			/* done in this call */
-	int64		skipped;
+	int64		passed;			/* locked by others, and passed over */
+	int64		skipped;		/* failed, and passed over */
 } CiterJobRun;
 
 extern ErrorData *citer_job_transaction(CiterJobRun *run, void (*work) (CiterJobRun *run));

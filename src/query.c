@@ -44,19 +44,23 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	CiterQuery	query = {
 		.nparams = 2 * key->nelements,
 		.steer = source->steer,
-		.locks = source->locking != NULL,
+		.locks = rows->locking != NULL,
 	};
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	append_columns(&sql, source);
+	if (rows->counted)
+		appendStringInfoString(&sql, "SELECT pg_catalog.count(*)");
+	else
+		append_columns(&sql, source);
 	if (rows->branches != NIL)
 		append_branches(&sql, source, rows);
 	else
 		append_from(&sql, source, rows, rows->heap_sql ? rows->heap_sql : relation->sql);
-	append_order(&sql, source, rows);
-	if (source->locking != NULL)
-		appendStringInfo(&sql, "\n%s", source->locking);
+	if (!rows->counted)
+		append_order(&sql, source, rows);
+	if (rows->locking != NULL)
+		appendStringInfo(&sql, "\n%s", rows->locking);
 
 	query.sql = sql.data;
 	query.version = relation->has_children ? relation->watched_version : 0;

@@ -41,7 +41,6 @@ typedef struct CiterQuerySource
 	const Bitmapset *columns;	/* to be read, others are NULL; NULL: all */
 	bool		with_tid;		/* ctid is wanted as one more column */
 	bool		sort_tids;		/* physical order has to be asked for */
-	const char *locking;		/* a locking clause; NULL for none */
 	bool		cuts_ties;		/* a LIMIT may part rows of the same key */
 	int			steer;			/* CITER_STEER_ flags */
 } CiterQuerySource;
@@ -61,6 +60,8 @@ typedef struct CiterQueryRows
 	const char *sample;			/* a TABLESAMPLE clause, and then no order;
 								 * NULL: all rows */
 	int			limit;			/* rows; 0: all */
+	bool		counted;		/* their number is wanted and not they */
+	const char *locking;		/* a locking clause; NULL: do not lock them */
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);

@@ -351,7 +351,7 @@ receive_key(TupleTableSlot *slot, DestReceiver *self)
 
 	if (splitter->pending &&
 		(splitter->walk->key->unique ||
-		 !citer_key_reader_equals(splitter->reader, slot, &splitter->boundary)))
+		 citer_key_reader_compare(splitter->reader, slot, &splitter->boundary) != 0))
 		take_boundary(splitter);
 	splitter->rows++;
 	if (!splitter->pending && splitter->rows >= splitter->due)

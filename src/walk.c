@@ -71,7 +71,7 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto);
 	if (walk->key->physical)
 		resolve_physical(walk);
-	else if (!walk->key->unique && walk->locking == NULL)
+	else if (!walk->key->unique)
 		resolve_foreign(walk);
 	resolve_steer(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
@@ -129,7 +129,6 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		.columns = walk->columns,
 		.with_tid = walk->with_tid,
 		.sort_tids = walk->sort_tids,
-		.locking = walk->locking,
 		.cuts_ties = walk->cuts_ties,
 		.steer = walk->steer,
 	};
