@@ -20,6 +20,9 @@ static void append_key(StringInfo output, const CiterWalk *walk);
 static void append_index(StringInfo output, const CiterWalk *walk);
 static void append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 						 const CiterPosition *after, const CiterPosition *upto);
+static void append_locks(StringInfo output, const CiterWalk *walk);
+static void append_queries(StringInfo output, const CiterWalk *walk, const char *title,
+						   CiterQueryRows *rows);
 static void append_query(StringInfo output, const CiterQuery *query);
 static void append_indented(StringInfo output, const char *text);
 static CiterPosition symbolic_position(const CiterKey *key);
@@ -48,6 +51,8 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 		append_chunk(output, walk, "First chunk", &walk->after, upto);
 		append_chunk(output, walk, "Later chunks", &somewhere, upto);
 	}
+	if (walk->locking != NULL)
+		append_locks(output, walk);
 }
 
 /* Adds the properties of a walk to a scan node in EXPLAIN. */
@@ -152,22 +157,36 @@ append_index(StringInfo output, const CiterWalk *walk)
 	appendStringInfoString(output, walk->index_shape.indexes != NIL ? "\n" : "as the plans show\n");
 }
 
-/* The queries of a chunk that lies between two positions, and their plans. */
+/* The queries that read a chunk between two positions, and their plans. */
 static void
 append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 			 const CiterPosition *after, const CiterPosition *upto)
 {
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
-	int			nranges = citer_range_split(walk->key, after, upto, ranges);
-	int			nqueries = walk->stepwise ? nranges : Min(nranges, 1);
-	CiterQueryRows rows = {
-		.after = after,
-		.upto = upto,
-		.nranges = walk->stepwise ? 1 : nranges,
-		.limit = walk->limit,
-	};
+	CiterQueryRows rows = {.after = after,.upto = upto,.limit = walk->limit};
 
 	citer_walk_choose_heap(walk, 0, &rows);
+	append_queries(output, walk, title, &rows);
+}
+
+/* The queries that then lock the rows of the chunk, from one end to the next. */
+static void
+append_locks(StringInfo output, const CiterWalk *walk)
+{
+	CiterPosition somewhere = symbolic_position(walk->key);
+	CiterQueryRows rows = {.after = &somewhere,.upto = &somewhere,.locking = walk->locking};
+
+	append_queries(output, walk, "Locks of a chunk", &rows);
+}
+
+/* The queries of what is between two positions, and their plans. */
+static void
+append_queries(StringInfo output, const CiterWalk *walk, const char *title, CiterQueryRows *rows)
+{
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
+	int			nranges = citer_range_split(walk->key, rows->after, rows->upto, ranges);
+	int			nqueries = walk->stepwise ? nranges : Min(nranges, 1);
+
+	rows->nranges = walk->stepwise ? 1 : nranges;
 	if (nqueries == 0)
 		appendStringInfo(output, "%s: nothing lies between the bounds\n", title);
 	for (int i = 0; i < nqueries; i++)
@@ -178,8 +197,8 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 			appendStringInfo(output, "%s:\n", title);
 		else
 			appendStringInfo(output, "%s, query %d of %d:\n", title, i + 1, nqueries);
-		rows.ranges = &ranges[i];
-		query = citer_walk_query(walk, &rows);
+		rows->ranges = &ranges[i];
+		query = citer_walk_query(walk, rows);
 		append_query(output, &query);
 	}
 }

@@ -76,6 +76,8 @@ citer_iterator_read_chunk(CiterIterator *iterator)
 	}
 	found = citer_chunk_rows(iterator->chunk) > 0;
 	move_on(iterator, &receiver);
+	if (found && !iterator->walk->key->physical)
+		citer_iterator_check_order(iterator, &before);
 	if (found && iterator->walk->locking != NULL)
 		citer_iterator_lock_rows(iterator, &before);
 	citer_session_end(iterator->walk, nestlevel);

@@ -26,15 +26,16 @@ static bool receive_end(TupleTableSlot *slot, DestReceiver *self);
 
 /*
  * Fixes where a walk ends whose chunks see new rows: at the last key there is
- * now, within the bounds that the user has given.
+ * now, within the bounds that the user has given.  XX002 if it is not the last.
  */
 void
 citer_iterator_freeze_end(CiterIterator *iterator)
 {
 	EndReceiver receiver = {citer_iterator_receiver(receive_end), iterator, false};
+	CiterPosition given = iterator->upto;
 	CiterQueryRows rows = {
 		.after = &iterator->after,
-		.upto = &iterator->upto,
+		.upto = &given,
 		.backwards = true,
 		.limit = 1,
 	};
@@ -64,6 +65,8 @@ citer_iterator_freeze_end(CiterIterator *iterator)
 		rows.nranges = nranges;
 		citer_iterator_run_query(iterator, &rows, &receiver.pub);
 	}
+	if (receiver.found)
+		citer_iterator_check_end(iterator, &given);
 	citer_session_end(iterator->walk, nestlevel);
 	iterator->done = !receiver.found;
 }

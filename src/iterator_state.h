@@ -4,6 +4,7 @@
  *
  *	  iterator.c		open, next row, close
  *	  iterator_chunk.c	reads the rows of one chunk
+ *	  iterator_check.c	whether they are what the walk relies upon
  *	  iterator_lock.c	locks them
  *	  iterator_ties.c	keeps together what a LIMIT has parted
  *	  iterator_end.c	where a walk ends that sees new rows
@@ -50,6 +51,8 @@ typedef bool (*CiterReceive) (TupleTableSlot *slot, DestReceiver *self);
 
 extern bool citer_iterator_read_chunk(CiterIterator *iterator);
 extern void citer_iterator_keep_ties(CiterIterator *iterator, const CiterPosition *last);
+extern void citer_iterator_check_order(CiterIterator *iterator, const CiterPosition *before);
+extern void citer_iterator_check_end(CiterIterator *iterator, const CiterPosition *upto);
 extern void citer_iterator_lock_rows(CiterIterator *iterator, const CiterPosition *before);
 extern ItemPointerData citer_iterator_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 extern void citer_iterator_freeze_end(CiterIterator *iterator);

@@ -1,0 +1,49 @@
+-- Rows that come in another order than that of their keys: a walk says so, and does
+-- not lose, repeat or loop. The index is built, and then the function that it is
+-- over is made to mean something else, as a collation of the operating system may.
+SET client_min_messages = warning;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+CREATE SCHEMA lying;
+SET search_path = lying, public;
+CREATE FUNCTION rank(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+CREATE TABLE thing (id integer, name text);
+INSERT INTO thing SELECT i, 'thing ' || i FROM generate_series(1, 20) i;
+CREATE INDEX "thing by rank" ON thing (rank(id));
+CREATE TABLE seen (id integer);
+
+SELECT count(*), min(id), max(id) FROM chunked_iter(NULL::thing, 3, 'rank(id)');
+
+-- every chunk would be the first one again
+CREATE OR REPLACE FUNCTION rank(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN -i; END';
+SELECT id FROM chunked_iter(NULL::thing, 3, 'rank(id)') LIMIT 10;
+SELECT id FROM chunked_iter(NULL::thing, 1, 'rank(id)') LIMIT 10;
+SELECT chunked_iter(NULL::thing, 3, 'rank(id)');
+SELECT id FROM chunked_iter_query('SELECT * FROM thing', 'rank(id)', 3) AS t(id integer, name text) LIMIT 10;
+SELECT id FROM chunked_iter(NULL::thing, 1, 'rank(id)', after => '{5}') LIMIT 10;
+
+-- the first chunks are right; behind them rows would come again
+CREATE OR REPLACE FUNCTION rank(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i % 10; END';
+SELECT id FROM chunked_iter(NULL::thing, 3, 'rank(id)');
+CALL chunked_iter_run('lied to', 'lying.thing', 'INSERT INTO lying.seen SELECT id FROM chunk', chunk_size => 3, order_by => 'rank(id)');
+SELECT count(*) FROM chunked_iter_progress;
+
+-- the function changes while the job is paused
+CREATE OR REPLACE FUNCTION rank(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+CALL chunked_iter_run('lied to', 'lying.thing', 'INSERT INTO lying.seen SELECT id FROM chunk', chunk_size => 3, order_by => 'rank(id)', max_chunks => 2);
+CREATE OR REPLACE FUNCTION rank(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i % 9; END';
+CALL chunked_iter_run('lied to');
+SELECT state, rows_done, last_key, last_error FROM chunked_iter_progress;
+
+-- what the hint says helps, and the job goes on
+CREATE OR REPLACE FUNCTION rank(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+REINDEX INDEX "thing by rank";
+SELECT count(*), min(id), max(id) FROM chunked_iter(NULL::thing, 3, 'rank(id)');
+CALL chunked_iter_run('lied to');
+SELECT state, rows_done, last_key FROM chunked_iter_progress;
+SELECT count(DISTINCT id), count(*) FROM seen;
+
+SELECT chunked_iter_forget('lied to');
+RESET search_path;
+DROP SCHEMA lying CASCADE;
+RESET client_min_messages;
