@@ -197,6 +197,19 @@ citer_chunk_next(CiterChunk *chunk)
 	return chunk->overflow != NULL ? next_overflow(chunk) : NULL;
 }
 
+/* The next row is the first again. */
+void
+citer_chunk_rewind(CiterChunk *chunk)
+{
+	ExecClearTuple(chunk->slot);
+	chunk->read = 0;
+	if (chunk->overflow != NULL)
+	{
+		ExecClearTuple(chunk->overflow_slot);
+		tuplestore_rescan(chunk->overflow);
+	}
+}
+
 /* The first row, whichever is the next; the chunk must not be empty. */
 TupleTableSlot *
 citer_chunk_first(CiterChunk *chunk)

@@ -16,6 +16,7 @@ extern void citer_chunk_reset(CiterChunk *chunk);
 extern bool citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
 extern void citer_chunk_truncate(CiterChunk *chunk, int64 rows);
 extern TupleTableSlot *citer_chunk_next(CiterChunk *chunk);
+extern void citer_chunk_rewind(CiterChunk *chunk);
 extern TupleTableSlot *citer_chunk_first(CiterChunk *chunk);
 extern TupleTableSlot *citer_chunk_last(CiterChunk *chunk);
 extern int64 citer_chunk_rows(const CiterChunk *chunk);

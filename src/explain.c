@@ -183,7 +183,7 @@ static void
 append_queries(StringInfo output, const CiterWalk *walk, const char *title, CiterQueryRows *rows)
 {
 	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
-	int			nranges = citer_range_split(walk->key, rows->after, rows->upto, ranges);
+	int			nranges = citer_walk_split(walk, rows, ranges);
 	int			nqueries = walk->stepwise ? nranges : Min(nranges, 1);
 
 	rows->nranges = walk->stepwise ? 1 : nranges;

@@ -9,14 +9,23 @@
  * would lose rows, repeat them or never end, and say nothing.  A look at the
  * first and at the last row of a chunk, before any of them goes out, makes that
  * an error.
+ *
+ * A foreign server makes another promise: that rows come in its order.  Where
+ * that has to be ours as well (walk_compare.c), all rows of a chunk are looked at,
+ * and counted.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "iterator_state.h"
 
+static void check_ends(CiterIterator *iterator, const CiterPosition *before);
+static void check_rows(CiterIterator *iterator);
+static void check_count(CiterIterator *iterator, const CiterPosition *before);
+static void check_ties(CiterIterator *iterator);
 static void report_order(CiterIterator *iterator, const CiterPosition *earlier,
 						 const CiterPosition *later);
 static void report_end(CiterIterator *iterator, int64 rows);
@@ -25,11 +34,54 @@ static char *only_index(const CiterWalk *walk);
 static char *describe_position(const CiterKey *key, const CiterPosition *position);
 
 /*
- * Throws XX002 unless the first row of the chunk that was read is behind
- * "before", where the chunk begins, and its last row is not before its first.
+ * Throws XX002 unless the chunk that was read, from "before" to the position
+ * that the walk has come to, is in order; HV000 if it is not because a foreign
+ * server compares its keys otherwise.
  */
 void
-citer_iterator_check_order(CiterIterator *iterator, const CiterPosition *before)
+citer_iterator_check_chunk(CiterIterator *iterator, const CiterPosition *before)
+{
+	const CiterWalk *walk = iterator->walk;
+	bool		can_count = !iterator->done && !walk->is_volatile;
+
+	switch (walk->comparer)
+	{
+		case CITER_COMPARES_HERE:
+			check_ends(iterator, before);
+			break;
+		case CITER_COMPARES_THERE:
+			if (can_count)
+				check_ties(iterator);
+			break;
+		case CITER_COMPARES_BOTH:
+			check_ends(iterator, before);
+			check_rows(iterator);
+			if (can_count)
+				check_count(iterator, before);
+			break;
+	}
+}
+
+/*
+ * Throws XX002 if there are rows between the end of the walk, which was the
+ * last row up to "upto", and that.
+ */
+void
+citer_iterator_check_end(CiterIterator *iterator, const CiterPosition *upto)
+{
+	int64		rows = iterator->walk->comparer == CITER_COMPARES_THERE || iterator->walk->is_volatile ?
+		0 : citer_walk_count(iterator->walk, &iterator->upto, upto);
+
+	if (rows > 0)
+		report_end(iterator, rows);
+}
+
+/*
+ * The first row has to be behind "before", and the last one not before the
+ * first.
+ */
+static void
+check_ends(CiterIterator *iterator, const CiterPosition *before)
 {
 	CiterKeyReader *reader = iterator->reader;
 	TupleTableSlot *first = citer_chunk_first(iterator->chunk);
@@ -50,17 +102,78 @@ citer_iterator_check_order(CiterIterator *iterator, const CiterPosition *before)
 	}
 }
 
-/*
- * Throws XX002 if there are rows between the end of the walk, which was the
- * last row up to "upto", and that.
- */
-void
-citer_iterator_check_end(CiterIterator *iterator, const CiterPosition *upto)
+/* No row may be before the one before it. */
+static void
+check_rows(CiterIterator *iterator)
 {
-	int64		rows = citer_iterator_count(iterator, &iterator->upto, upto);
+	CiterKeyReader *reader = iterator->reader;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter check",
+												  ALLOCSET_SMALL_SIZES);
+	CiterPosition previous = {0};
+	TupleTableSlot *slot;
 
-	if (rows > 0)
-		report_end(iterator, rows);
+	citer_chunk_rewind(iterator->chunk);
+	while ((slot = citer_chunk_next(iterator->chunk)) != NULL)
+	{
+		MemoryContext caller;
+
+		if (citer_key_reader_compare(reader, slot, &previous) < 0)
+		{
+			CiterPosition key = citer_key_reader_read(reader, slot);
+
+			report_order(iterator, &previous, &key);
+		}
+		MemoryContextReset(context);
+		caller = MemoryContextSwitchTo(context);
+		previous = citer_key_reader_read(reader, slot);
+		MemoryContextSwitchTo(caller);
+	}
+	citer_chunk_rewind(iterator->chunk);
+	MemoryContextDelete(context);
+}
+
+/*
+ * The rows between the two positions have to be as many as were read.  If each
+ * chunk's are, and no row comes that is before the one before, every row has come
+ * once.  For take the rows of one server, in whichever order it gives them:
+ * what was read of them, and what lies between the positions for that server,
+ * both begin behind "before".  A row that was read although it is behind the new
+ * position for its server comes again in the next chunk, where it is not behind
+ * that position for us.  And if there is no such row, an equal number means the
+ * same rows.
+ */
+static void
+check_count(CiterIterator *iterator, const CiterPosition *before)
+{
+	int64		rows = citer_walk_count(iterator->walk, before, &iterator->after);
+
+	if (rows != citer_chunk_rows(iterator->chunk))
+		report(iterator, psprintf("Up to (%s) there are %lld rows where %lld came.",
+								  describe_position(iterator->walk->key, &iterator->after),
+								  (long long) rows, (long long) citer_chunk_rows(iterator->chunk)));
+}
+
+/*
+ * All rows that a foreign server takes for equal to the last one have to be in
+ * the chunk: what is equal for us was kept together, but its collation may
+ * make no difference between more.
+ */
+static void
+check_ties(CiterIterator *iterator)
+{
+	int64		ties = 0;
+	int64		rows;
+	TupleTableSlot *slot;
+
+	citer_chunk_rewind(iterator->chunk);
+	while ((slot = citer_chunk_next(iterator->chunk)) != NULL)
+		ties += citer_key_reader_compare(iterator->reader, slot, &iterator->after) == 0;
+	citer_chunk_rewind(iterator->chunk);
+	rows = citer_walk_count_key(iterator->walk, &iterator->after);
+	if (rows != ties)
+		report(iterator, psprintf("The server has %lld rows that it takes for equal to (%s), here they are %lld.",
+								  (long long) rows, describe_position(iterator->walk->key, &iterator->after),
+								  (long long) ties));
 }
 
 /* Reports two keys that came in the wrong order. */
@@ -84,13 +197,16 @@ report_end(CiterIterator *iterator, int64 rows)
 							  (long long) rows));
 }
 
-/* Reports an order that is none. */
+/* Reports an order that is none, or not ours. */
 static void
 report(CiterIterator *iterator, const char *detail)
 {
-	const char *relation = citer_relation_describe(iterator->walk->relation);
-	char	   *index = only_index(iterator->walk);
+	const CiterWalk *walk = iterator->walk;
+	const char *relation = citer_relation_describe(walk->relation);
+	char	   *index = only_index(walk);
 
+	if (walk->comparer != CITER_COMPARES_HERE)
+		citer_walk_report_comparer(walk, detail);
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
 			 index != NULL ?

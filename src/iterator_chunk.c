@@ -77,7 +77,7 @@ citer_iterator_read_chunk(CiterIterator *iterator)
 	found = citer_chunk_rows(iterator->chunk) > 0;
 	move_on(iterator, &receiver);
 	if (found && !iterator->walk->key->physical)
-		citer_iterator_check_order(iterator, &before);
+		citer_iterator_check_chunk(iterator, &before);
 	if (found && iterator->walk->locking != NULL)
 		citer_iterator_lock_rows(iterator, &before);
 	citer_session_end(iterator->walk, nestlevel);
@@ -97,7 +97,7 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 		.upto = &iterator->upto,
 		.limit = walk->limit,
 	};
-	int			nranges = citer_range_split(walk->key, rows.after, rows.upto, iterator->ranges);
+	int			nranges = citer_walk_split(walk, &rows, iterator->ranges);
 
 	citer_walk_choose_heap(walk, iterator->heap, &rows);
 	if (!walk->stepwise)

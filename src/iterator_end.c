@@ -47,7 +47,7 @@ citer_iterator_freeze_end(CiterIterator *iterator)
 		citer_iterator_freeze_heap(iterator);
 		return;
 	}
-	nranges = citer_range_split(iterator->walk->key, rows.after, rows.upto, iterator->ranges);
+	nranges = citer_walk_split(iterator->walk, &rows, iterator->ranges);
 	nestlevel = citer_session_begin(&iterator->session, iterator->walk);
 	citer_walk_merge_heaps(iterator->walk, &rows);
 	if (iterator->walk->stepwise)

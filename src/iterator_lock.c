@@ -108,7 +108,7 @@ count_passed(CiterIterator *iterator, const CiterPosition *before)
 	int64		rows;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rows = citer_iterator_count(iterator, before, &iterator->after);
+	rows = citer_walk_count(iterator->walk, before, &iterator->after);
 	PopActiveSnapshot();
 	return Max(rows - citer_chunk_rows(iterator->chunk), 0);
 }

@@ -6,14 +6,6 @@
 
 #include "iterator_state.h"
 
-/* Receives the number of rows. */
-typedef struct CountReceiver
-{
-	DestReceiver pub;
-	int64		rows;
-} CountReceiver;
-
-static bool receive_count(TupleTableSlot *slot, DestReceiver *self);
 static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
 static void ignore_end(DestReceiver *self);
 
@@ -33,8 +25,7 @@ citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows, De
 void
 citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows, DestReceiver *receiver)
 {
-	int			nranges = citer_range_split(iterator->walk->key, rows->after, rows->upto,
-											iterator->ranges);
+	int			nranges = citer_walk_split(iterator->walk, rows, iterator->ranges);
 	int			step = iterator->walk->stepwise ? 1 : nranges;
 
 	rows->nranges = step;
@@ -43,31 +34,6 @@ citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows, DestReceiv
 		rows->ranges = &iterator->ranges[i];
 		citer_iterator_run_query(iterator, rows, receiver);
 	}
-}
-
-/*
- * How many rows of the walk there are between two positions, under the active
- * snapshot.
- */
-int64
-citer_iterator_count(CiterIterator *iterator, const CiterPosition *after,
-					 const CiterPosition *upto)
-{
-	CountReceiver receiver = {citer_iterator_receiver(receive_count), 0};
-	CiterQueryRows rows = {.after = after,.upto = upto,.counted = true};
-
-	citer_iterator_run_all(iterator, &rows, &receiver.pub);
-	return receiver.rows;
-}
-
-/* DestReceiver callback: takes the count of one query. */
-static bool
-receive_count(TupleTableSlot *slot, DestReceiver *self)
-{
-	bool		isnull;
-
-	((CountReceiver *) self)->rows += DatumGetInt64(slot_getattr(slot, 1, &isnull));
-	return true;
 }
 
 /* A receiver that does nothing but receive rows. */

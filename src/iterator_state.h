@@ -51,7 +51,7 @@ typedef bool (*CiterReceive) (TupleTableSlot *slot, DestReceiver *self);
 
 extern bool citer_iterator_read_chunk(CiterIterator *iterator);
 extern void citer_iterator_keep_ties(CiterIterator *iterator, const CiterPosition *last);
-extern void citer_iterator_check_order(CiterIterator *iterator, const CiterPosition *before);
+extern void citer_iterator_check_chunk(CiterIterator *iterator, const CiterPosition *before);
 extern void citer_iterator_check_end(CiterIterator *iterator, const CiterPosition *upto);
 extern void citer_iterator_lock_rows(CiterIterator *iterator, const CiterPosition *before);
 extern ItemPointerData citer_iterator_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
@@ -62,7 +62,5 @@ extern void citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRo
 									 DestReceiver *receiver);
 extern void citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows,
 								   DestReceiver *receiver);
-extern int64 citer_iterator_count(CiterIterator *iterator, const CiterPosition *after,
-								  const CiterPosition *upto);
 
 #endif							/* CITER_ITERATOR_STATE_H */

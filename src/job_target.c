@@ -131,7 +131,7 @@ citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
 		detail = psprintf("Its position in range %d is no key of %d elements.",
 						  range->range_no, walk->key->nelements);
 	for (int i = 0; order == 0 && !range->position.isnull &&
-		 i < Min(after->nelements, upto->nelements); i++)
+		 walk->comparer == CITER_COMPARES_HERE && i < Min(after->nelements, upto->nelements); i++)
 		order = citer_key_compare(&walk->key->elements[i], after->values[i], after->isnull[i],
 								  upto->values[i], upto->isnull[i]);
 	if (range->upto.isnull)

@@ -72,6 +72,12 @@ static const CiterSetting physical_settings[] = {
 	{NULL, NULL}
 };
 
+/* Partitions are left out by our comparison, foreign ones compare otherwise. */
+static const CiterSetting all_parts_settings[] = {
+	{"enable_partition_pruning", "off"},
+	{NULL, NULL}
+};
+
 /* What each steering flag sets while a plan is made. */
 static const struct
 {
@@ -83,6 +89,7 @@ static const struct
 	{CITER_STEER_NO_SORT, no_sort_settings},
 	{CITER_STEER_FEWEST_ROWS, fewest_rows_settings},
 	{CITER_STEER_PHYSICAL, physical_settings},
+	{CITER_STEER_ALL_PARTS, all_parts_settings},
 };
 
 /* Does something with a plan; see use_plan. */
@@ -110,6 +117,7 @@ static PlannedStmt *only_statement(CachedPlan *plan);
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
 static void read_shape(Plan *plan, CiterPlanShape *shape);
 static List *appended_relations(PlannedStmt *statement);
+static bool is_remote(Plan *plan);
 static bool is_empty_result(Plan *plan);
 static void read_shapes(List *plans, CiterPlanShape *shape);
 static void explain_statement(PlannedStmt *statement, const char *sql, StringInfo output);
@@ -221,6 +229,7 @@ describe_plan(KeptPlan *kept pg_attribute_unused(), PlannedStmt *statement, void
 	request->shape.relations = list_copy(statement->relationOids);
 	read_estimates(statement->planTree, &request->shape);
 	read_shape(statement->planTree, &request->shape);
+	request->shape.remote = is_remote(statement->planTree);
 	request->shape.appended = appended_relations(statement);
 	MemoryContextSwitchTo(spi);
 }
@@ -435,6 +444,15 @@ appended_relations(PlannedStmt *statement)
 		relations = lappend_oid(relations, rt_fetch(rti, statement->rtable)->relid);
 	}
 	return relations;
+}
+
+/* Do the rows come from one foreign scan as they are, order and all? */
+static bool
+is_remote(Plan *plan)
+{
+	while (plan != NULL && (IsA(plan, Limit) || IsA(plan, Result)))
+		plan = plan->lefttree;
+	return plan != NULL && IsA(plan, ForeignScan);
 }
 
 /* Has the planner found out that there are no rows? */

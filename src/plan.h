@@ -17,6 +17,7 @@ typedef struct CiterPlanShape
 	bool		sorts;			/* all rows are sorted to give the order */
 	bool		sorts_groups;	/* an index orders the first columns only */
 	bool		physical;		/* the rows come from TID range scans */
+	bool		remote;			/* all of it is done by a foreign server */
 	List	   *indexes;		/* OIDs of the indexes read in order */
 	List	   *appended;		/* OIDs of relations that are read one after
 								 * the other; NIL if it is not just that */

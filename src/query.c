@@ -30,6 +30,8 @@ static void append_order(StringInfo sql, const CiterQuerySource *source,
 static void append_columns(StringInfo sql, const CiterQuerySource *source);
 static void append_conditions(StringInfo sql, const CiterQuerySource *source,
 							  const CiterQueryRows *rows);
+static char *ranges_sql(const CiterKey *key, const CiterRange *ranges, int nranges,
+						const CiterQueryRows *rows);
 static char *range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows);
 static void append_condition(StringInfo sql, const CiterKeyElement *element,
 							 const char *operator, int param);
@@ -157,24 +159,33 @@ append_conditions(StringInfo sql, const CiterQuerySource *source, const CiterQue
 	if (OidIsValid(rows->heap) && rows->heap_sql == NULL)
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
 									source->relation->alias, rows->heap));
-	if (rows->nranges == 1)
-		append_and(&where, range_sql(key, &rows->ranges[0], rows));
-	else
-	{
-		StringInfoData any;
-
-		initStringInfo(&any);
-		for (int i = 0; i < rows->nranges; i++)
-		{
-			char	   *condition = range_sql(key, &rows->ranges[i], rows);
-
-			appendStringInfo(&any, "%s(%s)", i > 0 ? " OR " : "",
-							 condition[0] != '\0' ? condition : "true");
-		}
-		append_and(&where, rows->nranges > 0 ? psprintf("(%s)", any.data) : "false");
-	}
+	append_and(&where, ranges_sql(key, rows->ranges, rows->nranges, rows));
+	if (rows->nwithin > 0)
+		append_and(&where, ranges_sql(key, rows->within, rows->nwithin, rows));
 	if (where.len > 0)
 		appendStringInfo(sql, "\nWHERE %s", where.data);
+}
+
+/* The condition that a row is in any of the ranges; empty if it is for all rows. */
+static char *
+ranges_sql(const CiterKey *key, const CiterRange *ranges, int nranges, const CiterQueryRows *rows)
+{
+	StringInfoData any;
+
+	if (nranges == 1)
+		return range_sql(key, &ranges[0], rows);
+	if (nranges == 0)
+		return "false";
+	initStringInfo(&any);
+	for (int i = 0; i < nranges; i++)
+	{
+		char	   *condition = range_sql(key, &ranges[i], rows);
+
+		appendStringInfo(&any, "%s(%s)", i > 0 ? " OR " : "(",
+						 condition[0] != '\0' ? condition : "true");
+	}
+	appendStringInfoChar(&any, ')');
+	return any.data;
 }
 
 /* The condition that a row is in the range; empty if it is for all rows. */

@@ -17,6 +17,7 @@
 #define CITER_STEER_NO_SORT		0x01	/* take the order from an index */
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
+#define CITER_STEER_ALL_PARTS	0x08	/* leave out no partition for its bounds */
 
 /*
  * A query.  Parameters $1 ... $n are the elements of the position after which
@@ -52,6 +53,8 @@ typedef struct CiterQueryRows
 	const CiterPosition *upto;
 	const CiterRange *ranges;	/* of what is between them; any of these */
 	int			nranges;
+	const CiterRange *within;	/* and of these as well, if there are any */
+	int			nwithin;
 	Oid			heap;			/* only rows stored in it, unless InvalidOid */
 	const char *heap_sql;		/* how to select from it; NULL: by a condition */
 	List	   *branches;		/* what to select from instead, each in order

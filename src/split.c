@@ -73,6 +73,7 @@ typedef struct Splitter
 	CiterSplitRange range;		/* the next one, as far as it is known */
 	ArrayType  *end;			/* of the last range */
 	double		rows_out;		/* in ranges before the next one */
+	int64		rows_found;		/* in these, if servers have to agree on them */
 
 	/* The pass over the keys. */
 	double		rows;			/* seen so far */
@@ -107,6 +108,8 @@ static bool receive_nothing(TupleTableSlot *slot, DestReceiver *self);
 static BlockNumber block_of(Datum ctid);
 static BlockNumber number_of_blocks(Oid relid);
 static void put_range(Splitter *splitter, const CiterPosition *upto, double rows);
+static void count_range(Splitter *splitter, const CiterPosition *upto);
+static void check_ranges(const Splitter *splitter);
 static CiterPosition read_position(Splitter *splitter, TupleTableSlot *slot);
 static void free_position(const Splitter *splitter, CiterPosition *position);
 static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
@@ -148,6 +151,8 @@ citer_split(const CiterOptions *options, int parts, CiterSplitEmit emit, void *a
 		read_keys(&splitter);
 		put_range(&splitter, NULL, splitter.rows - splitter.rows_out);
 	}
+	if (citer_walk_must_agree(splitter.walk))
+		check_ranges(&splitter);
 	if (splitter.reader != NULL)
 		citer_key_reader_free(splitter.reader);
 	MemoryContextSwitchTo(caller);
@@ -315,7 +320,7 @@ read_keys(Splitter *splitter)
 		.upto = &walk->upto,
 		.ranges = ranges,
 	};
-	int			nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
+	int			nranges = citer_walk_split(walk, &rows, ranges);
 
 	splitter->pub.receiveSlot = receive_key;
 	if (!walk->stepwise && nranges > 0)
@@ -513,6 +518,8 @@ put_range(Splitter *splitter, const CiterPosition *upto, double rows)
 	MemoryContext caller = MemoryContextSwitchTo(splitter->scratch);
 	CiterSplitRange *range = &splitter->range;
 
+	if (citer_walk_must_agree(splitter->walk))
+		count_range(splitter, upto ? upto : &splitter->walk->upto);
 	range->number++;
 	range->upto = upto ? citer_bookmark_write(splitter->walk->key, upto) : splitter->end;
 	range->rows = rows;
@@ -527,6 +534,31 @@ put_range(Splitter *splitter, const CiterPosition *upto, double rows)
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(splitter->scratch);
+}
+
+/* Counts the rows that a walk of the range will find. */
+static void
+count_range(Splitter *splitter, const CiterPosition *upto)
+{
+	const CiterWalk *walk = splitter->walk;
+	NullableDatum text = {PointerGetDatum(splitter->range.after), splitter->range.after == NULL};
+	CiterBookmark bookmark = citer_options_bookmark("after", text);
+	CiterPosition after = citer_bookmark_read(walk->key, "after", &bookmark);
+
+	splitter->rows_found += citer_walk_count(walk, &after, upto);
+}
+
+/* HV000 if there are rows in several ranges: a server has the ends in another order. */
+static void
+check_ranges(const Splitter *splitter)
+{
+	const CiterWalk *walk = splitter->walk;
+	int64		rows = citer_walk_count(walk, &walk->after, &walk->upto);
+
+	if (rows != splitter->rows_found)
+		citer_walk_report_comparer(walk, psprintf("Of %lld rows the ranges would have %lld.",
+												  (long long) rows,
+												  (long long) splitter->rows_found));
 }
 
 /* The key of a row, in the splitter's memory. */

@@ -59,6 +59,8 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->relation = options->query != NULL ?
 		citer_relation_of_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
+	walk->is_volatile = options->query != NULL &&
+		contain_volatile_functions((Node *) walk->relation->query->subquery);
 	walk->key = citer_key_resolve(walk->relation, options->order_by, options->reverse);
 	if (options->filter != NULL)
 		add_filter(walk, citer_clause_filter(walk->relation, options->filter));
@@ -74,6 +76,9 @@ citer_walk_resolve(const CiterOptions *options)
 	else if (!walk->key->unique)
 		resolve_foreign(walk);
 	resolve_steer(walk);
+	walk->comparer = citer_walk_find_comparer(walk);
+	if (walk->comparer != CITER_COMPARES_HERE)
+		walk->steer |= CITER_STEER_ALL_PARTS;
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
 	return walk;
 }
@@ -206,6 +211,7 @@ add_filter(CiterWalk *walk, Node *qual)
 {
 	char	   *sql = citer_clause_sql(walk->relation, qual, true);
 
+	walk->is_volatile |= contain_volatile_functions(qual);
 	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
 	walk->filter_needs_parent |= needs_parent(qual);
 }

@@ -12,6 +12,14 @@
 #include "query.h"
 #include "relation.h"
 
+/* Which server compares the keys, where comparisons may differ; see walk_compare.c. */
+typedef enum CiterComparer
+{
+	CITER_COMPARES_HERE,
+	CITER_COMPARES_THERE,		/* one foreign server does, and sorts by them */
+	CITER_COMPARES_BOTH			/* this one and others, which have to agree */
+} CiterComparer;
+
 typedef struct CiterWalk
 {
 	int			chunk_size;		/* rows */
@@ -33,6 +41,8 @@ typedef struct CiterWalk
 	bool		merge_heaps;	/* not one by one, but in one query that
 								 * merges their first rows */
 	bool		cuts_ties;		/* its queries may part rows of the same key */
+	CiterComparer comparer;
+	bool		is_volatile;	/* its conditions may change from row to row */
 	int			steer;			/* CITER_STEER_ flags for its queries */
 	bool		stepwise;		/* a chunk's ranges are read one by one */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
@@ -49,5 +59,12 @@ extern double citer_walk_estimate(const CiterWalk *walk, const CiterPosition *af
 								  const CiterPosition *upto);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
+extern CiterComparer citer_walk_find_comparer(const CiterWalk *walk);
+extern bool citer_walk_must_agree(const CiterWalk *walk);
+extern void citer_walk_report_comparer(const CiterWalk *walk, const char *detail) pg_attribute_noreturn();
+extern int	citer_walk_split(const CiterWalk *walk, CiterQueryRows *rows, CiterRange *ranges);
+extern int64 citer_walk_count(const CiterWalk *walk, const CiterPosition *after,
+							  const CiterPosition *upto);
+extern int64 citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position);
 
 #endif							/* CITER_WALK_H */
