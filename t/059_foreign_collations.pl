@@ -143,7 +143,7 @@ SQL
 sub walks
 {
 	my ($set) = @_;
-	my @alphabets = ('abc', 'aB', 'abcABC', 'mnMN', 'a_b', 'xyzXYZ109', 'lLmM', "a\x{e4}b");
+	my @alphabets = ('abc', 'aB', 'abcABC', 'mnMN', 'a_b', 'xyzXYZ109', 'lLmM', "a\xc3\xa4b");
 	my $alphabet = $alphabets[ $set % @alphabets ];
 	my $rows = (5, 40, 130)[ $set % 3 ];
 	my @judged;
