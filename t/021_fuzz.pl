@@ -58,8 +58,8 @@ cmp_ok(scalar @signatures, '>', 10, 'there is something to call');
 note(call_script($only)) if defined $only;
 run_all(@numbers);
 is($failures, 0, 'every call ends with a result or a proper error');
-note('errors of ours: ' . join(', ', map { "$_ $raised{$_}" } sort keys %raised));
-note("$_: $outcomes{$_}{fine} without an error, $outcomes{$_}{failed} with one")
+diag('errors of ours: ' . join(', ', map { "$_ $raised{$_}" } sort keys %raised));
+diag("$_: $outcomes{$_}{fine} without an error, $outcomes{$_}{failed} with one")
   for sort keys %outcomes;
 unless (@numbers < 500)
 {
@@ -160,7 +160,7 @@ sub call_script
 		'DEALLOCATE ALL;', 'CLOSE ALL;', 'SELECT pg_advisory_unlock_all();',
 		$number % 10 ? () : 'DISCARD ALL;',
 		'SET client_min_messages = error;', 'SET search_path = fuzz, public;',
-		'DELETE FROM public.chunked_iter_jobs;',
+		'DELETE FROM public.chunked_iter_job_ranges;', 'DELETE FROM public.chunked_iter_jobs;',
 		"\\warn CALL $number", @{ $call->{lines} }, "\\warn END $number", '');
 }
 

@@ -32,7 +32,7 @@ our @EXPORT = qw(random_call);
 # Of 100 choices in the call at hand, how many are hostile.
 my $hostility = 0;
 
-# Arguments that a call without hostility has, whatever their default.
+# Arguments that a call needs, whatever their default.
 my %needed = map { $_ => 1 } qw(rel statement order_by job query);
 
 my @relations = (
@@ -64,7 +64,7 @@ my @noise = (
 # A call of one of the functions, in surroundings that are not always usual.
 sub random_call
 {
-	my $signature = one_of(@_);
+	my $signature = one_of(@_, grep { @{ $_->{arguments} } > 6 } @_);
 	$hostility = weighted(50 => 0, 30 => 8, 20 => 30);
 	my $sql = call_sql($signature);
 	my @lines = job_before($signature);
@@ -189,7 +189,7 @@ sub call_sql
 
 	for my $argument (@{ $signature->{arguments} })
 	{
-		my $needed = !$argument->{has_default} || (!$hostility && $needed{ $argument->{name} });
+		my $needed = !$argument->{has_default} || $needed{ $argument->{name} };
 
 		next if !$needed && chance(60) || hostile() && chance(10);
 		push @arguments, "$argument->{name} => " . value($argument->{name}, $argument->{type});
