@@ -16,6 +16,7 @@
 #include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -130,6 +131,24 @@ citer_compat_set_descending(SortGroupClause *clause, bool descending)
 	(void) clause;
 	(void) descending;
 #endif
+}
+
+/*
+ * How many rows scans of a table or an index have returned in this
+ * transaction.  From 20 on there is a function for either kind, which knows
+ * nothing of the other.
+ */
+static inline int64
+citer_compat_tuples_returned(Oid relid)
+{
+	Datum		rows = DirectFunctionCall1(pg_stat_get_xact_tuples_returned, ObjectIdGetDatum(relid));
+	int64		returned = DatumGetInt64(rows);
+
+#if PG_VERSION_NUM >= 200000
+	rows = DirectFunctionCall1(pg_stat_get_xact_idx_tuples_returned, ObjectIdGetDatum(relid));
+	returned += DatumGetInt64(rows);
+#endif
+	return returned;
 }
 
 /* What a custom scan says of itself, to be trusted with projections. */

@@ -266,7 +266,7 @@ make_context(void)
 {
 	if (query_log.ring.context == NULL && queries_limit != 0 && queries_memory_kb != 0)
 		query_log.ring.context = AllocSetContextCreate(TopMemoryContext, "chunked_iter query log",
-													   ALLOCSET_SMALL_SIZES);
+													   CITER_RING_CONTEXT_SIZES);
 }
 
 /* Check hook of chunked_iter.debug: makes ready for what fails in the parser. */

@@ -82,6 +82,7 @@ static void log_part(const CiterQueryRun *run, const char *sql, int location, in
 					 int64 rows, bool failed);
 static void add_statement(QueryDesc *desc, const CiterQueryRun *run);
 static TopStatement *find_statement(QueryDesc *desc);
+static instr_time resume(const TopStatement *statement);
 static void add_time(TopStatement *statement, instr_time since);
 static void log_top_statement(TopStatement *statement, bool failed);
 static void forget_statement(void *arg);
@@ -172,14 +173,8 @@ static void
 run_executor(CITER_EXECUTOR_RUN_PARAMS)
 {
 	TopStatement *volatile statement = find_statement(desc);
-	instr_time	started;
+	const instr_time started = resume(statement);
 
-	INSTR_TIME_SET_ZERO(started);
-	if (statement != NULL)
-	{
-		seen_at = GetCurrentStatementStartTimestamp();
-		INSTR_TIME_SET_CURRENT(started);
-	}
 	level++;
 	PG_TRY();
 	{
@@ -205,14 +200,8 @@ static void
 finish_executor(QueryDesc *desc)
 {
 	TopStatement *volatile statement = find_statement(desc);
-	instr_time	started;
+	const instr_time started = resume(statement);
 
-	INSTR_TIME_SET_ZERO(started);
-	if (statement != NULL)
-	{
-		seen_at = GetCurrentStatementStartTimestamp();
-		INSTR_TIME_SET_CURRENT(started);
-	}
 	level++;
 	PG_TRY();
 	{
@@ -384,6 +373,21 @@ find_statement(QueryDesc *desc)
 			return statement;
 	}
 	return NULL;
+}
+
+/* The executor goes on with a statement, unless it is NULL: the time now. */
+static instr_time
+resume(const TopStatement *statement)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_ZERO(now);
+	if (statement != NULL)
+	{
+		seen_at = GetCurrentStatementStartTimestamp();
+		INSTR_TIME_SET_CURRENT(now);
+	}
+	return now;
 }
 
 static void

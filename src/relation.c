@@ -24,7 +24,6 @@
 #include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -274,8 +273,7 @@ citer_relation_examined(List *scanned)
 	ListCell   *cell;
 
 	foreach(cell, scanned)
-		examined += DatumGetInt64(DirectFunctionCall1(pg_stat_get_xact_tuples_returned,
-													  ObjectIdGetDatum(lfirst_oid(cell))));
+		examined += citer_compat_tuples_returned(lfirst_oid(cell));
 	return examined;
 }
 

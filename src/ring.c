@@ -5,8 +5,8 @@
  * The bytes lie in pages of one size, without gaps: what is written runs on
  * into the next page.  So no space is lost between two things of different
  * lengths, nothing is ever moved, and each page goes back to the allocator
- * when its last byte is dropped.  With small block sizes, as the context must
- * have (ALLOCSET_SMALL_SIZES), a page is a block of its own there, which
+ * when its last byte is dropped.  With the block sizes that the context must
+ * have (CITER_RING_CONTEXT_SIZES), a page is a block of its own there, which
  * pfree() really gives back.
  */
 #include "postgres.h"

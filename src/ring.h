@@ -9,6 +9,14 @@
 #define CITER_RING_PAGE_SIZE 8192
 #define CITER_RING_PAGE_BYTES (CITER_RING_PAGE_SIZE - 64)
 
+/*
+ * Of a context for a ring: small, but not ALLOCSET_SMALL_SIZES.  By those
+ * aset.c may hand out a context that it has kept of somebody else, and with it
+ * the other's limit for chunks, under which a page would be one: of a block
+ * twice its size, and kept when it is freed.
+ */
+#define CITER_RING_CONTEXT_SIZES 0, 1024 + MAXIMUM_ALIGNOF, 8 * 1024
+
 typedef struct CiterRingPage CiterRingPage;
 
 /* A place between two bytes; no page in an empty ring that is new. */

@@ -127,7 +127,7 @@ execute_logged(SPIPlanPtr plan, const char *sql, const SPIExecuteOptions *option
 		},
 		.receiver = options->dest,
 	};
-	bool		counts = options->dest != NULL && options->dest != None_Receiver;
+	volatile bool counts = options->dest != NULL && options->dest != None_Receiver;
 	const char *const text = plan == NULL ? sql :
 	((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_string;
 	CiterQueryRun run;

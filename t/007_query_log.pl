@@ -51,6 +51,7 @@ nothing_when_off();
 reads_without_a_copy();
 statements_by_protocol();
 chains_with_others();
+survives_shortage();
 
 $node->stop;
 done_testing();
@@ -332,4 +333,42 @@ sub r_squared
 	}
 	return ($n * $sxy - $sx * $sy)**2 /
 	  (($n * $sxx - $sx**2) * ($n * $syy - $sy**2));
+}
+
+# When the log has taken all memory that the process may have, an entry gives
+# way and the session goes on: the statements fail meanwhile, and are logged in
+# the middle of their errors.
+sub survives_shortage
+{
+	my $session = Session->new($node);
+	my $pid = $session->pid;
+	my $size_of = "ps -o vsz= -p $pid";
+	my $statements = 30;
+	my $strange = 0;
+
+	$session->query(
+		"LOAD 'chunked_iter'; SET chunked_iter.queries_memory = -1; SET chunked_iter.debug = 'all'"
+	);
+	$session->query('SELECT chunked_iter_reset_queries()');
+	my $limit = (`$size_of` + 64 * 1024) * 1024;
+  SKIP:
+	{
+		skip 'no prlimit here', 3
+		  if system("prlimit --pid $pid --as=$limit: >/dev/null 2>&1") != 0;
+		for my $i (1 .. $statements)
+		{
+			my $report = $session->reports(
+				'SELECT 1 / 0 /* ' . 'x' x 4_000_000 . ' */');
+			$strange++ unless $report =~ /ERROR:  (22012|53200): /;
+		}
+		is($strange, 0,
+			'without memory, statements fail with their own errors');
+		system("prlimit --pid $pid --as=unlimited: >/dev/null 2>&1");
+		my ($queries, $memory, $evicted) =
+		  split /\|/, $session->query($size);
+		is($queries, $statements + 1, 'each is counted');
+		cmp_ok($evicted, '>', 5, 'some had to go');
+	}
+	$session->close;
+	return;
 }
