@@ -543,7 +543,7 @@ count_range(Splitter *splitter, const CiterPosition *upto)
 	const CiterWalk *walk = splitter->walk;
 	NullableDatum text = {PointerGetDatum(splitter->range.after), splitter->range.after == NULL};
 	CiterBookmark bookmark = citer_options_bookmark("after", text);
-	CiterPosition after = citer_bookmark_read(walk->key, "after", &bookmark);
+	CiterPosition after = citer_bookmark_read(walk->key, "after", &bookmark, true);
 
 	splitter->rows_found += citer_walk_count(walk, &after, upto);
 }
