@@ -131,7 +131,7 @@ COMMENT ON FUNCTION chunked_iter_query_log_growth() IS
 
 CREATE TABLE chunked_iter_jobs (
 	job            text COLLATE "C" PRIMARY KEY,
-	owner          regrole NOT NULL DEFAULT pg_catalog.quote_ident(current_user::text)::regrole,
+	owner          name NOT NULL DEFAULT current_user,
 	state          text NOT NULL DEFAULT 'pending' CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY[
 		'pending', 'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed'])),
 	relation       text NOT NULL,
@@ -139,9 +139,11 @@ CREATE TABLE chunked_iter_jobs (
 	relation_storage oid,
 	database_id    text NOT NULL,
 	key            text[] NOT NULL,
+	key_basis      text[] NOT NULL,
 	has_index      boolean NOT NULL,
 	statement      text NOT NULL,
 	search_path    text NOT NULL,
+	settings       text[] NOT NULL,
 	order_by       text,
 	reverse        boolean NOT NULL,
 	filter         text,
@@ -164,6 +166,12 @@ CREATE TABLE chunked_iter_jobs (
 
 COMMENT ON TABLE chunked_iter_jobs IS
 'jobs of chunked_iter_run: what each does, under which settings, and its state';
+COMMENT ON COLUMN chunked_iter_jobs.database_id IS
+'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
+COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
+'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.settings IS
+'parameters under which the SQL of the job is read, as they were when it was made';
 
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -201,14 +209,18 @@ CREATE INDEX ON chunked_iter_failed_rows (job);
 COMMENT ON TABLE chunked_iter_failed_rows IS
 'rows that jobs with on_error => ''skip'' have passed over, each with its key and the error';
 
-/* A role sees its own jobs and those of roles whose privileges it has. */
+/*
+ * A role sees its own jobs and those of roles whose privileges it has.  The
+ * owner is a name, which restores where the role is missing, too; the jobs of a
+ * role that is gone are seen by superusers only.
+ */
 
 ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own_jobs ON chunked_iter_jobs
-	USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
 CREATE POLICY own_jobs ON chunked_iter_job_ranges
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job));
@@ -309,7 +321,7 @@ SELECT j.job,
     ON t.job OPERATOR(pg_catalog.=) j.job
   LEFT JOIN guards AS g
     ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(j.job, 0::bigint)
- WHERE pg_catalog.pg_has_role(j.owner::oid, 'USAGE');
+ WHERE pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(j.owner::text))::oid, 0::oid), 'USAGE');
 
 COMMENT ON VIEW chunked_iter_progress IS
 'one row for each job: how far it is, how fast, and what it waits for';

@@ -202,7 +202,7 @@ resume_job(CiterJobRun *run)
 {
 	CiterJob   *job = run->job;
 
-	citer_job_use_path(job);
+	citer_job_use_settings(job);
 	citer_job_change(job, &run->arguments);
 	if (strcmp(job->state, "cancelled") == 0)
 		ereport(ERROR,
@@ -233,7 +233,7 @@ open_help(CiterJobRun *run)
 				 errmsg("job \"%s\" does not exist", run->arguments.job),
 				 errhint("CALL chunked_iter_run() starts one.")));
 	run->job = job;
-	citer_job_use_path(job);
+	citer_job_use_settings(job);
 	run->finished = strcmp(job->state, "succeeded") == 0;
 	if (!run->finished && !citer_job_is_active(job->state))
 		ereport(ERROR,

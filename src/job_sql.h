@@ -25,7 +25,7 @@ typedef enum CiterJobSql
 	CITER_JOB_SQL_WAIT
 } CiterJobSql;
 
-#define CITER_JOB_VALUES_MAX 24
+#define CITER_JOB_VALUES_MAX 32
 
 /* The parameters of a statement, in order. */
 typedef struct CiterJobValues

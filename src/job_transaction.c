@@ -24,10 +24,10 @@
 #include "settings.h"
 #include "spi.h"
 
-static void work_in_path(CiterJobRun *run, void (*work) (CiterJobRun *run));
+static void work_in_settings(CiterJobRun *run, void (*work) (CiterJobRun *run));
 
 /*
- * Does the work in the present transaction, under the job's search_path, and
+ * Does the work in the present transaction, under the job's settings, and
  * commits.  Returns NULL, or the error, in run->context, after a rollback.
  * Either way a new transaction has begun, and run->context is current.  The
  * work is called in run->scratch.
@@ -44,7 +44,7 @@ citer_job_transaction(CiterJobRun *run, void (*work) (CiterJobRun *run))
 	MemoryContextSwitchTo(run->scratch);
 	PG_TRY();
 	{
-		work_in_path(run, work);
+		work_in_settings(run, work);
 		ReleaseCurrentSubTransaction();
 		/* The commit itself leaves a few bytes behind. */
 		MemoryContextSwitchTo(run->scratch);
@@ -72,12 +72,12 @@ citer_job_transaction(CiterJobRun *run, void (*work) (CiterJobRun *run))
 }
 
 static void
-work_in_path(CiterJobRun *run, void (*work) (CiterJobRun *run))
+work_in_settings(CiterJobRun *run, void (*work) (CiterJobRun *run))
 {
 	int			nestlevel = citer_settings_begin();
 
 	if (run->job != NULL)
-		citer_job_use_path(run->job);
+		citer_job_use_settings(run->job);
 	work(run);
 	citer_settings_end(nestlevel);
 }

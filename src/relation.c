@@ -32,6 +32,7 @@
 #include "clause.h"
 #include "compat.h"
 #include "relation.h"
+#include "settings.h"
 
 static Oid	rowtype_relid(Oid rowtype);
 static bool has_children(Relation rel);
@@ -88,6 +89,7 @@ citer_relation_open(Oid rowtype)
 /*
  * Describes a query as if it were a relation, in the current memory context:
  * a subquery in FROM whose columns are named by the column definition list.
+ * Its text is read again for each of our queries, under the settings of now.
  * Throws what citer_clause_query throws.
  */
 CiterRelation *
@@ -102,6 +104,7 @@ citer_relation_of_query(const char *query, TupleDesc columns)
 	relation->tupdesc = columns;
 	relation->query = citer_clause_query(query, relation->name, columns, &select);
 	relation->names = citer_clause_names(relation);
+	relation->query_settings = citer_settings_save();
 	relation->sql = psprintf("(%s\n)", select);
 	relation->alias = relation->name;
 	initStringInfo(&alias);
