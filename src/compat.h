@@ -12,6 +12,7 @@
 
 #include "access/stratnum.h"
 #include "access/tupdesc.h"
+#include "catalog/namespace.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
@@ -19,6 +20,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 
 #if PG_VERSION_NUM < 140000
 #error "chunked_iter needs PostgreSQL 14 or later"
@@ -229,6 +231,28 @@ citer_compat_forget_pruning(Plan *plan)
 	citer_compat_forget_pruning(plan->righttree);
 #else
 	(void) plan;
+#endif
+}
+
+/* Whether a plan of the plan cache was made under the present search_path. */
+static inline bool
+citer_compat_is_search_path_same(const CachedPlanSource *source)
+{
+#if PG_VERSION_NUM >= 170000
+	return SearchPathMatchesCurrentEnvironment(source->search_path);
+#else
+	return OverrideSearchPathMatchesCurrent(source->search_path);
+#endif
+}
+
+/* Runs an executor that was started, once, until its rows or its receiver end. */
+static inline void
+citer_compat_run_executor(QueryDesc *desc)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(desc, ForwardScanDirection, 0);
+#else
+	ExecutorRun(desc, ForwardScanDirection, 0, true);
 #endif
 }
 

@@ -43,10 +43,13 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 {
 	const CiterRelation *relation = source->relation;
 	const CiterKey *key = source->key;
+	bool		physical = key->physical && rows->sample == NULL && !rows->counted;
 	CiterQuery	query = {
 		.nparams = 2 * key->nelements,
 		.steer = source->steer,
 		.locks = rows->locking != NULL,
+		.unsorted = physical && !source->sort_tids,
+		.needs_tids = physical && !source->with_tid,
 	};
 	StringInfoData sql;
 

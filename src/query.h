@@ -30,6 +30,9 @@ typedef struct CiterQuery
 	Oid		   *types;			/* of the parameters */
 	int			steer;			/* CITER_STEER_ flags */
 	bool		locks;			/* its rows */
+	bool		unsorted;		/* rows in physical order, which the plan has
+								 * to give, as the SQL does not ask for it */
+	bool		needs_tids;		/* likewise with the ctids of the rows */
 	uint64		version;		/* of what the text does not tell; see query.c */
 } CiterQuery;
 

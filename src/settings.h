@@ -18,10 +18,14 @@ extern const CiterSetting citer_settings_exact[];
 /* Our own SQL is written and read under these, whatever the session's. */
 extern const CiterSetting citer_settings_sql[];
 
+/* Plans are made under these, whatever the session's. */
+extern const CiterSetting citer_settings_planner[];
+
 extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
 extern int	citer_settings_begin(void);
 extern void citer_settings_set(const CiterSetting *settings);
+extern void citer_settings_set_known(const CiterSetting *settings);
 extern void citer_settings_end(int nestlevel);
 
 #endif							/* CITER_SETTINGS_H */

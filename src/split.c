@@ -97,7 +97,6 @@ static bool receive_sample(TupleTableSlot *slot, DestReceiver *self);
 static void sort_sample(Splitter *splitter);
 static int	compare_keys(const void *a, const void *b, void *arg);
 static void read_keys(Splitter *splitter);
-static void run_query(Splitter *splitter, const CiterWalk *walk, const CiterQueryRows *rows);
 static bool receive_key(TupleTableSlot *slot, DestReceiver *self);
 static void take_boundary(Splitter *splitter);
 static void keep_key(Splitter *splitter, const CiterPosition *position);
@@ -249,7 +248,7 @@ read_sample(Splitter *splitter, double percent)
 	splitter->pub.receiveSlot = receive_sample;
 	splitter->step = splitter->due = 1;
 	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
-	run_query(splitter, &walk, &rows);
+	citer_walk_run(&walk, &rows, &splitter->pub);
 }
 
 /* DestReceiver callback: takes the key of every so-manyth row of a sample. */
@@ -326,23 +325,15 @@ read_keys(Splitter *splitter)
 	if (!walk->stepwise && nranges > 0)
 	{
 		rows.nranges = nranges;
-		run_query(splitter, walk, &rows);
+		citer_walk_run(walk, &rows, &splitter->pub);
 		return;
 	}
 	rows.nranges = 1;
 	for (int i = 0; i < nranges; i++)
 	{
 		rows.ranges = &ranges[i];
-		run_query(splitter, walk, &rows);
+		citer_walk_run(walk, &rows, &splitter->pub);
 	}
-}
-
-static void
-run_query(Splitter *splitter, const CiterWalk *walk, const CiterQueryRows *rows)
-{
-	CiterQuery	query = citer_walk_query(walk, rows);
-
-	citer_plan_run(&query, citer_walk_params(walk, rows->after, rows->upto), &splitter->pub);
 }
 
 /*
@@ -484,7 +475,7 @@ check_access(Splitter *splitter)
 
 	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
 	splitter->pub.receiveSlot = receive_nothing;
-	run_query(splitter, walk, &rows);
+	citer_walk_run(walk, &rows, &splitter->pub);
 }
 
 /* DestReceiver callback: enough. */

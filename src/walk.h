@@ -55,6 +55,7 @@ extern void citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
 extern ParamListInfo citer_walk_params(const CiterWalk *walk, const CiterPosition *after,
 									   const CiterPosition *upto);
+extern void citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiver);
 extern double citer_walk_estimate(const CiterWalk *walk, const CiterPosition *after,
 								  const CiterPosition *upto);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
