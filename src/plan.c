@@ -53,8 +53,8 @@ typedef struct KeptPlan
 	CiterQuery	query;
 	SPIPlanPtr	plan;
 	CachedPlanSource *source;	/* the only one of the plan */
-	int			generation;		/* of the plan made under our settings; 0: none */
-	bool		fits;			/* that plan gives what the SQL does not ask for */
+	int			generation;		/* of the plan that is ours; 0: none is */
+	bool		fits;			/* it gives what the SQL leaves unsaid */
 	bool		retired;		/* to be freed with its last pin */
 	int			pins;			/* uses under way */
 } KeptPlan;
@@ -121,7 +121,7 @@ static bool use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
 static bool is_planned(const KeptPlan *kept);
 static CachedPlan *make_plan(KeptPlan *kept);
 static bool fits_query(const CiterQuery *query, const PlannedStmt *statement);
-static void run_plan(const KeptPlan *kept, PlannedStmt *statement, void *request);
+static void run_plan(const KeptPlan *kept, PlannedStmt *statement, void *arg);
 static void describe_plan(const KeptPlan *kept, PlannedStmt *statement, void *shape);
 static void explain_plan(const KeptPlan *kept, PlannedStmt *statement, void *output);
 static KeptPlan *find_plan(const CiterQuery *query);
@@ -240,10 +240,12 @@ use_kept_plan(KeptPlan *kept, PlanUse use, void *arg)
 	kept->pins++;
 	PG_TRY();
 	{
-		CachedPlan *plan = is_planned(kept) ?
-			GetCachedPlan(kept->source, NULL, CurrentResourceOwner, NULL) :
-			make_plan(kept);
+		CachedPlan *plan;
 
+		if (is_planned(kept))
+			plan = GetCachedPlan(kept->source, NULL, CurrentResourceOwner, NULL);
+		else
+			plan = make_plan(kept);
 		ours = plan->generation == kept->generation;
 		if (ours)
 			use(kept, only_statement(plan), arg);
@@ -312,7 +314,7 @@ make_plan(KeptPlan *kept)
 	return plan;
 }
 
-/* Whether a plan gives the query what its SQL does not ask for. */
+/* Whether a plan gives what the query's SQL leaves unsaid. */
 static bool
 fits_query(const CiterQuery *query, const PlannedStmt *statement)
 {
@@ -320,6 +322,7 @@ fits_query(const CiterQuery *query, const PlannedStmt *statement)
 		(!query->needs_tids || citer_plan_shape_has_tids(statement));
 }
 
+/* Runs the plan of a RunRequest, if it fits. */
 static void
 run_plan(const KeptPlan *kept, PlannedStmt *statement, void *arg)
 {
@@ -384,7 +387,7 @@ keep_plan(const CiterQuery *query, uint32 hash)
 	citer_settings_set(citer_settings_sql);
 	citer_spi_connect(0);
 	kept->plan = citer_spi_prepare(query->sql, query->nparams, query->types,
-									CURSOR_OPT_GENERIC_PLAN);
+								   CURSOR_OPT_GENERIC_PLAN);
 	kept->source = linitial(SPI_plan_get_plan_sources(kept->plan));
 
 	/* Nothing from here on throws: the plan is kept and listed, or neither. */
@@ -439,9 +442,9 @@ static Size
 plan_memory(const KeptPlan *kept)
 {
 	const CachedPlanSource *source = kept->source;
-	Size		memory = MemoryContextMemAllocated(kept->context, true) +
-		MemoryContextMemAllocated(source->context, true);
+	Size		memory = MemoryContextMemAllocated(kept->context, true);
 
+	memory += MemoryContextMemAllocated(source->context, true);
 	if (source->gplan != NULL)
 		memory += MemoryContextMemAllocated(source->gplan->context, true);
 	return memory;
