@@ -320,7 +320,7 @@ static void
 check_range(Var *var, Scope *scope)
 {
 	const CiterJobCheck *check = scope->check;
-	const CiterJobTextRange *range = citer_job_text_range_at(check->text, var->location);
+	const CiterJobTextRange *range = citer_job_text_range_with_key(check->text, var->location);
 	RangeTblEntry *rte;
 
 	if (range == NULL)

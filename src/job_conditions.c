@@ -45,8 +45,7 @@ static void add_source(CiterJobConditions *conditions, const CiterJob *job,
 					   const CiterWalk *walk, char *name);
 static char *filter_sql(const CiterRelation *relation, const char *filter);
 static Source *find_source(const CiterJobConditions *conditions, const char *name);
-static char *condition_sql(const Source *source, const CiterPosition *after,
-						   const CiterPosition *last);
+static char *range_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last);
 
 /*
  * Gets the conditions of a statement ready, in the current memory context.
@@ -77,10 +76,15 @@ citer_job_conditions_expand(CiterJobConditions *conditions, const CiterPosition 
 							const CiterPosition *last)
 {
 	CiterJobText *text = conditions->text;
-	char	  **sql = palloc(sizeof(char *) * Max(text->nranges, 1));
+	CiterJobTextCondition *sql = palloc(sizeof(CiterJobTextCondition) * Max(text->nranges, 1));
 
 	for (int i = 0; i < text->nranges; i++)
-		sql[i] = condition_sql(find_source(conditions, text->ranges[i].name), after, last);
+	{
+		const Source *source = find_source(conditions, text->ranges[i].name);
+
+		sql[i].key = range_sql(source->key, after, last);
+		sql[i].filter = source->filter;
+	}
 	citer_job_text_expand(text, sql);
 }
 
@@ -152,18 +156,15 @@ find_source(const CiterJobConditions *conditions, const char *name)
 	return NULL;
 }
 
-/* The condition that a row, under a name, is in the chunk. */
+/* The condition that a key lies behind a position and up to another. */
 static char *
-condition_sql(const Source *source, const CiterPosition *after, const CiterPosition *last)
+range_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last)
 {
-	const CiterKey *key = source->key;
 	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(key));
 	CiterQueryRows rows = {.after = after,.upto = last,.ranges = ranges};
 	char	   *sql;
 
 	rows.nranges = citer_range_split(key, after, last, ranges);
 	sql = citer_query_ranges_sql(key, &rows, 2 * key->nelements + 1, 3 * key->nelements + 1);
-	if (sql[0] == '\0')
-		sql = "true";
-	return source->filter != NULL ? psprintf("%s AND %s", sql, source->filter) : sql;
+	return sql[0] != '\0' ? sql : "true";
 }

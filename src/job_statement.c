@@ -506,8 +506,9 @@ prepare_shape(CiterJobStatement *statement, Reading *reading)
 		Command    *prepared = palloc(sizeof(Command));
 
 		*prepared = *(Command *) lfirst(command);
+		(void) CleanQuerytext(text->expanded, &start, &length);
 		prepared->start = start;
-		prepared->length = length > 0 ? length : (int) strlen(text->expanded + start);
+		prepared->length = length;
 		reading->start = pg_mbstrlen_with_len(text->expanded, start);
 		prepared->plan = citer_spi_prepare(pnstrdup(text->expanded + start, prepared->length),
 										   4 * statement->nkeys, statement->types,

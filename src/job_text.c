@@ -86,7 +86,7 @@ citer_job_text_read(const char *sql, int nparams)
  * is in the current memory context.
  */
 void
-citer_job_text_expand(CiterJobText *text, char **conditions)
+citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *conditions)
 {
 	StringInfoData sql;
 	int			done = 0;
@@ -98,7 +98,11 @@ citer_job_text_expand(CiterJobText *text, char **conditions)
 
 		appendBinaryStringInfo(&sql, text->sql + done, range->start - done);
 		range->expanded_start = sql.len;
-		appendStringInfo(&sql, "(%s)", conditions[i]);
+		appendStringInfo(&sql, "(%s", conditions[i].key);
+		range->expanded_key_end = sql.len;
+		if (conditions[i].filter != NULL)
+			appendStringInfo(&sql, " AND %s", conditions[i].filter);
+		appendStringInfoChar(&sql, ')');
 		range->expanded_end = sql.len;
 		done = range->end;
 	}
@@ -119,13 +123,13 @@ citer_job_text_position(const CiterJobText *text, int position)
 	return pg_mbstrlen_with_len(text->sql, user_offset(text, offset)) + 1;
 }
 
-/* The range whose condition is at an offset of the expanded text, or NULL. */
+/* The range whose condition on the key is at an offset of the expanded text. */
 const CiterJobTextRange *
-citer_job_text_range_at(const CiterJobText *text, int offset)
+citer_job_text_range_with_key(const CiterJobText *text, int offset)
 {
 	for (int i = 0; i < text->nranges; i++)
 	{
-		if (offset >= text->ranges[i].expanded_start && offset < text->ranges[i].expanded_end)
+		if (offset >= text->ranges[i].expanded_start && offset < text->ranges[i].expanded_key_end)
 			return &text->ranges[i];
 	}
 	return NULL;

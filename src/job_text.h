@@ -17,8 +17,16 @@ typedef struct CiterJobTextRange
 	int			start;			/* in the user's text */
 	int			end;
 	int			expanded_start; /* in the expanded one */
+	int			expanded_key_end;
 	int			expanded_end;
 } CiterJobTextRange;
+
+/* What it stands for. */
+typedef struct CiterJobTextCondition
+{
+	char	   *key;			/* over columns of the key alone */
+	char	   *filter;			/* NULL: none */
+} CiterJobTextCondition;
 
 typedef struct CiterJobText
 {
@@ -30,9 +38,9 @@ typedef struct CiterJobText
 } CiterJobText;
 
 extern CiterJobText *citer_job_text_read(const char *sql, int nparams);
-extern void citer_job_text_expand(CiterJobText *text, char **conditions);
+extern void citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *conditions);
 extern int	citer_job_text_position(const CiterJobText *text, int position);
-extern const CiterJobTextRange *citer_job_text_range_at(const CiterJobText *text, int offset);
+extern const CiterJobTextRange *citer_job_text_range_with_key(const CiterJobText *text, int offset);
 extern const CiterJobTextRange *citer_job_text_range_of_error(const CiterJobText *text, int position);
 
 #endif							/* CITER_JOB_TEXT_H */
