@@ -64,6 +64,7 @@ typedef struct Command
 /* The statement with conditions of one form in the place of chunk_range(). */
 typedef struct Shape
 {
+	MemoryContext context;		/* holds all of it but the plans */
 	CiterJobText text;
 	List	   *commands;
 } Shape;
@@ -470,16 +471,18 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 	}
 	if (list_length(statement->shapes) >= SHAPES_MAX)
 	{
-		free_plans(linitial(statement->shapes));
+		shape = linitial(statement->shapes);
+		free_plans(shape);
+		MemoryContextDelete(shape->context);
 		statement->shapes = list_delete_first(statement->shapes);
 	}
-	MemoryContextSwitchTo(statement->context);
 	nestlevel = citer_settings_begin();
 	citer_settings_set(citer_settings_sql);
 	begin_reading(&reading, statement, statement->text->sql);
 	shape = prepare_shape(statement, &reading);
 	end_reading(&reading);
 	citer_settings_end(nestlevel);
+	MemoryContextSwitchTo(statement->context);
 	statement->shapes = lappend(statement->shapes, shape);
 	MemoryContextSwitchTo(caller);
 	return shape;
@@ -489,11 +492,15 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 static Shape *
 prepare_shape(CiterJobStatement *statement, Reading *reading)
 {
+	MemoryContext context = AllocSetContextCreate(statement->context, "chunked_iter shape",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
 	Shape	   *shape = palloc0(sizeof(Shape));
 	CiterJobText *text = &shape->text;
 	ListCell   *raw;
 	ListCell   *command;
 
+	shape->context = context;
 	*text = *statement->text;
 	text->expanded = pstrdup(text->expanded);
 	text->ranges = palloc(sizeof(CiterJobTextRange) * Max(text->nranges, 1));
@@ -517,6 +524,7 @@ prepare_shape(CiterJobStatement *statement, Reading *reading)
 		shape->commands = lappend(shape->commands, prepared);
 	}
 	reading->start = 0;
+	MemoryContextSwitchTo(caller);
 	return shape;
 }
 
