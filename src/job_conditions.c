@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "optimizer/optimizer.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 
 #include "clause.h"
@@ -112,18 +111,17 @@ static void
 add_source(CiterJobConditions *conditions, const CiterJob *job,
 		   const CiterWalk *walk, char *name)
 {
-	CiterRelation relation = *walk->relation;
+	CiterRelation *relation;
 	Source	   *source;
 
 	if (find_source(conditions, name) != NULL)
 		return;
-	relation.name = name;
-	relation.alias = pstrdup(quote_identifier(name));
+	relation = citer_relation_under_name(walk->relation, name);
 	source = palloc0(sizeof(Source));
 	source->name = name;
-	source->key = citer_key_resolve(&relation, job->order_by, job->reverse);
+	source->key = citer_key_resolve(relation, job->order_by, job->reverse);
 	if (job->filter != NULL)
-		source->filter = filter_sql(&relation, job->filter);
+		source->filter = filter_sql(relation, job->filter);
 	conditions->sources = lappend(conditions->sources, source);
 }
 
