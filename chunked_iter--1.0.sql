@@ -157,6 +157,7 @@ CREATE TABLE chunked_iter_jobs (
 	throttle_query text,
 	retries        integer NOT NULL CHECK (retries OPERATOR(pg_catalog.>=) 0),
 	on_error       text NOT NULL CHECK (on_error OPERATOR(pg_catalog.=) ANY (ARRAY['stop', 'skip'])),
+	statement_is_global boolean NOT NULL,
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	last_error     text
@@ -178,13 +179,14 @@ CREATE TABLE chunked_iter_job_ranges (
 	chunk_size     integer NOT NULL CHECK (chunk_size OPERATOR(pg_catalog.>=) 1 AND
 		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
 	rows_per_second double precision,
+	rows_changed   bigint,
 	waiting_for    text,
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (job, range_no)
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -261,6 +263,7 @@ WITH guards AS MATERIALIZED (
 ), totals AS (
 	SELECT r.job,
 	       pg_catalog.sum(r.rows_done)::bigint AS rows_done,
+	       pg_catalog.sum(r.rows_changed)::bigint AS rows_changed,
 	       pg_catalog.sum(r.chunks_done)::bigint AS chunks_done,
 	       pg_catalog.sum(r.estimated_rows)::bigint AS estimated_rows,
 	       pg_catalog.sum(r.rows_per_second) FILTER (WHERE r.pid IS NOT NULL) AS rows_per_second,
@@ -303,7 +306,8 @@ SELECT j.job,
        coalesce(g.pid, t.pid) AS pid,
        j.started_at,
        greatest(j.updated_at, t.updated_at) AS updated_at,
-       j.last_error
+       j.last_error,
+       t.rows_changed
   FROM chunked_iter_jobs AS j
   LEFT JOIN totals AS t
     ON t.job OPERATOR(pg_catalog.=) j.job
@@ -335,11 +339,12 @@ CREATE PROCEDURE chunked_iter_run(
 	retries        integer  DEFAULT NULL,
 	on_error       text     DEFAULT NULL,
 	parts          integer  DEFAULT NULL,
-	dry_run        boolean  DEFAULT false)
+	dry_run        boolean  DEFAULT false,
+	statement_is_global boolean DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, integer, text, boolean, text, text[], text[], text, integer, integer, text, bigint, bigint, integer, text, integer, boolean) IS
+COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, integer, text, boolean, text, text[], text[], text, integer, integer, text, bigint, bigint, integer, text, integer, boolean, boolean) IS
 'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)

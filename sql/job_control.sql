@@ -30,7 +30,7 @@ SELECT chunked_iter_forget('forget');
 SELECT * FROM progress WHERE job = 'forget';
 
 -- Nor run within itself.
-CALL chunked_iter_run('self', 'item', 'DO $$ BEGIN CALL chunked_iter_run(''self''); END $$');
+CALL chunked_iter_run('self', 'item', 'DO $$ BEGIN CALL chunked_iter_run(''self''); END $$', statement_is_global => true);
 
 -- A statement that gives up the guard does no harm.
 CALL chunked_iter_run('unlock', 'item', 'SELECT pg_advisory_unlock_all(); UPDATE item SET n = n + 1 WHERE id BETWEEN $1 AND $2', chunk_size => 30);

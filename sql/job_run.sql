@@ -40,9 +40,9 @@ CALL chunked_iter_run('several', 'item', $$
 $$, chunk_size => 500);
 SELECT first, last, count(*) FROM seen GROUP BY 1, 2 ORDER BY 1;
 
--- A statement that uses neither runs once a chunk.
+-- A statement that uses nothing of the chunk runs once for each, if that is meant.
 CREATE TABLE tick (at integer);
-CALL chunked_iter_run('tick', 'item', 'INSERT INTO tick VALUES (1)', chunk_size => 600);
+CALL chunked_iter_run('tick', 'item', 'INSERT INTO tick VALUES (1)', chunk_size => 600, statement_is_global => true);
 SELECT count(*) FROM tick;
 
 -- Columns are found wherever the statement asks for them.
@@ -103,9 +103,9 @@ SELECT (SELECT count(*) FROM heap), count(*), count(DISTINCT v) FROM heap_copy;
 CREATE TABLE moving (v integer) WITH (fillfactor = 50);
 INSERT INTO moving SELECT 0 FROM generate_series(1, 1000);
 CALL chunked_iter_run('moving', 'moving', 'UPDATE moving SET v = v + 1 WHERE ctid BETWEEN $1 AND $2', order_by => 'ctid', chunk_size => 30, max_chunks => 1);
-CALL chunked_iter_run('within', 'moving', 'WITH w AS (UPDATE moving SET v = 1 WHERE false RETURNING *) SELECT * FROM w', order_by => 'ctid', max_chunks => 1);
+CALL chunked_iter_run('within', 'moving', 'WITH w AS (UPDATE moving SET v = 1 WHERE false RETURNING *) SELECT * FROM w', order_by => 'ctid', max_chunks => 1, statement_is_global => true);
 UPDATE moving SET v = 0;
-CALL chunked_iter_run('once', 'moving', 'UPDATE moving SET v = v + 1 WHERE ctid BETWEEN $1 AND $2 AND v = 0', order_by => 'ctid', chunk_size => 30, filter => 'v = 0');
+CALL chunked_iter_run('once', 'moving', 'UPDATE moving SET v = v + 1 WHERE chunk_range(moving)', order_by => 'ctid', chunk_size => 30, filter => 'v = 0');
 SELECT v, count(*) FROM moving GROUP BY v;
 
 -- Nothing to do, one row, exactly a chunk.

@@ -50,6 +50,11 @@
 #define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
 #endif
 
+/* For transformTopLevelStmt(). */
+#if PG_VERSION_NUM < 150000
+#define setup_parse_fixed_parameters(pstate, types, n) parse_fixed_parameters(pstate, types, n)
+#endif
+
 /*
  * CiterSettings under which literals read as quote_literal_cstr() writes them.
  * From 19 on they always do.

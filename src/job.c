@@ -45,6 +45,7 @@ static void work_on_ranges(CiterJobRun *run);
 static void claim_range(CiterJobRun *run);
 static void finish_job(CiterJobRun *run);
 static void report_end(CiterJobRun *run);
+static void warn_of_effect(const CiterJobRun *run);
 static void release_all(CiterJobRun *run);
 
 /*
@@ -304,11 +305,16 @@ finish_job(CiterJobRun *run)
 	}
 }
 
-/* Tells the client how it ended. */
+/*
+ * Tells the client how it ended: what was read, and what the statement made of
+ * it.  Warns where these do not go together.
+ */
 static void
 report_end(CiterJobRun *run)
 {
 	const char *state = run->stopped ? run->stopped : run->finished ? "succeeded" : "running";
+	char	   *changed = run->nchunks_counted == 0 ? "" :
+	psprintf(" read, %lld changed,", (long long) run->changed);
 	StringInfoData detail;
 
 	initStringInfo(&detail);
@@ -317,12 +323,34 @@ report_end(CiterJobRun *run)
 						 (long long) run->skipped);
 	if (run->passed > 0)
 		appendStringInfo(&detail, "%s%lld rows were locked by others and passed over.",
-						 run->skipped > 0 ? " " : "", (long long) run->passed);
+						 detail.len > 0 ? " " : "", (long long) run->passed);
+	if (run->nchunks_unchanged > 0)
+		appendStringInfo(&detail, "%sThe statement changed no row in %lld of %lld chunks.",
+						 detail.len > 0 ? " " : "", (long long) run->nchunks_unchanged,
+						 (long long) run->nchunks_counted);
 	ereport(NOTICE,
-			(errmsg("job \"%s\" %s %s: %lld rows in %lld chunks", run->arguments.job,
+			(errmsg("job \"%s\" %s %s: %lld rows%s in %lld chunks", run->arguments.job,
 					strcmp(state, "succeeded") == 0 ? "has" : "is", state,
-					(long long) run->rows, (long long) run->nchunks),
+					(long long) run->rows, changed, (long long) run->nchunks),
 			 detail.len > 0 ? errdetail("%s", detail.data) : 0));
+	warn_of_effect(run);
+}
+
+/* A statement that did nothing at all, or rows more than once. */
+static void
+warn_of_effect(const CiterJobRun *run)
+{
+	if (run->nchunks_counted > 0 && run->changed == 0)
+		ereport(WARNING,
+				(errmsg("the statement of job \"%s\" changed no row", run->arguments.job),
+				 errhint("Check its condition, and what triggers and policies leave of the rows.")));
+	else if (run->changed_own > run->rows && !run->job->statement_is_global)
+		ereport(WARNING,
+				(errmsg("the statement of job \"%s\" changed more rows of %s than were read",
+						run->arguments.job, run->job->relation),
+				 errdetail("It changed %lld rows for %lld.", (long long) run->changed_own,
+						   (long long) run->rows),
+				 errhint("Check whether it did rows more than once: WHERE chunk_range() has those of the chunk.")));
 }
 
 /* Gives back what is held over transactions. */

@@ -33,9 +33,9 @@ static void record_row(const CiterJob *job, const CiterJobRange *range, const Er
 
 /*
  * Reads the next chunk of a range, of at most so many rows, and runs the
- * statement for it, unless no row is left once they are locked.  The
- * statement is prepared anew if the relation's columns have changed.  *chunk is filled in as far as this gets, in the current
- * memory context.
+ * statement for it, unless no row is left once they are locked.  The statement
+ * is prepared anew if the relation's columns have changed.  *chunk is filled in
+ * as far as this gets, in the current memory context.
  */
 void
 citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
@@ -46,6 +46,7 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 	Tuplestorestate *rows;
 	CiterPosition first = {0};
 	const CiterPosition *last;
+	CiterJobBounds bounds;
 
 	if (fit_statement(job, citer_iterator_walk(iterator), statement))
 	{
@@ -76,7 +77,10 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 	check_bounds(*statement, &first, last);
 
 	chunk->in_statement = true;
-	citer_job_statement_run(*statement, rows, &first, last);
+	bounds.after = &walk->after;
+	bounds.first = &first;
+	bounds.last = last;
+	citer_job_statement_run(*statement, rows, &bounds, &chunk->effect);
 	if (rows != NULL)
 		tuplestore_end(rows);
 	citer_iterator_close(iterator);
@@ -162,8 +166,7 @@ fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **st
 		*statement = NULL;
 	}
 	caller = MemoryContextSwitchTo(job->context);
-	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
-											 job->chunk_size);
+	*statement = citer_job_statement_prepare(job, walk);
 	MemoryContextSwitchTo(caller);
 	return true;
 }
@@ -195,7 +198,8 @@ static void
 check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
 			 const CiterPosition *last)
 {
-	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement))
+	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
+		citer_job_statement_uses_ranges(statement))
 		return;
 	for (int i = 0; i < last->nelements; i++)
 	{
@@ -204,7 +208,7 @@ check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("a key of the chunk has a NULL in it, which no comparison finds"),
 					 errdetail("The statement uses $1 ... and does not use \"%s\".", "chunk"),
-					 errhint("Let it join \"%s\", or leave out such rows with \"filter\".", "chunk")));
+					 errhint("Write WHERE chunk_range(t), or let the statement join \"%s\".", "chunk")));
 	}
 }
 

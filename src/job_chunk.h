@@ -20,6 +20,7 @@ typedef struct CiterJobChunk
 								 * was left once they were locked */
 	NullableDatum position;		/* where it ends; none if there is no chunk */
 	bool		in_statement;	/* the statement is running, or has run */
+	CiterJobEffect effect;		/* of the statement */
 } CiterJobChunk;
 
 extern void citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,

@@ -43,7 +43,7 @@ static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, 
 static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
-static void warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement);
+static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
 static void check_role(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
 static void refuse_change(const CiterJob *job, const char *argument);
@@ -86,10 +86,9 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
-	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
-											 job->chunk_size);
+	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
-	warn_of_nulls(walk->key, *statement);
+	warn_of_nulls(walk, *statement);
 	*ranges = plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
@@ -144,8 +143,7 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	options.columns_known = true;
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
-	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
-											 job->chunk_size);
+	*statement = citer_job_statement_prepare(job, walk);
 }
 
 /* Puts the job's search_path in force for the stretch of settings begun. */
@@ -170,7 +168,7 @@ check_required(const CiterJobArguments *arguments)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", missing),
 				 errdetail("There is no job \"%s\" yet.", arguments->job),
-				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE ...')", quote_literal_cstr(arguments->job))));
+				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
 }
 
 /* Opens the walk of the whole job, whose end it fixes. */
@@ -284,9 +282,12 @@ warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatemen
 
 /* A statement that goes by the bounds alone passes over NULLs. */
 static void
-warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement)
+warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 {
-	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement))
+	const CiterKey *key = walk->key;
+
+	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
+		citer_job_statement_uses_ranges(statement))
 		return;
 	for (int i = 0; i < key->nelements; i++)
 	{
@@ -294,7 +295,8 @@ warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement)
 			ereport(WARNING,
 					(errmsg("comparisons with $1 ... do not find rows in which %s is NULL",
 							key->elements[i].index_column),
-					 errhint("Let the statement join \"%s\", or leave out such rows with \"filter\".", "chunk")));
+					 errhint("Write WHERE chunk_range(%s), or let the statement join \"%s\".",
+							 walk->relation->alias, "chunk")));
 	}
 }
 
@@ -373,4 +375,6 @@ take_settings(CiterJob *job, const CiterJobArguments *arguments)
 		job->retries = arguments->retries;
 	if (arguments->on_error != NULL)
 		job->on_error = arguments->on_error;
+	if (arguments->statement_is_global >= 0)
+		job->statement_is_global = arguments->statement_is_global == 1;
 }

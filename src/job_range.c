@@ -34,6 +34,7 @@ static bool is_throttled(CiterJobRun *run);
 static void check_role(const CiterJobRun *run);
 static bool lock_range(CiterJobRun *run);
 static void advance(CiterJobRun *run);
+static NullableDatum rows_changed(const CiterJobChunk *chunk);
 static void note_chunk(CiterJobRun *run);
 static void remember_position(CiterJobRun *run);
 static void handle_error(CiterJobRun *run, ErrorData *error);
@@ -216,8 +217,17 @@ advance(CiterJobRun *run)
 	}
 	range->done = chunk->last;
 	range->chunk_size = run->chunk_size;
-	citer_job_advance(run->job, range, chunk->rows, chunk->position.isnull ? 0 : 1,
+	citer_job_advance(run->job, range, chunk->rows, rows_changed(chunk), chunk->position.isnull ? 0 : 1,
 					  run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL);
+}
+
+/* The rows that the chunk's statement has changed; NULL if nobody has counted. */
+static NullableDatum
+rows_changed(const CiterJobChunk *chunk)
+{
+	NullableDatum changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted};
+
+	return changed;
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
@@ -235,6 +245,13 @@ note_chunk(CiterJobRun *run)
 	run->nchunks++;
 	run->rows += run->chunk.rows;
 	run->passed += run->chunk.passed;
+	if (run->chunk.effect.counted)
+	{
+		run->nchunks_counted++;
+		run->nchunks_unchanged += run->chunk.effect.changed == 0;
+		run->changed += run->chunk.effect.changed;
+		run->changed_own += run->chunk.effect.own;
+	}
 	run->speed_mark = now;
 	if (run->limit < run->chunk_size)
 		run->limit = (int) Min((int64) run->limit * 2, run->chunk_size);
@@ -359,6 +376,7 @@ skip_row(CiterJobRun *run)
 	CiterJobRange *range = &run->range;
 
 	run->chunk.rows = run->chunk.passed = 0;
+	memset(&run->chunk.effect, 0, sizeof(run->chunk.effect));
 	if (!lock_range(run))
 		return;
 	if (citer_job_chunk_skip(run->job, range, run->skip_error, &run->chunk))

@@ -55,6 +55,12 @@ typedef struct CiterJobRun
 	int64		rows;			/* done in this call */
 	int64		passed;			/* locked by others, and passed over */
 	int64		skipped;		/* failed, and passed over */
+
+	/* What the statement did, in chunks in which that was counted. */
+	int64		nchunks_counted;
+	int64		nchunks_unchanged;	/* in which it changed no row */
+	int64		changed;		/* rows */
+	int64		changed_own;	/* of the job's relation, by one command */
 } CiterJobRun;
 
 extern ErrorData *citer_job_transaction(CiterJobRun *run, void (*work) (CiterJobRun *run));

@@ -24,7 +24,7 @@
 #define JOB_COLUMNS \
 	"state, relation, relation_oid, relation_storage, database_id, key, has_index, " \
 	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
-	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, owner::oid"
+	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, owner::oid, statement_is_global"
 
 /* "@" stands for the schema. */
 static const char *const texts[] = {
@@ -35,13 +35,13 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_INSERT] =
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
-	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error)"
+	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22)",
+	" $16, $17, $18, $19, $20, $21, $22, $23)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
-	" throttle_query = $9, retries = $10, on_error = $11, last_error = NULL, updated_at = clock_timestamp()"
+	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12, last_error = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
@@ -71,6 +71,7 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_ADVANCE] =
 	"UPDATE @.chunked_iter_job_ranges SET \"position\" = $3, done = $4, rows_done = rows_done + $5,"
 	" chunks_done = chunks_done + $6, chunk_size = $7, rows_per_second = $8, waiting_for = $9,"
+	" rows_changed = CASE WHEN $10 IS NULL THEN rows_changed ELSE coalesce(rows_changed, 0) + $10 END,"
 	" updated_at = clock_timestamp()"
 	" WHERE job = $1 AND range_no = $2",
 	[CITER_JOB_SQL_WAIT] =

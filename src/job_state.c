@@ -62,6 +62,7 @@ citer_job_read(Oid procedure, const char *name, bool lock)
 	job->retries = get_int(21, 0);
 	job->on_error = citer_job_get_text(22);
 	job->owner = get_oid(23);
+	job->statement_is_global = get_bool(24);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
 }
@@ -282,12 +283,13 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range)
 }
 
 /*
- * Stores a range after so many more rows and chunks.  What the session is
+ * Stores a range after so many more rows and chunks.  "changed" is how many
+ * rows the statement has changed, NULL if that was not counted.  What the session is
  * going to wait for, if anything, is there to be seen by others.
  */
 void
 citer_job_advance(const CiterJob *job, const CiterJobRange *range,
-				  int64 rows, int chunks, const char *waiting_for)
+				  int64 rows, NullableDatum changed, int chunks, const char *waiting_for)
 {
 	CiterJobValues values = of_job(job);
 
@@ -300,6 +302,7 @@ citer_job_advance(const CiterJob *job, const CiterJobRange *range,
 	citer_job_add(&values, FLOAT8OID, Float8GetDatum(range->rows_per_second),
 				  range->rows_per_second <= 0);
 	citer_job_add_text(&values, waiting_for);
+	citer_job_add(&values, INT8OID, changed.value, changed.isnull);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_ADVANCE, &values);
 }
 
@@ -363,6 +366,7 @@ add_settings(CiterJobValues *values, const CiterJob *job)
 	citer_job_add_text(values, job->throttle_query);
 	citer_job_add_int(values, job->retries);
 	citer_job_add_text(values, job->on_error);
+	add_bool(values, job->statement_is_global);
 }
 
 static void

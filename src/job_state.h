@@ -40,6 +40,7 @@ typedef struct CiterJob
 	char	   *throttle_query; /* NULL: none */
 	int			retries;
 	char	   *on_error;
+	bool		statement_is_global;	/* and not one of the chunk's rows */
 } CiterJob;
 
 /* A range of a job, as it is while its row is locked. */
@@ -73,7 +74,8 @@ extern void citer_job_insert_range(const CiterJob *job, const CiterJobRange *ran
 extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
 extern char *citer_job_lock_range(const CiterJob *job, CiterJobRange *range);
 extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
-							  int64 rows, int chunks, const char *waiting_for);
+							  int64 rows, NullableDatum changed, int chunks,
+							  const char *waiting_for);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
 
 #endif							/* CITER_JOB_STATE_H */

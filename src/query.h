@@ -71,5 +71,7 @@ typedef struct CiterQueryRows
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);
+extern char *citer_query_ranges_sql(const CiterKey *key, const CiterQueryRows *rows,
+									int first_lower, int first_upper);
 
 #endif							/* CITER_QUERY_H */
