@@ -37,7 +37,8 @@ typedef struct Uses
 	int			nkeys;
 	bool		rows;			/* "chunk" */
 	bool		ranges;			/* chunk_range() */
-	bool		ctes;			/* a WITH query, whose rows may come from these */
+	bool		ctes;			/* a WITH query, whose rows may come from
+								 * these */
 	bool		tables;			/* relations, of which it is not the target */
 	Bitmapset  *bounds;			/* numbers of parameters */
 	int			flags;			/* QTW_ flags for the walk */
