@@ -39,7 +39,7 @@ typedef struct Uses
 	bool		ranges;			/* chunk_range() */
 	bool		ctes;			/* a WITH query, whose rows may come from
 								 * these */
-	bool		tables;			/* relations, of which it is not the target */
+	int			nrelations;		/* its targets among them */
 	Bitmapset  *bounds;			/* numbers of parameters */
 	int			flags;			/* QTW_ flags for the walk */
 } Uses;
@@ -139,7 +139,8 @@ citer_job_check_command(const CiterJobCheck *check, Query *command)
 	if (writes(query))
 	{
 		check_write(check, query);
-		any = query->commandType != CMD_INSERT || uses.tables;
+		/* INSERT ... VALUES reads none beside its target. */
+		any = query->commandType != CMD_INSERT || uses.nrelations > 1;
 	}
 	foreach(cell, query->cteList)
 	{
@@ -277,8 +278,8 @@ note_relation(RangeTblEntry *rte, Uses *uses)
 		uses->rows = true;
 	else if (rte->rtekind == RTE_CTE)
 		uses->ctes = true;
-	else if (rte->rtekind == RTE_RELATION && rte->inFromCl)
-		uses->tables = true;
+	else if (rte->rtekind == RTE_RELATION)
+		uses->nrelations++;
 	return false;
 }
 

@@ -16,8 +16,8 @@ typedef struct CiterJobChunk
 	int64		passed;			/* rows locked by others, and passed over */
 	bool		last;			/* the range has no more rows */
 	bool		full;			/* it ended because it had all its rows */
-	NullableDatum first;		/* text[]: key of the first row; none if no row
-								 * was left once they were locked */
+	NullableDatum first;		/* text[]: key of the first row; none if no
+								 * row was left once they were locked */
 	NullableDatum position;		/* where it ends; none if there is no chunk */
 	bool		in_statement;	/* the statement is running, or has run */
 	CiterJobEffect effect;		/* of the statement */
