@@ -14,6 +14,7 @@ typedef struct CiterJobChunk
 {
 	int64		rows;
 	int64		passed;			/* rows locked by others, and passed over */
+	int64		failed;			/* of these, recorded and skipped */
 	bool		last;			/* the range has no more rows */
 	bool		full;			/* it ended because it had all its rows */
 	NullableDatum first;		/* text[]: key of the first row; none if no
@@ -24,8 +25,6 @@ typedef struct CiterJobChunk
 } CiterJobChunk;
 
 extern void citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
-								CiterJobStatement **statement, CiterJobChunk *chunk);
-extern bool citer_job_chunk_skip(const CiterJob *job, const CiterJobRange *range,
-								 const ErrorData *error, CiterJobChunk *chunk);
+								bool by_row, CiterJobStatement **statement, CiterJobChunk *chunk);
 
 #endif							/* CITER_JOB_CHUNK_H */

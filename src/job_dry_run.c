@@ -40,7 +40,7 @@ citer_job_dry_run(Oid procedure, const NullableDatum *values)
 	nestlevel = citer_settings_begin();
 	citer_job_arguments_read(&arguments, values);
 	initStringInfo(&output);
-	job = citer_job_find(procedure, arguments.job, false);
+	job = citer_job_find(procedure, arguments.job);
 	if (job == NULL)
 		job = citer_job_create(procedure, &arguments, &statement, &ranges);
 	else

@@ -13,7 +13,6 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -44,7 +43,7 @@ static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
-static void check_role(const CiterJob *job);
+static void check_owner(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
 static void refuse_change(const CiterJob *job, const char *argument);
 static bool differs(const char *given, const char *kept);
@@ -68,7 +67,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->procedure = procedure;
 	job->name = arguments->job;
 	job->owner = GetUserId();
-	job->state = "running";
+	job->state = CITER_JOB_RUNNING;
 	job->statement = arguments->statement;
 	job->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	job->order_by = arguments->order_by;
@@ -96,15 +95,15 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 
 /*
  * The job of that name, in the current memory context; NULL if there is none.
- * 42501 if the role may see it but not run it.
+ * 42501 if it belongs to another role.
  */
 CiterJob *
-citer_job_find(Oid procedure, const char *name, bool lock)
+citer_job_find(Oid procedure, const char *name)
 {
-	CiterJob   *job = citer_job_read(procedure, name, lock);
+	CiterJob   *job = citer_job_read(procedure, name);
 
 	if (job != NULL)
-		check_role(job);
+		check_owner(job);
 	return job;
 }
 
@@ -301,20 +300,25 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 }
 
 /*
- * Runs a role the jobs of another?  Its members do.  A superuser does not:
- * whoever owns the job would get the statement run as superuser.
+ * 42501 unless the role is the owner of the job.  Neither members of that role
+ * nor superusers run it: whoever owns it would get the statement run with
+ * their rights.
  */
 static void
-check_role(const CiterJob *job)
+check_owner(const CiterJob *job)
 {
-	if (job->owner == GetUserId() || is_member_of_role_nosuper(GetUserId(), job->owner))
+	char	   *owner;
+
+	if (job->owner == GetUserId())
 		return;
+	owner = GetUserNameFromId(job->owner, true);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for job \"%s\"", job->name),
 			 errdetail("It belongs to role \"%s\", and its statement would run with your rights.",
-					   GetUserNameFromId(job->owner, true) ? GetUserNameFromId(job->owner, true) : "?"),
-			 errhint("SET ROLE to its owner first.")));
+					   owner != NULL ? owner : "?"),
+			 owner != NULL ? errhint("SET ROLE %s first.", quote_identifier(owner)) :
+			 errhint("Its owner was dropped: UPDATE chunked_iter_jobs SET owner = ... as a superuser.")));
 }
 
 /* 22023 if an argument is given that says what the job is not about. */

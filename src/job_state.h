@@ -7,6 +7,16 @@
 
 #include "job_arguments.h"
 
+typedef enum CiterJobState
+{
+	CITER_JOB_RUNNING,
+	CITER_JOB_PAUSED,
+	CITER_JOB_INTERRUPTED,
+	CITER_JOB_SUCCEEDED,
+	CITER_JOB_CANCELLED,
+	CITER_JOB_FAILED
+} CiterJobState;
+
 /* A job as its table has it. */
 typedef struct CiterJob
 {
@@ -14,7 +24,7 @@ typedef struct CiterJob
 	Oid			procedure;		/* one of the extension's, to find the tables */
 	char	   *name;
 	Oid			owner;
-	char	   *state;
+	CiterJobState state;
 
 	/* What it is about; see job_target.c. */
 	char	   *relation;		/* schema-qualified and quoted */
@@ -58,21 +68,28 @@ typedef struct CiterJobRange
 	int64		chunks_done;
 } CiterJobRange;
 
-extern CiterJob *citer_job_read(Oid procedure, const char *name, bool lock);
+/* Ranges that are looked up at once. */
+#define CITER_JOB_RANGES_MAX 100
+
+extern CiterJob *citer_job_read(Oid procedure, const char *name);
+extern CiterJobState citer_job_read_state(const CiterJob *job);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
-extern void citer_job_set_state(const CiterJob *job, const char *state, const char *error);
+extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
 extern void citer_job_fail(const CiterJob *job, const char *error);
-extern void citer_job_request(const CiterJob *job, const char *state);
+extern void citer_job_request(const CiterJob *job, CiterJobState state);
 extern bool citer_job_finish(const CiterJob *job);
-extern void citer_job_delete(const CiterJob *job);
-extern bool citer_job_is_active(const char *state);
+extern bool citer_job_delete(const CiterJob *job);
+extern bool citer_job_is_active(CiterJobState state);
+extern const char *citer_job_state_name(CiterJobState state);
 extern bool citer_job_same_array(NullableDatum a, NullableDatum b);
 extern char *citer_job_array_text(NullableDatum array);
 
 extern void citer_job_insert_range(const CiterJob *job, const CiterJobRange *range);
 extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
-extern char *citer_job_lock_range(const CiterJob *job, CiterJobRange *range);
+extern int	citer_job_unfinished_ranges(const CiterJob *job, int behind,
+										int range_nos[CITER_JOB_RANGES_MAX]);
+extern bool citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state);
 extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
 							  int64 rows, NullableDatum changed, int chunks,
 							  const char *waiting_for);
