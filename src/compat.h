@@ -43,6 +43,11 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* Before the declaration of a function that does not return */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
+#endif
+
 /* A search path as it was at one time, to be compared with the present one */
 #if PG_VERSION_NUM < 170000
 #define SearchPathMatcher OverrideSearchPath
@@ -65,6 +70,13 @@
 	{"escape_string_warning", "off"},
 #else
 #define CITER_LITERAL_SETTINGS
+#endif
+
+/* Keeps a scanner (core_yy_extra_type *) from warning; from 19 on it never does. */
+#if PG_VERSION_NUM < 190000
+#define citer_compat_no_warnings(extra) ((extra)->escape_string_warning = false)
+#else
+#define citer_compat_no_warnings(extra) ((void) (extra))
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */

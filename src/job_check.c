@@ -77,8 +77,8 @@ static bool read_comparison(Node *left, Node *right, Oid operator, Scope *scope,
 static int	key_column(Node *node, Scope *scope);
 static void check_column(const CiterJobCheck *check, const Comparison *comparison);
 static void check_direction(const CiterJobCheck *check, const Comparison *comparison);
-static void refuse(const CiterJobCheck *check, const char *message,
-				   const char *detail) pg_attribute_noreturn();
+pg_noreturn static void refuse(const CiterJobCheck *check, const char *message,
+							   const char *detail);
 static char *param_list(const CiterKey *key, int first, bool with_names);
 
 /*

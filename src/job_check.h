@@ -5,6 +5,7 @@
 #ifndef CITER_JOB_CHECK_H
 #define CITER_JOB_CHECK_H
 
+#include "compat.h"
 #include "job_state.h"
 #include "job_text.h"
 #include "walk.h"
@@ -22,8 +23,9 @@ typedef struct CiterJobCheck
 
 extern void citer_job_check_kind(const CiterJob *job, Node *command);
 extern void citer_job_check_command(const CiterJobCheck *check, Query *command);
-extern void citer_job_check_refuse_range(const CiterJobText *text, const CiterJobTextRange *range,
-										 const CiterRelation *relation) pg_attribute_noreturn();
+pg_noreturn extern void citer_job_check_refuse_range(const CiterJobText *text,
+													 const CiterJobTextRange *range,
+													 const CiterRelation *relation);
 extern char *citer_job_check_params(const CiterKey *key);
 extern char *citer_job_check_advice(const CiterRelation *relation);
 

@@ -16,6 +16,7 @@
 #include "mb/pg_wchar.h"
 #include "parser/scanner.h"
 
+#include "compat.h"
 #include "job_text.h"
 
 /* A token; chunk_range(name) is four of them. */
@@ -60,7 +61,7 @@ citer_job_text_read(const char *sql, int nparams)
 
 	text->sql = pstrdup(sql);
 	tokens.scanner = scanner_init(sql, &tokens.extra, &no_keywords, NULL);
-	tokens.extra.escape_string_warning = false;
+	citer_compat_no_warnings(&tokens.extra);
 	for (token = next_token(&tokens); token.code != 0; before = token, token = next)
 	{
 		if (sql[token.start] == '$' && sql[token.start + 1] >= '0' && sql[token.start + 1] <= '9')
