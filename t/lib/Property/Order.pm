@@ -186,6 +186,8 @@ sub column_element
 			  : random_value($type);
 		},
 		column => $column,
+		less => $type->{less} // '<',
+		greater => $type->{greater} // '>',
 		plain => $type->{plain},
 		index => $column->{wide} || $type->{no_index}
 		? undef
@@ -305,8 +307,8 @@ sub directed
 		4 => '',
 		3 => one_of(' ASC', ' asc'),
 		5 => one_of(' DESC', ' desc', "\tDESC"),
-		1 => ' USING <',
-		1 => ' USING >',
+		1 => " USING $element->{less}",
+		1 => " USING $element->{greater}",
 		$element->{plain} ? (1 => ' USING ~<~', 1 => ' USING ~>~') : ());
 	my $nulls = weighted(5 => '', 2 => ' NULLS FIRST', 2 => ' NULLS LAST');
 	my $sql = $element->{expression};
