@@ -101,14 +101,17 @@ sub lock_case
 	$job->{wait} =~ s/ SKIP LOCKED// if $order->{alone};
 	$job->{skips} = $job->{wait} =~ /SKIP/ ? 1 : 0;
 	return {
-		begin => [ setup($job) ],
+		begin => [ leave_nothing(), setup($job) ],
 		parts => [ { label => $job->{label}, compare => [ run($job), verdict($job) ] } ],
-		end => [
-			'SELECT chunked_iter_forget(job) FROM chunked_iter_jobs'
-			  . ' \\g /dev/null',
-			'DROP SCHEMA locks CASCADE;'
-		]
+		end => [ leave_nothing() ]
 	};
+}
+
+# A case that was cut short may have left something to the next one.
+sub leave_nothing
+{
+	return 'SELECT chunked_iter_forget(job) FROM chunked_iter_jobs'
+	  . ' \g /dev/null', 'DROP SCHEMA IF EXISTS locks CASCADE;';
 }
 
 # The table with two rows that nobody touches, one at each end.

@@ -22,6 +22,9 @@ random_relation() returns a hash:
              (more than one table) or undef (not possible: a view)
   narrow     true if it has further columns that cannot be read: computing them
              raises an error
+  filter     function that makes the filter of a walk, chunk_size one for the
+             size of its chunks, large true, if it is shared by all cases
+  lockable   true if its rows can be locked
   indexable  list of names of the relations an index can be made on
 
 =cut
@@ -53,17 +56,22 @@ my @odd_names = (
 	'rel', 'filter', 'position', 'int4',
 	'coalesce', '.', 'a.b', ' ');
 
-# A relation for one case.
+# A relation for one case.  With permanent => 1, one that other sessions see and
+# that a crash does not empty; with wide => 1, one whose columns can all be read.
 sub random_relation
 {
+	my (%wanted) = @_;
 	my $make = weighted(
 		60 => \&plain_table,
 		13 => \&partitioned_table,
 		9 => \&inheritance_parent,
 		8 => \&materialized_view,
 		10 => \&view);
+	my $rel = { %{ blank_relation() }, %wanted };
 
-	return $make->(blank_relation());
+	$rel = $make->($rel);
+	$rel->{lockable} = $make == \&plain_table || $make == \&partitioned_table;
+	return $rel;
 }
 
 # Schema and names, columns, and the values of the rows; nothing made yet.
@@ -503,7 +511,7 @@ sub view
 	# A column called n hides the other one.
 	$query = "SELECT $list FROM $rel->{name}"
 	  if grep { $_->{name} eq 'n' } @columns;
-	if (chance(25))
+	if (chance(25) && !$rel->{wide})
 	{
 		$rel->{narrow} = 1;
 		$query = "SELECT 1 / ($id - $id) AS \"raises this\", $list,"

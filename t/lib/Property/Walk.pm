@@ -31,7 +31,7 @@ use Property::Settings;
 use Property::Types;
 use Property::Ways;
 
-our @EXPORT = qw(random_walk);
+our @EXPORT = qw(random_walk random_job_walk has_bounds quietly);
 
 # A walk of the relation; $label names it in the verdict.
 sub random_walk
@@ -39,39 +39,66 @@ sub random_walk
 	my ($rel, $label) = @_;
 	my ($way, $order) = way_and_order($rel);
 	my $unbounded = ($way->{needs} // '') =~ /whole|unbounded/;
-	my $walk = {
-		rel => $rel,
-		label => $label,
-		order => $order,
-		reverse => !$order->{physical} && !$unbounded && chance(40) ? 1 : 0,
-		filter => random_filter($rel),
-		chunk_size => random_chunk_size(),
-		snapshot => one_of(undef, 'statement', 'chunk'),
-		before => [],
-	};
-	my @index = chance(45) ? matching_index($rel, $order) : ();
-	my @formats = random_formats();
+	my $walk = new_walk($rel, $label, $order, $unbounded);
 
-	add_bound($walk, $_)
-	  for grep { !$unbounded && chance(45) } 'after', 'upto';
+	$walk->{snapshot} = one_of(undef, 'statement', 'chunk');
 	my @circumstances = (
 		random_formats(),
-		random_plans(),
+		random_plans($rel->{large}),
 		random_text_settings(array_nulls => has_bounds($walk)),
 		settings(25, 'chunked_iter.chunk_memory' => ['64kB']));
 	my @compare = $way->{make}->($walk);
 	return {
 		label => $label,
-		prepare => [ map { "$_;" } @index ],
+		prepare => $walk->{prepare},
 		compare => [
-			quietly(set(0, @formats)),
 			@{ $walk->{before} },
-			quietly(unset(0, @formats), set(0, @circumstances)),
+			quietly(set(0, @circumstances)),
 			@compare,
 			quietly(unset(0, @circumstances))
 		],
-		accept => is_lossy($order) ? ['0A000'] : []
+		accept => $walk->{lossy} ? ['0A000'] : []
 	};
+}
+
+# A walk as a job takes it, see Property::Call: prepare and before are psql
+# input that makes an index, and the keys that are bounds.
+sub random_job_walk
+{
+	my ($rel, $label) = @_;
+
+	my $order;
+
+	# A position in the files of several tables cannot be stored.
+	do { $order = random_order($rel) } until @{ $order->{key} };
+	return new_walk($rel, $label, $order, 0);
+}
+
+sub new_walk
+{
+	my ($rel, $label, $order, $unbounded) = @_;
+	my $walk = {
+		rel => $rel,
+		label => $label,
+		order => $order,
+		reverse => !$order->{physical} && !$unbounded && chance(40) ? 1 : 0,
+		filter => $rel->{filter} ? $rel->{filter}->() : random_filter($rel),
+		chunk_size => $rel->{chunk_size} ? $rel->{chunk_size}->() : random_chunk_size(),
+		lossy => is_lossy($order),
+		before => [],
+	};
+	my @formats = random_formats();
+
+	$walk->{prepare} =
+	  [ map { "$_;" } chance(45) ? matching_index($rel, $order) : () ];
+	add_bound($walk, $_)
+	  for grep { !$unbounded && chance($rel->{large} ? 15 : 45) } 'after',
+	  'upto';
+	$walk->{before} = [
+		quietly(set(1, @formats)), @{ $walk->{before} },
+		quietly(unset(1, @formats))
+	] if @{ $walk->{before} };
+	return $walk;
 }
 
 # Whether the arguments have arrays that the session reads
@@ -87,7 +114,8 @@ sub is_lossy
 {
 	my ($order) = @_;
 
-	return grep { $_->{column} && $_->{column}{type}{lossy} }
+	return
+	  scalar grep { $_->{column} && $_->{column}{type}{lossy} }
 	  @{ $order->{key} };
 }
 

@@ -7,13 +7,18 @@ CREATE EXTENSION dblink;
 CREATE FUNCTION prop.session(name text)
 RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN
-	IF name <> ALL (coalesce(dblink_get_connections(), '{}')) THEN
-		PERFORM dblink_connect(name,
-			format('host=%s port=%s dbname=%s user=%s',
-				   split_part(current_setting('unix_socket_directories'), ',', 1),
-				   current_setting('port'), current_database(), current_user));
-		PERFORM dblink_exec(name, 'SET client_min_messages = error');
+	IF name = ANY (dblink_get_connections()) THEN
+		BEGIN
+			RETURN (SELECT pid FROM dblink(name, 'SELECT pg_backend_pid()') AS s(pid integer));
+		EXCEPTION WHEN OTHERS OR query_canceled THEN
+			PERFORM dblink_disconnect(name);
+		END;
 	END IF;
+	PERFORM dblink_connect(name,
+		format('host=%s port=%s dbname=%s user=%s',
+			   split_part(current_setting('unix_socket_directories'), ',', 1),
+			   current_setting('port'), current_database(), current_user));
+	PERFORM dblink_exec(name, 'SET client_min_messages = error');
 	RETURN (SELECT pid FROM dblink(name, 'SELECT pg_backend_pid()') AS s(pid integer));
 END
 $$;
@@ -37,6 +42,9 @@ DECLARE
 	deadline timestamptz := clock_timestamp() + '20 s';
 	answer text := 'done';
 BEGIN
+	IF (name = ANY (dblink_get_connections())) IS NOT TRUE THEN
+		RETURN 'nothing';
+	END IF;
 	WHILE dblink_is_busy(name) = 1 LOOP
 		IF clock_timestamp() > deadline THEN
 			PERFORM dblink_disconnect(name);
@@ -47,15 +55,28 @@ BEGIN
 	BEGIN
 		WHILE (SELECT count(*) FROM dblink_get_result(name) AS r(status text)) > 0 LOOP
 		END LOOP;
-	EXCEPTION WHEN OTHERS THEN
+	EXCEPTION WHEN OTHERS OR query_canceled THEN
 		answer := SQLSTATE || ' ' || SQLERRM;
 	END;
 	BEGIN
 		PERFORM FROM dblink_get_result(name) AS r(status text);
-	EXCEPTION WHEN OTHERS THEN
+	EXCEPTION WHEN OTHERS OR query_canceled THEN
 		PERFORM dblink_disconnect(name);
 	END;
 	RETURN answer;
+END
+$$;
+
+-- After so many seconds end that backend, or cancel what it runs.
+CREATE FUNCTION prop.strike(pid integer, seconds float8, how text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_sleep(seconds);
+	IF how = 'terminate' THEN
+		PERFORM pg_terminate_backend(pid, 10000);
+	ELSE
+		PERFORM pg_cancel_backend(pid);
+	END IF;
 END
 $$;
 
