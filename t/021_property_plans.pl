@@ -26,7 +26,7 @@ use Property::Runner;
 use Property::Walk;
 
 my $walks_per_case = 2;
-my $node = property_node();
+my $node = property_node("statement_timeout = '20s'\n");
 my $has_jobs = has_extension($node, 'dblink');
 
 run_property(
@@ -36,7 +36,7 @@ run_property(
 	prelude => join('',
 		map { slurp_file("$RealBin/lib/Property/$_.sql") } 'large',
 		$has_jobs ? 'jobs' : ()),
-	cases => 150,
+	cases => 120,
 	case => \&plan_case);
 $node->stop;
 done_testing();

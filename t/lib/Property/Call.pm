@@ -52,7 +52,7 @@ sub oracle
 	  . join(', ',
 		($text // '_row::text') . ' AS _text',
 		map { "$key->[$_ - 1]{expression} AS _k$_" } 1 .. @$key)
-	  . " FROM $rel->{name} AS _row"
+	  . ' FROM ' . ($rel->{truth} // $rel->{name}) . ' AS _row'
 	  . (@filters ? ' WHERE ' . join(' AND ', @filters) : '')
 	  . ") AS _o"
 	  . join('',
@@ -70,7 +70,9 @@ sub filtered
 	my @filters = map { "($_\n)" } grep { defined } $walk->{filter},
 	  $condition;
 
-	return "(SELECT * FROM $walk->{rel}{name}"
+	my $rows = $walk->{rel}{truth} // $walk->{rel}{name};
+
+	return "(SELECT * FROM $rows"
 	  . (@filters ? ' WHERE ' . join(' AND ', @filters) : '') . ')';
 }
 

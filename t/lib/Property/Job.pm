@@ -37,7 +37,6 @@ our @EXPORT = qw(job_case);
 sub job_case
 {
 	my ($number, $relation) = @_;
-	my $shared = $relation;
 
 	$relation //= random_relation(permanent => 1, wide => 1);
 	my $walk = random_job_walk($relation, "$number.1");
@@ -55,7 +54,7 @@ sub job_case
 	  if $relation->{lockable} && !$job->{by_bounds} && chance(30);
 	return {
 		begin => [
-			leave_nothing($shared ? () : $relation->{schema}),
+			leave_nothing($relation->{large} ? () : $relation->{schema}),
 			'BEGIN;',
 			map({ "$_;" } @{ $relation->{setup} }),
 			'COMMIT;',
@@ -69,7 +68,7 @@ sub job_case
 				accept => $walk->{lossy} ? ['0A000'] : []
 			}
 		],
-		end => [ leave_nothing($shared ? () : $relation->{schema}) ]
+		end => [ leave_nothing($relation->{large} ? () : $relation->{schema}) ]
 	};
 }
 

@@ -89,13 +89,14 @@ sub few_rows
 {
 	my $low = between(-50, 99_990);
 	my $some = one_of(5, 40, 150);
+	my $few = between(0, 9000);
 	my $narrow = one_of(
 		"amount BETWEEN $low AND " . ($low + $some),
 		"amount > $low AND amount < " . ($low + $some),
 		"amount IN ($low, " . ($low + 1) . ', 17, 7919)',
 		'grp = ' . between(-1, 500),
 		'grp = ANY (\'{' . between(0, 499) . ',' . between(0, 499) . "}')",
-		'n BETWEEN ' . between(0, 9000) . ' AND ' . between(0, 9000),
+		"n BETWEEN $few AND " . ($few + between(0, 20)),
 		'n = ' . between(0, 9972),
 		"k = 'k" . between(0, 19_999) . "'",
 		"k LIKE 'k" . between(100, 999) . "%'",

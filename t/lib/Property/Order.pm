@@ -53,7 +53,8 @@ sub random_order
 		return default_order($rel)
 		  if chance(18) && ($rel->{unique} || $rel->{physical});
 		return physical_order(one_of('ctid', 'CTID', ' ctid'))
-		  if chance(6) && ($rel->{physical} // '') eq 'ctid';
+		  if chance($rel->{large} ? 30 : 6)
+		  && ($rel->{physical} // '') eq 'ctid';
 	}
 	my @listed = random_elements($rel);
 	my $list = join(

@@ -24,6 +24,7 @@ random_relation() returns a hash:
              raises an error
   filter     function that makes the filter of a walk, chunk_size one for the
              size of its chunks, large true, if it is shared by all cases
+  truth      name of a relation of the same rows for the oracle, or undef
   lockable   true if its rows can be locked
   indexable  list of names of the relations an index can be made on
 

@@ -109,6 +109,7 @@ sub random_plans
 
 	return (
 		settings(one_of(0, 3, 3, 10, 30), %plans),
+		$more ? settings(30, plan_cache_mode => ['force_custom_plan']) : (),
 		chance($more ? 15 : 1) ? @parallel : (),
 		chance($more ? 5 : 0.5)
 		? map { [ $_ => $forced ] }
