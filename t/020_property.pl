@@ -39,6 +39,7 @@ my @contrib = grep { has_extension($node, $_) } contrib_types();
 use_contrib(@contrib);
 $Property::Wrap::release = $node->pg_version =~ s/^(\d+).*/$1/r;
 
+note_missing_types();
 run_property(
 	node => $node,
 	name => 'walk',
@@ -50,6 +51,22 @@ run_property(
 $node->stop;
 done_testing();
 
+# Say which types could be keys and are none here.
+sub note_missing_types
+{
+	my $known = join ', ', map { "'$_->{cast}'" } every_type();
+	my $missing = $node->safe_psql('postgres', <<"SQL");
+SELECT string_agg(t.oid::regtype::text, ', ')
+  FROM pg_opclass AS c JOIN pg_am AS a ON a.oid = c.opcmethod AND amname = 'btree'
+  JOIN pg_type AS t ON t.oid = opcintype AND typtype <> 'p'
+ WHERE opcdefault AND t.oid NOT IN (SELECT to_regtype(k) FROM unnest(ARRAY[$known]) AS k
+									 WHERE to_regtype(k) IS NOT NULL)
+SQL
+
+	note("types of keys that are not tried: $missing") if $missing;
+	return;
+}
+
 # A relation and walks of it, all in one transaction
 sub walk_case
 {
@@ -58,7 +75,7 @@ sub walk_case
 		90 => '',
 		7 => ' ISOLATION LEVEL REPEATABLE READ',
 		3 => ' ISOLATION LEVEL SERIALIZABLE');
-	my $relation = random_relation();
+	my $relation = random_relation(type => type_for($number));
 
 	return {
 		begin => [

@@ -38,7 +38,10 @@ sub job_case
 {
 	my ($number, $relation) = @_;
 
-	$relation //= random_relation(permanent => 1, wide => 1);
+	$relation //= random_relation(
+		permanent => 1,
+		wide => 1,
+		type => type_for($number));
 	my $walk = random_job_walk($relation, "$number.1");
 	my $job = {
 		walk => $walk,

@@ -141,7 +141,8 @@ sub random_elements
 	for (1 .. weighted(4 => 1, 4 => 2, 2 => 3, 1 => 4))
 	{
 		my $element =
-			chance(72) ? column_element(one_of(@{ $rel->{columns} }))
+			$rel->{preferred} && chance(50) ? column_element($rel->{preferred})
+		  : chance(72) ? column_element(one_of(@{ $rel->{columns} }))
 		  : chance(15) ? sum_element($rel)
 		  :              expression_element(one_of(@{ $rel->{columns} }));
 

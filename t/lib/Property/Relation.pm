@@ -58,7 +58,8 @@ my @odd_names = (
 	'coalesce', '.', 'a.b', ' ');
 
 # A relation for one case.  With permanent => 1, one that other sessions see and
-# that a crash does not empty; with wide => 1, one whose columns can all be read.
+# that a crash does not empty; with wide => 1, one whose columns can all be read;
+# with type => ..., one that has a column of that type, which orders prefer.
 sub random_relation
 {
 	my (%wanted) = @_;
@@ -68,7 +69,7 @@ sub random_relation
 		9 => \&inheritance_parent,
 		8 => \&materialized_view,
 		10 => \&view);
-	my $rel = { %{ blank_relation() }, %wanted };
+	my $rel = { %{ blank_relation($wanted{type}) }, %wanted };
 
 	$rel = $make->($rel);
 	$rel->{lockable} = $make == \&plain_table || $make == \&partitioned_table;
@@ -78,6 +79,7 @@ sub random_relation
 # Schema and names, columns, and the values of the rows; nothing made yet.
 sub blank_relation
 {
+	my ($type) = @_;
 	my $odd = chance(40);
 	my @names = $odd ? shuffled(@odd_names) : ('a' .. 'k');
 	my $schema = identifier($odd ? shift @names : 'property');
@@ -95,6 +97,11 @@ sub blank_relation
 			map { new_column($_, random_type()) }
 			  splice(@names, 0, between(1, 4)))
 	];
+	if ($type)
+	{
+		$rel->{preferred} = new_column(shift @names, $type);
+		push @{ $rel->{columns} }, $rel->{preferred};
+	}
 	$rel->{spare_names} = \@names;
 	$rel->{count} = weighted(
 		3 => 0,

@@ -39,7 +39,7 @@ use Exporter 'import';
 use Property::Dice;
 
 our @EXPORT = qw(literal identifier random_type type_named random_value
-  contrib_types use_contrib every_type);
+  contrib_types use_contrib every_type type_for);
 
 # SQL for a value: a text in single quotes, undef is NULL, and what a scalar
 # reference points to is taken as an expression.
@@ -513,6 +513,17 @@ sub use_contrib
 sub every_type
 {
 	return (@numbers, @texts, @times, @others, @rare);
+}
+
+# The type that has its turn in the case of that number: each has one in the
+# first cases of all, and then every other case.
+sub type_for
+{
+	my ($number) = @_;
+	my @all = every_type();
+
+	return undef if $number > @all && $number % 2;
+	return $all[ $number % @all ];
 }
 
 # A type.  The commonest key types come up most often.

@@ -93,7 +93,7 @@ sub with_type
 	  . " FROM (SELECT $call AS _r OFFSET 0) AS _s";
 
 	return compare($walk,
-		oracle($walk, 'pg_typeof(_row)::text || _row::text'), $query)
+		oracle($walk, "pg_typeof(NULL::$walk->{rel}{name})::text || _row::text"), $query)
 	  . ';';
 }
 
