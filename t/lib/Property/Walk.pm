@@ -31,7 +31,7 @@ use Property::Settings;
 use Property::Types;
 use Property::Ways;
 
-our @EXPORT = qw(random_walk random_job_walk has_bounds quietly);
+our @EXPORT = qw(random_walk random_job_walk has_arrays quietly);
 
 # A walk of the relation; $label names it in the verdict.
 sub random_walk
@@ -45,7 +45,7 @@ sub random_walk
 	my @circumstances = (
 		random_formats(),
 		random_plans($rel->{large}),
-		random_text_settings(array_nulls => has_bounds($walk)),
+		random_text_settings(array_nulls => has_arrays($walk)),
 		settings(25, 'chunked_iter.chunk_memory' => ['64kB']));
 	my @compare = $way->{make}->($walk);
 	return {
@@ -101,12 +101,15 @@ sub new_walk
 	return $walk;
 }
 
-# Whether the arguments have arrays that the session reads
-sub has_bounds
+# Whether the statement has arrays that the session itself reads
+sub has_arrays
 {
 	my ($walk) = @_;
 
-	return defined $walk->{after} || defined $walk->{upto};
+	return
+		 defined $walk->{after}
+	  || defined $walk->{upto}
+	  || grep { $_->{type}{define} =~ /\[\]|prop.few/ } @{ $walk->{rel}{columns} };
 }
 
 # Whether a value of the key need not read back from its text
