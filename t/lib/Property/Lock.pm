@@ -87,12 +87,14 @@ sub lock_case
 		lock => one_of('FOR UPDATE', 'FOR UPDATE', 'FOR NO KEY UPDATE',
 			'FOR SHARE', 'FOR KEY SHARE', ''),
 		wait => '',
-		fails => chance(20),
+		fails => 0,
 		counts => chance(40),
 		parts => chance(12) ? between(2, 4) : undef
 	};
 	my $order = $job->{order};
 
+	# Where keys tie, the rows of a key may fail together.
+	$job->{fails} = 1 if !$order->{alone} && chance(20);
 	$job->{reverse} = 1 if !$order->{physical} && chance(25);
 	$job->{parts} = undef if $order->{physical};
 	$job->{counts} = 0 if $order->{physical} || $order->{alone};
@@ -325,7 +327,7 @@ sub verdict
 		"SELECT 'failed', id, k FROM locks.t WHERE ($filter) AND NOT ($fine)"
 	  . " AND $untouched AND 1 <> (SELECT count(*) FROM chunked_iter_failed_rows AS f"
 	  . " WHERE job = '$job->{name}' AND (f.row ->> 'id')::int = t.id)"
-	  if $job->{fails} && !$order->{alone};
+	  if $job->{fails};
 	return
 		"SELECT prop.verdict('$job->{label}', (SELECT count(*) FROM locks.done)::int,"
 	  . " nullif(concat_ws('; ', nullif(:'outcome', 'done'),\n\t"
