@@ -153,7 +153,7 @@ sub session_settings
 	return (
 		random_formats(),
 		random_plans($job->{rel}{large}),
-		random_text_settings(array_nulls => has_arrays($job->{walk})),
+		random_text_settings(unfit_settings($job->{walk})),
 		settings(10,
 			default_transaction_isolation =>
 			  [ 'repeatable read', 'serializable' ]),

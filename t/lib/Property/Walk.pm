@@ -31,7 +31,7 @@ use Property::Settings;
 use Property::Types;
 use Property::Ways;
 
-our @EXPORT = qw(random_walk random_job_walk has_arrays quietly);
+our @EXPORT = qw(random_walk random_job_walk unfit_settings quietly);
 
 # A walk of the relation; $label names it in the verdict.
 sub random_walk
@@ -45,7 +45,7 @@ sub random_walk
 	my @circumstances = (
 		random_formats(),
 		random_plans($rel->{large}),
-		random_text_settings(array_nulls => has_arrays($walk)),
+		random_text_settings(unfit_settings($walk)),
 		settings(25, 'chunked_iter.chunk_memory' => ['64kB']));
 	my @compare = $way->{make}->($walk);
 	return {
@@ -84,11 +84,11 @@ sub new_walk
 		reverse => !$order->{physical} && !$unbounded && chance(40) ? 1 : 0,
 		filter => $rel->{filter} ? $rel->{filter}->() : random_filter($rel),
 		chunk_size => $rel->{chunk_size} ? $rel->{chunk_size}->() : random_chunk_size(),
-		lossy => is_lossy($order),
 		before => [],
 	};
 	my @formats = random_formats();
 
+	$walk->{lossy} = is_lossy($walk);
 	$walk->{prepare} =
 	  [ map { "$_;" } chance(45) ? matching_index($rel, $order) : () ];
 	add_bound($walk, $_)
@@ -99,6 +99,18 @@ sub new_walk
 		quietly(unset(1, @formats))
 	] if @{ $walk->{before} };
 	return $walk;
+}
+
+# Settings under which the statement's own texts would mean something else
+sub unfit_settings
+{
+	my ($walk) = @_;
+	my $text = join '', map { $_ // '' } $walk->{filter},
+	  $walk->{order}{text}, $walk->{rel}{name};
+
+	return (
+		array_nulls => has_arrays($walk),
+		standard_conforming_strings => $text =~ /\\/ ? 1 : 0);
 }
 
 # Whether the statement has arrays that the session itself reads
@@ -112,14 +124,18 @@ sub has_arrays
 	  || grep { $_->{type}{define} =~ /\[\]|prop.few/ } @{ $walk->{rel}{columns} };
 }
 
-# Whether a value of the key need not read back from its text
+# Whether a value of the key, or of the filter, need not read back from its text
 sub is_lossy
 {
-	my ($order) = @_;
+	my ($walk) = @_;
 
-	return
-	  scalar grep { $_->{column} && $_->{column}{type}{lossy} }
-	  @{ $order->{key} };
+	return 1
+	  if grep { $_->{column} && $_->{column}{type}{lossy} }
+	  @{ $walk->{order}{key} };
+	return scalar grep {
+		     $_->{type}{lossy}
+		  && index($walk->{filter} // '', "::$_->{type}{cast}") >= 0
+	} @{ $walk->{rel}{columns} };
 }
 
 # Statements whose rows nobody looks at
@@ -207,6 +223,9 @@ sub add_bound
 	  unless $order->{known};
 	my $kind = weighted(10 => 'row', 8 => 'literal', 1 => 'empty');
 	$kind = 'empty' if $most == 0;
+
+	# chunked_iter_key takes a whole row.
+	$kind = 'literal' if $kind eq 'row' && $walk->{rel}{narrow};
 	my $count = chance(60) ? $most : between(1, $most || 1);
 
 	if ($kind eq 'empty')

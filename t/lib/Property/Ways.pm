@@ -199,7 +199,7 @@ sub counted
 {
 	my ($walk) = @_;
 	my $call = call($walk);
-	my $oracle = oracle($walk);
+	my $oracle = oracle($walk, "_row.$walk->{rel}{id}{quoted}\::text");
 
 	return
 		"SELECT prop.verdict('$walk->{label}', o, CASE WHEN o <> w THEN"
