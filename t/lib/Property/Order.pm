@@ -319,7 +319,7 @@ sub directed
 	{
 		my ($at) = grep { $rel->{columns}[$_] == $element->{column} }
 		  0 .. $#{ $rel->{columns} };
-		$sql = $at + 1;
+		$sql = $at + ($rel->{narrow} ? 2 : 1);
 	}
 	elsif ($element->{column} && $element->{column}{name} =~ /^[a-k]$/)
 	{
