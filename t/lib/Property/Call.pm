@@ -119,10 +119,12 @@ sub compare
 {
 	my ($walk, $oracle, $query, $more) = @_;
 
+	$more //= '';
+	$more .= ', ordered => false'
+	  if $walk->{rel}{differs} && $more !~ /ordered/;
 	return
 		"SELECT prop.compare('$walk->{label}',\n\tARRAY($oracle),\n"
-	  . "\tARRAY($query)"
-	  . ($more // '') . ')';
+	  . "\tARRAY($query)$more)";
 }
 
 1;

@@ -268,7 +268,7 @@ sub verdict
 	my $counted =
 	  $job->{fails} ? "$done WHERE split_part(_r, ' ', 2)::int % 7 <> 3" : $done;
 	my $columns = columns_of($job);
-	my $ordered = $job->{parts} ? ', ordered => false' : '';
+	my $ordered = $job->{parts} || $rel->{differs} ? ', ordered => false' : '';
 
 	return (
 		"SELECT prop.compare('$walk->{label}',\n\tARRAY($oracle),\n"

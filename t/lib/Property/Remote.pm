@@ -13,8 +13,12 @@ parent some of whose children are foreign, or a view of one of these.  They are
 in a database of the same cluster, over postgres_fdw.
 
 Its text column has a collation here and perhaps another one there.  Then the
-two do not agree on an order of texts, C<differs> is true, and so an error of
-a walk in such an order is an answer, too: accept has its SQLSTATEs.
+two do not agree on an order of texts, and C<differs> is true.  Then a plain SELECT may
+have either order, and the rows between two texts are those of one or of the
+other; so such walks have no bounds, and only what they return is compared, not
+in which order.  An error is right, too.
+
+The relation has one more key:
 
   truth   a local copy, which the oracle reads
 
