@@ -53,6 +53,11 @@ sub job_case
 	# Where keys tie, the rows of a key fail together.
 	$job->{fails} = $walk->{order}{unique} && chance(25);
 	$job->{by_bounds} = goes_by_bounds($job);
+	$job->{by_range} = chance(60);
+	$job->{by_update} = $relation->{lockable}
+	  && !$relation->{large}
+	  && !$walk->{order}{physical}
+	  && chance(30);
 	$job->{locks} = "'" . one_of('FOR UPDATE', 'FOR SHARE') . "'"
 	  if $relation->{lockable} && !$job->{by_bounds} && chance(30);
 	return {
@@ -117,6 +122,7 @@ sub effects
 		'ALTER TABLE effects.copy ADD COLUMN "when it was done" serial;',
 		'CREATE TABLE effects.count (id integer PRIMARY KEY, n integer DEFAULT 0);',
 		"INSERT INTO effects.count SELECT $id FROM $rows;",
+		'CREATE TABLE effects.ranged (id integer);',
 		"CREATE TABLE effects.victim AS SELECT $id AS id FROM $rows;",
 		'CREATE INDEX ON effects.victim (id);');
 }
@@ -135,6 +141,15 @@ sub statement
 		: "UPDATE effects.count AS t SET n = t.n + 1 FROM chunk AS c WHERE t.id = c.$id",
 		"DELETE FROM effects.victim AS v USING chunk AS c WHERE v.id = c.$id");
 
+	push @effects,
+		"INSERT INTO effects.ranged SELECT o.$id FROM $job->{rel}{name} AS o"
+	  . one_of(' WHERE chunk_range(o)', ", chunk AS c WHERE c.$id = o.$id AND chunk_range(o)")
+	  if $job->{by_range};
+
+	# Every row becomes another version of itself.
+	push @effects,
+	  "UPDATE $job->{rel}{name} AS o SET $id = o.$id WHERE chunk_range(o)"
+	  if $job->{by_update};
 	return join(one_of('; ', ";\n"), @effects) . one_of('', ';', ' ; ');
 }
 
@@ -281,9 +296,20 @@ sub verdict
 		  . "(SELECT 'deleted wrong: ' || min($id) FROM "
 		  . filtered($walk)
 		  . " AS _rows WHERE ($id IN ($counted)) = ($id IN (SELECT id FROM effects.victim))),\n\t"
+		  . ($job->{by_range} ? ranged_wrong($counted) . ",\n\t" : '')
 		  . "(SELECT format('%s rows failed instead of %s', f, w)"
 		  . " FROM (SELECT count(*) FROM chunked_iter_failed_rows) AS _f(f),"
 		  . " ($failed) AS _w(w) WHERE f <> w)), ''));");
+}
+
+# Each of these numbers has to be there once.
+sub ranged_wrong
+{
+	my ($ids) = @_;
+	my $ranged = 'SELECT id FROM effects.ranged';
+
+	return "(SELECT 'ranged wrong: ' || min(id) FROM (($ranged EXCEPT ALL $ids)"
+	  . " UNION ALL ($ids EXCEPT ALL $ranged)) AS _u(id))";
 }
 
 1;

@@ -54,6 +54,7 @@ my $failures_at_most = 200;
 my ($directory, $log_directory);
 my ($node, $prelude, $name, $make);
 my %totals;
+my %lost;
 my $failures = 0;
 
 # A server that survives the crash of a backend, so that one bad case does not
@@ -261,7 +262,8 @@ sub start_batch
 }
 
 # Wait for a batch and judge its output.  Returns the numbers of the cases that
-# a crash kept from being run, or undef.
+# a crash kept from being run, or undef.  A case that loses its connection gets
+# a second try, for another one may have brought the server down.
 sub finish_batch
 {
 	my ($run) = @_;
@@ -271,12 +273,17 @@ sub finish_batch
 	my @cases = @{ $run->{cases} };
 	while (my $case = shift @cases)
 	{
-		judge($case, \%verdicts);
-		if ($verdicts{crash} && $verdicts{crash} == $case->{number})
+		my $is_lost = ($verdicts{lost} // -1) == $case->{number}
+		  || ($verdicts{lost} // -1) == 0;
+
+		if ($is_lost)
 		{
 			wait_for_recovery();
-			return @cases ? [ map { $_->{number} } @cases ] : undef;
+			unshift @cases, $case unless $lost{ $case->{number} }++;
 		}
+		judge($case, \%verdicts)
+		  unless $is_lost && @cases && $cases[0] == $case;
+		return @cases ? [ map { $_->{number} } @cases ] : undef if $is_lost;
 	}
 	unlink "$run->{file}.sql", "$run->{file}.out";
 	return undef;
@@ -298,8 +305,8 @@ sub wait_for_recovery
 }
 
 # psql's output as a hash from a part's label, or a case's number, to what was
-# said of it: how many verdicts, rows, and what was wrong.  'crash' is the
-# number of the case in which the connection was lost.
+# said of it: how many verdicts, rows, and what was wrong.  'lost' is the number
+# of the case in which the connection was lost, 0 if there was none.
 sub read_output
 {
 	my ($file) = @_;
@@ -329,7 +336,7 @@ sub read_output
 		{
 			$line =~ s/^psql:\S*: //;
 			push @{ $said{$at}{wrong} }, $line;
-			$said{crash} = $case
+			$said{lost} = $case
 			  if $line =~ /server closed|connection to server/;
 		}
 	}
