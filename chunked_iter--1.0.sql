@@ -132,8 +132,8 @@ COMMENT ON FUNCTION chunked_iter_query_log_growth() IS
 CREATE TABLE chunked_iter_jobs (
 	job            text COLLATE "C" PRIMARY KEY,
 	owner          name NOT NULL DEFAULT current_user,
-	state          text NOT NULL DEFAULT 'pending' CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY[
-		'pending', 'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed'])),
+	state          text NOT NULL CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY[
+		'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed'])),
 	relation       text NOT NULL,
 	relation_oid   oid NOT NULL,
 	relation_storage oid,
@@ -159,19 +159,31 @@ CREATE TABLE chunked_iter_jobs (
 	throttle_query text,
 	retries        integer NOT NULL CHECK (retries OPERATOR(pg_catalog.>=) 0),
 	on_error       text NOT NULL CHECK (on_error OPERATOR(pg_catalog.=) ANY (ARRAY['stop', 'skip'])),
+	statement_is_global boolean NOT NULL,
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	waiting_for    text,
 	last_error     text
 );
 
 COMMENT ON TABLE chunked_iter_jobs IS
-'jobs of chunked_iter_run: what each does, under which settings, and its state';
+'jobs of chunked_iter_run: what each does, under which settings, and the state its own sessions have left it in';
 COMMENT ON COLUMN chunked_iter_jobs.database_id IS
 'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
 COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
 'what the order of positions rests on: operator families, collations and their versions, labels of enums';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
 'parameters under which the SQL of the job is read, as they were when it was made';
+
+/* A table of its own, so that a job never waits for one who asks it to stop. */
+CREATE TABLE chunked_iter_job_requests (
+	job            text COLLATE "C" PRIMARY KEY REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	request        text NOT NULL CHECK (request OPERATOR(pg_catalog.=) ANY (ARRAY['paused', 'cancelled'])),
+	requested_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+COMMENT ON TABLE chunked_iter_job_requests IS
+'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has not succeeded';
 
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -186,56 +198,79 @@ CREATE TABLE chunked_iter_job_ranges (
 	chunk_size     integer NOT NULL CHECK (chunk_size OPERATOR(pg_catalog.>=) 1 AND
 		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
 	rows_per_second double precision,
+	rows_changed   bigint,
 	waiting_for    text,
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (job, range_no)
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
 	range_no       integer NOT NULL,
+	failed_no      bigint NOT NULL,
 	key            text[] NOT NULL,
 	"row"          jsonb,
 	sqlstate       text NOT NULL,
 	message        text NOT NULL,
-	failed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	failed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (job, range_no, failed_no)
 );
 
-CREATE INDEX ON chunked_iter_failed_rows (job);
-
 COMMENT ON TABLE chunked_iter_failed_rows IS
-'rows that jobs with on_error => ''skip'' have passed over, each with its key and the error';
+'rows that jobs with on_error => ''skip'' have skipped, each with its key and the error';
 
 /*
- * A role sees its own jobs and those of roles whose privileges it has.  The
- * owner is a name, which restores where the role is missing, too; the jobs of a
- * role that is gone are seen by superusers only.
+ * Only its owner runs a job, says what it does and reads the rows it has kept.
+ * Members of the owning role see the job, and may stop and forget it.
+ * The owner is a name, which restores where the role is missing, too; the jobs
+ * of a role that is gone are seen by superusers only.
  */
 
 ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_job_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_jobs ON chunked_iter_jobs
+CREATE POLICY members_see ON chunked_iter_jobs FOR SELECT
 	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
-CREATE POLICY own_jobs ON chunked_iter_job_ranges
+CREATE POLICY owner_makes ON chunked_iter_jobs FOR INSERT
+	WITH CHECK (owner OPERATOR(pg_catalog.=) current_user);
+CREATE POLICY owner_changes ON chunked_iter_jobs FOR UPDATE
+	USING (owner OPERATOR(pg_catalog.=) current_user);
+CREATE POLICY members_forget ON chunked_iter_jobs FOR DELETE
+	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
+CREATE POLICY members ON chunked_iter_job_requests
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
-		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job));
-CREATE POLICY own_jobs ON chunked_iter_failed_rows
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_requests.job));
+CREATE POLICY owner ON chunked_iter_job_ranges
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
-		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job));
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
+CREATE POLICY owner ON chunked_iter_failed_rows
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 
-COMMENT ON POLICY own_jobs ON chunked_iter_jobs IS
-'a role has to do with its own jobs only, and with those of roles whose privileges it has';
-COMMENT ON POLICY own_jobs ON chunked_iter_job_ranges IS
-'as for the jobs';
-COMMENT ON POLICY own_jobs ON chunked_iter_failed_rows IS
-'as for the jobs';
+COMMENT ON POLICY members_see ON chunked_iter_jobs IS
+'members of the owning role see its jobs';
+COMMENT ON POLICY owner_makes ON chunked_iter_jobs IS
+'a role makes jobs for itself';
+COMMENT ON POLICY owner_changes ON chunked_iter_jobs IS
+'only its owner runs a job and says what it does';
+COMMENT ON POLICY members_forget ON chunked_iter_jobs IS
+'members of the owning role may forget its jobs';
+COMMENT ON POLICY members ON chunked_iter_job_requests IS
+'members of the owning role may pause and cancel its jobs';
+COMMENT ON POLICY owner ON chunked_iter_job_ranges IS
+'only its owner moves a job; chunked_iter_progress shows members how far it is';
+COMMENT ON POLICY owner ON chunked_iter_failed_rows IS
+'only the owner of a job reads the rows it has kept';
 
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
 
@@ -248,8 +283,14 @@ SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
 CREATE VIEW chunked_iter_progress WITH (security_barrier) AS
 WITH guards AS MATERIALIZED (
 	SELECT pg_catalog.int8or(pg_catalog.int8shl(l.classid::bigint, 32), l.objid::bigint) AS guard,
-	       l.pid
+	       l.pid,
+	       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
+	            THEN 'lock: ' OPERATOR(pg_catalog.||) a.wait_event
+	       END AS lock,
+	       a.wait_event_type OPERATOR(pg_catalog.=) 'Timeout' AS sleeps
 	  FROM pg_catalog.pg_locks AS l
+	  LEFT JOIN pg_catalog.pg_stat_activity AS a
+	    ON a.pid OPERATOR(pg_catalog.=) l.pid
 	 WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
 	   AND l.objsubid OPERATOR(pg_catalog.=) 17225::smallint
 	   AND l.granted
@@ -260,19 +301,14 @@ WITH guards AS MATERIALIZED (
 ), ranges AS (
 	SELECT r.*,
 	       g.pid,
-	       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
-	            THEN 'lock: ' OPERATOR(pg_catalog.||) a.wait_event
-	            WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Timeout'
-	            THEN r.waiting_for
-	       END AS waits_for
+	       coalesce(g.lock, CASE WHEN g.sleeps THEN r.waiting_for END) AS waits_for
 	  FROM chunked_iter_job_ranges AS r
 	  LEFT JOIN guards AS g
 	    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(r.job, r.range_no::bigint)
-	  LEFT JOIN pg_catalog.pg_stat_activity AS a
-	    ON a.pid OPERATOR(pg_catalog.=) g.pid
 ), totals AS (
 	SELECT r.job,
 	       pg_catalog.sum(r.rows_done)::bigint AS rows_done,
+	       pg_catalog.sum(r.rows_changed)::bigint AS rows_changed,
 	       pg_catalog.sum(r.chunks_done)::bigint AS chunks_done,
 	       pg_catalog.sum(r.estimated_rows)::bigint AS estimated_rows,
 	       pg_catalog.sum(r.rows_per_second) FILTER (WHERE r.pid IS NOT NULL) AS rows_per_second,
@@ -282,12 +318,31 @@ WITH guards AS MATERIALIZED (
 	                             ORDER BY r.updated_at DESC, r.range_no))[1] AS chunk_size,
 	       pg_catalog.string_agg(DISTINCT r.waits_for, ', '::text) AS waiting_for,
 	       pg_catalog.min(r.pid) AS pid,
+	       pg_catalog.array_agg(r.pid) FILTER (WHERE r.pid IS NOT NULL) AS pids,
 	       pg_catalog.max(r.updated_at) AS updated_at
 	  FROM ranges AS r
 	 GROUP BY r.job
+), jobs AS (
+	SELECT j.job,
+	       j.owner,
+	       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
+	            THEN j.state
+	            ELSE coalesce(q.request, j.state)
+	       END AS state,
+	       j.parts,
+	       g.pid,
+	       coalesce(g.lock, CASE WHEN g.sleeps THEN j.waiting_for END) AS waits_for,
+	       j.started_at,
+	       greatest(j.updated_at, q.requested_at) AS updated_at,
+	       j.last_error
+	  FROM chunked_iter_jobs AS j
+	  LEFT JOIN chunked_iter_job_requests AS q
+	    ON q.job OPERATOR(pg_catalog.=) j.job
+	  LEFT JOIN guards AS g
+	    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(j.job, 0::bigint)
 )
 SELECT j.job,
-       CASE WHEN j.state OPERATOR(pg_catalog.=) 'running' AND coalesce(g.pid, t.pid) IS NULL
+       CASE WHEN j.state OPERATOR(pg_catalog.=) 'running' AND coalesce(j.pid, t.pid) IS NULL
             THEN 'interrupted'
             ELSE j.state
        END AS state,
@@ -311,16 +366,19 @@ SELECT j.job,
             THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text(t.last_key))
        END AS last_key,
        t.chunk_size,
-       t.waiting_for,
-       coalesce(g.pid, t.pid) AS pid,
+       CASE WHEN j.waits_for IS NULL OR j.pid OPERATOR(pg_catalog.=) ANY (t.pids)
+            THEN t.waiting_for
+            ELSE coalesce(j.waits_for OPERATOR(pg_catalog.||) ', ' OPERATOR(pg_catalog.||) t.waiting_for,
+                          j.waits_for)
+       END AS waiting_for,
+       coalesce(j.pid, t.pid) AS pid,
        j.started_at,
        greatest(j.updated_at, t.updated_at) AS updated_at,
-       j.last_error
-  FROM chunked_iter_jobs AS j
+       j.last_error,
+       t.rows_changed
+  FROM jobs AS j
   LEFT JOIN totals AS t
     ON t.job OPERATOR(pg_catalog.=) j.job
-  LEFT JOIN guards AS g
-    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(j.job, 0::bigint)
  WHERE pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(j.owner::text))::oid, 0::oid), 'USAGE');
 
 COMMENT ON VIEW chunked_iter_progress IS
@@ -347,11 +405,12 @@ CREATE PROCEDURE chunked_iter_run(
 	retries        integer  DEFAULT NULL,
 	on_error       text     DEFAULT NULL,
 	parts          integer  DEFAULT NULL,
-	dry_run        boolean  DEFAULT false)
+	dry_run        boolean  DEFAULT false,
+	statement_is_global boolean DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, integer, text, boolean, text, text[], text[], text, integer, integer, text, bigint, bigint, integer, text, integer, boolean) IS
+COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, integer, text, boolean, text, text[], text[], text, integer, integer, text, bigint, bigint, integer, text, integer, boolean, boolean) IS
 'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)
@@ -384,5 +443,6 @@ COMMENT ON FUNCTION chunked_iter_forget(text) IS
 
 /* Row-level security says which rows of the tables this is about. */
 GRANT SELECT, INSERT, UPDATE, DELETE
-	ON chunked_iter_jobs, chunked_iter_job_ranges, chunked_iter_failed_rows TO PUBLIC;
+	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_ranges, chunked_iter_failed_rows
+	TO PUBLIC;
 GRANT SELECT ON chunked_iter_progress TO PUBLIC;

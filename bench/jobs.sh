@@ -39,10 +39,10 @@ sql_of()
 		"UPDATE, job, FROM chunk") job_of 'UPDATE t SET val = t.val + 1 FROM chunk WHERE t.id = chunk.id' ;;
 		"INSERT, job, FROM chunk") job_of 'INSERT INTO other SELECT * FROM chunk' ;;
 		"DELETE, job, FROM chunk") job_of 'DELETE FROM t USING chunk WHERE t.id = chunk.id' ;;
-		"INSERT, job, "*) job_of 'INSERT INTO other SELECT * FROM t WHERE id BETWEEN $1 AND $2' ;;
-		"DELETE, job, "*) job_of 'DELETE FROM t WHERE id BETWEEN $1 AND $2' ;;
-		"UPDATE, job, "*) job_of 'UPDATE t SET val = val + 1 WHERE id BETWEEN $1 AND $2' ;;
-		"PARTS, "*) job_of 'UPDATE t SET val = val + 1 WHERE id BETWEEN $1 AND $2' 'parts => 2' ;;
+		"INSERT, job, "*) job_of 'INSERT INTO other SELECT * FROM t WHERE chunk_range(t)' ;;
+		"DELETE, job, "*) job_of 'DELETE FROM t WHERE chunk_range(t)' ;;
+		"UPDATE, job, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' ;;
+		"PARTS, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' 'parts => 2' ;;
 	esac
 }
 
@@ -56,7 +56,7 @@ ways_of()
 {
 	case $1 in
 		PARTS) printf '%s\n' 'one session, two parts' 'two sessions, two parts' ;;
-		*) printf '%s\n' 'one statement' 'loop' 'job, $1 and $2' 'job, FROM chunk' ;;
+		*) printf '%s\n' 'one statement' 'loop' 'job, chunk_range' 'job, FROM chunk' ;;
 	esac
 }
 

@@ -11,13 +11,13 @@ SELECT format('Jobs: %s rows in chunks of 1000, %s rounds, PostgreSQL %s',
 \echo
 
 WITH pairs (nr, kind, a, b, target) AS (VALUES
-	(1, 'UPDATE', 'job, $1 and $2', 'loop', 1.1),
+	(1, 'UPDATE', 'job, chunk_range', 'loop', 1.1),
 	(2, 'UPDATE', 'job, FROM chunk', 'loop', 1.4),
 	(3, 'UPDATE', 'one statement', 'loop', NULL),
-	(4, 'INSERT', 'job, $1 and $2', 'loop', NULL),
+	(4, 'INSERT', 'job, chunk_range', 'loop', NULL),
 	(5, 'INSERT', 'job, FROM chunk', 'loop', NULL),
 	(6, 'INSERT', 'one statement', 'loop', NULL),
-	(7, 'DELETE', 'job, $1 and $2', 'loop', NULL),
+	(7, 'DELETE', 'job, chunk_range', 'loop', NULL),
 	(8, 'DELETE', 'job, FROM chunk', 'loop', NULL),
 	(9, 'DELETE', 'one statement', 'loop', NULL),
 	(10, 'PARTS', 'two sessions, two parts', 'one session, two parts', 0.625)

@@ -125,7 +125,7 @@ SELECT aid, abalance
 \echo
 \set ECHO queries
 CALL chunked_iter_run('interest', 'pgbench_accounts',
-  'UPDATE pgbench_accounts SET abalance = abalance + abalance / 100 WHERE aid BETWEEN $1 AND $2',
+  'UPDATE pgbench_accounts SET abalance = abalance + abalance / 100 WHERE chunk_range(pgbench_accounts)',
   max_chunks => 300);
 SELECT state, rows_done, chunks_done, percent, last_key FROM chunked_iter_progress;
 CALL chunked_iter_run('interest');

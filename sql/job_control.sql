@@ -30,7 +30,7 @@ SELECT chunked_iter_forget('forget');
 SELECT * FROM progress WHERE job = 'forget';
 
 -- Nor run within itself.
-CALL chunked_iter_run('self', 'item', 'DO $$ BEGIN CALL chunked_iter_run(''self''); END $$');
+CALL chunked_iter_run('self', 'item', 'DO $$ BEGIN CALL chunked_iter_run(''self''); END $$', statement_is_global => true);
 
 -- A statement that gives up the guard does no harm.
 CALL chunked_iter_run('unlock', 'item', 'SELECT pg_advisory_unlock_all(); UPDATE item SET n = n + 1 WHERE id BETWEEN $1 AND $2', chunk_size => 30);
@@ -58,6 +58,15 @@ CALL chunked_iter_run('slow', 'item', 'SELECT 1', chunk_size => 20, pause_ms => 
 SELECT clock_timestamp() - :'start' BETWEEN interval '200 ms' AND interval '20 s' AS paused;
 CALL chunked_iter_run('max_ms', 'item', 'SELECT pg_sleep(0.05)', chunk_size => 1, max_ms => 120);
 SELECT state, rows_done BETWEEN 1 AND 50 AS some FROM chunked_iter_progress WHERE job = 'max_ms';
+
+-- However many ranges a job has, it takes few locks to forget it.
+CALL chunked_iter_run('many', 'item', 'SELECT 1', parts => 10000, max_chunks => 1);
+BEGIN;
+SELECT chunked_iter_forget('many');
+SELECT count(*) < 50 AS few FROM pg_locks WHERE pid = pg_backend_pid();
+ROLLBACK;
+SELECT chunked_iter_forget('many');
+SELECT count(*) FROM chunked_iter_job_ranges WHERE job = 'many';
 
 -- The size of a chunk follows the time it takes, both ways.
 SET client_min_messages = warning;	-- how many chunks that makes depends on the machine

@@ -2,7 +2,8 @@
 CREATE SCHEMA job_dry_run;
 SET search_path = job_dry_run, public;
 
-CREATE TABLE item (id integer PRIMARY KEY, grp integer NOT NULL, n integer NOT NULL DEFAULT 0);
+CREATE TABLE item (id integer PRIMARY KEY, grp integer NOT NULL, n integer NOT NULL DEFAULT 0)
+	WITH (autovacuum_enabled = off);
 INSERT INTO item SELECT i, i % 7, 0 FROM generate_series(1, 5000) i;
 CREATE INDEX ON item (grp DESC, id);
 ANALYZE item;
@@ -14,13 +15,15 @@ BEGIN READ ONLY;
 CALL chunked_iter_run('dry', 'item', 'UPDATE item SET n = n + 1 WHERE id BETWEEN $1 AND $2', dry_run => true);
 CALL chunked_iter_run('dry', 'item', $$
 	INSERT INTO item SELECT -id, grp FROM chunk;
-	DO '';
 	DELETE FROM item USING chunk WHERE item.id = chunk.id;
+	SELECT 1;
 $$, order_by => 'grp DESC', chunk_size => 100, lock_rows => 'FOR UPDATE', after => '{5}', upto => '{2,1000}', filter => 'n = 0', dry_run => true);
 SELECT pg_current_xact_id_if_assigned();
 COMMIT;
 SELECT count(*) FROM chunked_iter_jobs;
 SELECT count(*), sum(n) FROM item;
+
+CALL chunked_iter_run('dry', 'item', 'UPDATE item SET n = n + 1 WHERE chunk_range(item)', order_by => 'grp DESC', filter => 'n >= 0', after => '{5,4000}', chunk_size => 1000, dry_run => true);
 
 -- Its errors are those of the job.
 CALL chunked_iter_run('dry', 'item', 'UPDATE item SET nonsense = 1', dry_run => true);

@@ -38,12 +38,36 @@ CALL chunked_iter_run('skip bounds', 'item', 'UPDATE copy SET v = CASE WHEN id =
 SELECT * FROM failed WHERE job = 'skip bounds';
 SELECT sign(v), count(*) FROM copy GROUP BY 1;
 
--- Rows of one key cannot be told apart and are passed over together.
+-- Of the rows of one key those that fail are skipped.
 CREATE TABLE tied (k integer, v integer);
 INSERT INTO tied SELECT i / 3, i FROM generate_series(0, 11) i;
 CREATE INDEX ON tied (k);
 CALL chunked_iter_run('skip ties', 'tied', 'SELECT 1 / (v - 7) FROM chunk', order_by => 'k', chunk_size => 2, on_error => 'skip');
 SELECT * FROM failed WHERE job = 'skip ties';
+CREATE TABLE tied_copy (k integer, v integer UNIQUE CHECK (v NOT IN (0, 10, 11)));
+CALL chunked_iter_run('skip some', 'tied', 'INSERT INTO tied_copy SELECT k, v / 2 * 2 FROM chunk', order_by => 'k',
+	filter => 'k > 0', chunk_size => 2, on_error => 'skip');
+SELECT * FROM failed WHERE job = 'skip some';
+SELECT * FROM tied_copy ORDER BY v;
+-- A statement that goes by the bounds does all of them or none.
+CALL chunked_iter_run('skip tied bounds', 'tied', 'UPDATE tied SET v = 1 / (v - 7) WHERE k BETWEEN $1 AND $2', order_by => 'k',
+	chunk_size => 2, on_error => 'skip');
+SELECT * FROM failed WHERE job = 'skip tied bounds';
+SELECT * FROM tied ORDER BY k, v;
+
+-- A row that is no jsonb is known by its key, and by its own error.
+CREATE TYPE sealed AS ENUM ('a', 'b');
+CREATE FUNCTION unseal(sealed) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+	IF $1 = 'b' THEN RAISE EXCEPTION 'sealed'; END IF;
+	RETURN '"opened"';
+END $$;
+CREATE CAST (sealed AS json) WITH FUNCTION unseal(sealed);
+CREATE TABLE letter (id integer PRIMARY KEY, content sealed);
+INSERT INTO letter SELECT i, (CASE WHEN i % 2 = 0 THEN 'b' ELSE 'a' END)::sealed FROM generate_series(1, 9) i;
+CALL chunked_iter_run('no jsonb', 'letter', 'SELECT 1 / ((id - 3) * (id - 4) * (id - 8)) FROM chunk', on_error => 'skip');
+SELECT * FROM failed WHERE job = 'no jsonb';
+SELECT job, state, rows_done, last_key FROM progress WHERE job = 'no jsonb';
 
 -- What fails for every row is no reason to skip them all.
 CREATE TABLE gone (id integer);

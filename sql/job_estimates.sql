@@ -16,7 +16,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	p record;
 BEGIN
-	CALL chunked_iter_run(job, 'item', 'INSERT INTO never SELECT * FROM chunk WHERE false', chunk_size => 10,
+	CALL chunked_iter_run(job, 'item', 'SELECT FROM chunk', chunk_size => 10,
 		max_chunks => 1, order_by => order_by, after => after, upto => upto, filter => filter, parts => parts);
 	SELECT INTO p * FROM chunked_iter_progress AS c WHERE c.job = estimate.job;
 	RAISE NOTICE '% of % rows: %, percent is %', job, there,

@@ -139,6 +139,25 @@ SELECT try_set('escape_string_warning', 'off'), try_set('standard_conforming_str
 :go_on
 SELECT try_set('escape_string_warning', 'on'), try_set('standard_conforming_strings', 'on');
 SELECT job, count(*) FROM done GROUP BY job;
+SELECT fresh('text', '''a'' || chr(92) || i');
+CALL chunked_iter_run('j', 'item', 'INSERT INTO done SELECT ''j\'', id FROM item WHERE chunk_range(item) AND k <> ''a\2''', order_by => 'k', filter => 'k <> ''a\1''', chunk_size => 5, max_chunks => 1);
+SELECT try_set('escape_string_warning', 'off'), try_set('standard_conforming_strings', 'off');
+:go_on
+CALL chunked_iter_run('k', 'item', 'INSERT INTO done SELECT ''k'', id FROM item WHERE chunk_range(item)', order_by => 'k', filter => 'k <> ''b''', chunk_size => 5);
+SELECT try_set('escape_string_warning', 'on'), try_set('standard_conforming_strings', 'on');
+SELECT job, count(*), count(DISTINCT id), min(id) FROM done GROUP BY job ORDER BY job;
+
+-- Names are compared as they are, however the session writes them.
+SELECT fresh('text COLLATE "C"', 'chr(97 + i % 26)');
+SET quote_all_identifiers = on;
+:start
+RESET quote_all_identifiers;
+CALL chunked_iter_run('j', max_chunks => 1);
+SET quote_all_identifiers = on;
+:go_on
+RESET quote_all_identifiers;
+SELECT relation, key FROM chunked_iter_jobs;
+TABLE report;
 
 -- A query is read anew under other settings, as any statement is.
 SELECT fresh('date', 'date ''2024-01-01'' + i');

@@ -129,13 +129,13 @@ SELECT v, count(*) FROM item GROUP BY v;
 
 -- A procedure that commits is found out when it is called; the chunk is not done.
 CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;
-CALL chunked_iter_run('commits', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2; CALL commits()');
+CALL chunked_iter_run('commits', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2; CALL commits()', statement_is_global => true);
 \echo :LAST_ERROR_SQLSTATE
 SELECT job, state, rows_done, last_error FROM chunked_iter_progress;
 SELECT v, count(*) FROM item GROUP BY v;
 
 -- A name is taken for one table, statement and order.
-CALL chunked_iter_run('same', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2', filter => 'id > 2', chunk_size => 2, max_chunks => 1);
+CALL chunked_iter_run('same', 'item', 'UPDATE item SET v = 1 WHERE chunk_range(item)', filter => 'id > 2', chunk_size => 2, max_chunks => 1);
 \echo :LAST_ERROR_SQLSTATE
 CALL chunked_iter_run('same', 'other');
 \echo :LAST_ERROR_SQLSTATE
@@ -154,7 +154,7 @@ CALL chunked_iter_run('same', upto => '{5}');
 CALL chunked_iter_run('same', parts => 2);
 \echo :LAST_ERROR_SQLSTATE
 SELECT job, state, last_key FROM chunked_iter_progress WHERE job = 'same';
-CALL chunked_iter_run('same', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2', reverse => false, filter => 'id > 2', parts => 1);
+CALL chunked_iter_run('same', 'item', 'UPDATE item SET v = 1 WHERE chunk_range(item)', reverse => false, filter => 'id > 2', parts => 1);
 \echo :LAST_ERROR_SQLSTATE
 SELECT v, count(*) FROM item GROUP BY v ORDER BY v;
 

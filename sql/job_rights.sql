@@ -56,24 +56,65 @@ SELECT who, count(*), min(id) FROM seen GROUP BY who;
 RESET ROLE;
 ALTER TABLE item DISABLE ROW LEVEL SECURITY;
 
--- Members of a role run its jobs; who does not inherit its rights, and who is
--- a superuser and no member, do not.
+-- Only the owner runs a job, whose statement anybody might else have written:
+-- neither its members nor a superuser do.
 TRUNCATE seen;
 SET ROLE job_team;
-CALL chunked_iter_run('team', 'item', 'INSERT INTO seen SELECT session_user IS NULL, id FROM chunk', chunk_size => 30, max_chunks => 1);
+CALL chunked_iter_run('team', 'item', 'INSERT INTO seen SELECT current_user, 1 / (id - 7) + id FROM chunk',
+	chunk_size => 30, max_chunks => 8, on_error => 'skip');
 SET ROLE job_member;
-SELECT job, state FROM chunked_iter_progress;
-CALL chunked_iter_run('team', max_chunks => 1);
+SELECT job, state, rows_done FROM chunked_iter_progress;
+CALL chunked_iter_run('team');
+CALL chunked_iter_run('team', throttle_query => 'SELECT false');
+CALL chunked_iter_run('team', dry_run => true);
+CALL chunked_iter_work('team');
 SET ROLE job_stranger;
 SELECT job, state FROM chunked_iter_progress;
 CALL chunked_iter_run('team');
 RESET ROLE;
 SELECT job, state, rows_done FROM chunked_iter_progress ORDER BY job;
 CALL chunked_iter_run('team');
+CALL chunked_iter_run('team', dry_run => true);
 CALL chunked_iter_work('team');
+
+-- Nor do they change what it does, make it theirs, or read the rows it kept.
+SET ROLE job_member;
+SELECT job, statement FROM chunked_iter_jobs;
+UPDATE chunked_iter_jobs SET statement = 'SELECT 1';
+UPDATE chunked_iter_jobs SET throttle_query = 'SELECT 1', search_path = 'hostile';
+UPDATE chunked_iter_jobs SET owner = 'job_member';
+INSERT INTO chunked_iter_jobs SELECT (jsonb_populate_record(j, '{"job": "theirs"}')).* FROM chunked_iter_jobs j;
+SELECT range_no, rows_done FROM chunked_iter_job_ranges;
+UPDATE chunked_iter_job_ranges SET position = NULL;
+DELETE FROM chunked_iter_job_ranges;
+SELECT * FROM chunked_iter_failed_rows;
+DELETE FROM chunked_iter_failed_rows;
+SET ROLE job_team;
+SELECT statement, throttle_query, search_path, owner, position IS NULL AS moved
+FROM chunked_iter_jobs JOIN chunked_iter_job_ranges USING (job);
+SELECT key, row FROM chunked_iter_failed_rows;
+UPDATE chunked_iter_jobs SET owner = 'job_member';
+
+-- They stop it.
+SET ROLE job_member;
+SELECT chunked_iter_pause('team');
+SELECT job, state FROM chunked_iter_progress;
+SET ROLE job_team;
+CALL chunked_iter_run('team', max_chunks => 1);
+SET ROLE job_member;
+SELECT chunked_iter_cancel('team');
+SELECT job, state FROM chunked_iter_progress;
+SET ROLE job_stranger;
+SELECT chunked_iter_cancel('team');
+SELECT chunked_iter_forget('team');
 SET ROLE job_team;
 CALL chunked_iter_run('team');
+SET ROLE job_member;
+SELECT chunked_iter_forget('team');
 RESET ROLE;
+SELECT count(*) FROM chunked_iter_jobs WHERE job = 'team';
+SELECT count(*) FROM chunked_iter_failed_rows WHERE job = 'team';
+SELECT count(*), min(who) FROM seen;
 
 -- Hostile names in front of ours.
 CREATE SCHEMA hostile;

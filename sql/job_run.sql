@@ -40,9 +40,9 @@ CALL chunked_iter_run('several', 'item', $$
 $$, chunk_size => 500);
 SELECT first, last, count(*) FROM seen GROUP BY 1, 2 ORDER BY 1;
 
--- A statement that uses neither runs once a chunk.
+-- A statement that uses nothing of the chunk runs once for each, if that is meant.
 CREATE TABLE tick (at integer);
-CALL chunked_iter_run('tick', 'item', 'INSERT INTO tick VALUES (1)', chunk_size => 600);
+CALL chunked_iter_run('tick', 'item', 'INSERT INTO tick VALUES (1)', chunk_size => 600, statement_is_global => true);
 SELECT count(*) FROM tick;
 
 -- Columns are found wherever the statement asks for them.
@@ -103,10 +103,24 @@ SELECT (SELECT count(*) FROM heap), count(*), count(DISTINCT v) FROM heap_copy;
 CREATE TABLE moving (v integer) WITH (fillfactor = 50);
 INSERT INTO moving SELECT 0 FROM generate_series(1, 1000);
 CALL chunked_iter_run('moving', 'moving', 'UPDATE moving SET v = v + 1 WHERE ctid BETWEEN $1 AND $2', order_by => 'ctid', chunk_size => 30, max_chunks => 1);
-CALL chunked_iter_run('within', 'moving', 'WITH w AS (UPDATE moving SET v = 1 WHERE false RETURNING *) SELECT * FROM w', order_by => 'ctid', max_chunks => 1);
+CALL chunked_iter_run('within', 'moving', 'WITH w AS (UPDATE moving SET v = 1 WHERE false RETURNING *) SELECT * FROM w', order_by => 'ctid', max_chunks => 1, statement_is_global => true);
 UPDATE moving SET v = 0;
-CALL chunked_iter_run('once', 'moving', 'UPDATE moving SET v = v + 1 WHERE ctid BETWEEN $1 AND $2 AND v = 0', order_by => 'ctid', chunk_size => 30, filter => 'v = 0');
+CALL chunked_iter_run('once', 'moving', 'UPDATE moving SET v = v + 1 WHERE chunk_range(moving)', order_by => 'ctid', chunk_size => 30, filter => 'v = 0');
 SELECT v, count(*) FROM moving GROUP BY v;
+
+-- Bounds with nothing between them, by a key and in physical order.
+CREATE TABLE bounded AS SELECT i AS id FROM generate_series(1, 100) i;
+ALTER TABLE bounded ADD PRIMARY KEY (id);
+CREATE TABLE bounds (no integer, order_by text, after text[], upto text[]);
+INSERT INTO bounds VALUES (1, 'id', '{50}', '{20}'), (2, 'ctid', '{"(0,50)"}', '{"(0,20)"}'), (3, 'id', '{20}', '{20}'), (4, 'ctid', '{"(0,20)"}', '{"(0,20)"}'),
+	(5, 'id', '{NULL}', NULL), (6, 'ctid', '{NULL}', NULL), (7, 'ctid', '{NULL}', '{NULL}'), (8, 'ctid', '{NULL}', '{"(0,20)"}'), (9, 'id', '{1000}', NULL), (10, 'ctid', '{"(1000,1)"}', NULL),
+	(11, 'ctid', '{"(0,90)"}', '{NULL}');
+SELECT format('CALL chunked_iter_run(''bounded %s'', ''bounded'', ''SELECT 1 FROM chunk'', order_by => %L, after => %L, upto => %L, parts => %s)', no, order_by, after, upto, no % 2 + 1) FROM bounds ORDER BY no \gexec
+SELECT no, state, rows_done, (SELECT count(*) FROM chunked_iter(NULL::bounded, order_by => b.order_by, after => b.after, upto => b.upto)) AS rows_walked
+FROM bounds AS b JOIN chunked_iter_progress AS p ON p.job = 'bounded ' || no ORDER BY no;
+CALL chunked_iter_run('bounded dry', 'bounded', 'SELECT 1 FROM chunk', order_by => 'ctid', after => '{NULL}', dry_run => true);
+SELECT count(chunked_iter_forget(job)) FROM chunked_iter_jobs WHERE job LIKE 'bounded %';
+DROP TABLE bounded, bounds;
 
 -- Nothing to do, one row, exactly a chunk.
 CREATE TABLE few (id integer PRIMARY KEY);

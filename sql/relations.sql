@@ -155,3 +155,26 @@ ALTER TABLE clan_1 NO INHERIT clan;
 SELECT count(*) FROM chunked_iter(NULL::clan);
 ROLLBACK;
 SELECT count(*) FROM chunked_iter(NULL::clan);
+
+-- The physical order is that of tables: whatever else is refused, in every mode,
+-- by itself or as a part.
+CREATE FOREIGN TABLE far_too (id integer NOT NULL) SERVER nowhere;
+CREATE TABLE near (id integer NOT NULL);
+CREATE FOREIGN TABLE far_child () INHERITS (near) SERVER nowhere;
+CREATE FOREIGN TABLE far_parent (id integer NOT NULL) SERVER nowhere;
+CREATE TABLE near_child () INHERITS (far_parent);
+CREATE TABLE mixed (id integer NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE near_part PARTITION OF mixed FOR VALUES FROM (0) TO (10);
+CREATE FOREIGN TABLE far_part PARTITION OF mixed FOR VALUES FROM (10) TO (20) SERVER nowhere;
+CREATE VIEW seen AS SELECT * FROM near;
+SELECT relation, failure
+FROM unnest(ARRAY['far_too', 'near', 'far_parent', 'mixed', 'seen']) AS relation, unnest(ARRAY['statement', 'chunk']) AS mode,
+	failure(format('SELECT chunked_iter(NULL::%I, order_by => ''ctid'', snapshot => %L)', relation, mode))
+WHERE failure NOT LIKE 'HINT%';
+SELECT failure('SELECT * FROM chunked_iter_ranges(NULL::far_too, 2, order_by => ''CTID'')');
+CALL chunked_iter_run('far', 'far_too', 'SELECT FROM chunk', order_by => 'ctid');
+
+-- But a view may have a column of that name.
+INSERT INTO near_part SELECT generate_series(1, 9);
+CREATE VIEW placed AS SELECT ctid, id FROM near_part;
+SELECT same_rows('SELECT chunked_iter(NULL::placed, 2, ''ctid'')', 'SELECT p FROM placed p ORDER BY ctid');

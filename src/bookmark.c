@@ -86,6 +86,17 @@ citer_position_create(int nelements)
 	return position;
 }
 
+/* Some position in the middle of a walk; it has no values. */
+CiterPosition
+citer_position_symbolic(int nelements)
+{
+	CiterPosition position = citer_position_create(nelements);
+
+	position.symbolic = true;
+	memset(position.isnull, false, sizeof(bool) * nelements);
+	return position;
+}
+
 /* A position in physical order, in the current memory context. */
 CiterPosition
 citer_position_of_tid(BlockNumber block, OffsetNumber offset)

@@ -24,6 +24,7 @@ typedef struct CiterPosition
 typedef struct CiterKeyReader CiterKeyReader;
 
 extern CiterPosition citer_position_create(int nelements);
+extern CiterPosition citer_position_symbolic(int nelements);
 extern CiterPosition citer_position_of_tid(BlockNumber block, OffsetNumber offset);
 
 extern CiterPosition citer_bookmark_read(const CiterKey *key, const char *argument,

@@ -115,7 +115,11 @@ citer_clause_query(const char *query, const char *alias, TupleDesc columns, char
 	check_columns(analyzed, columns);
 	for (int i = 0; i < columns->natts; i++)
 		names = lappend(names, makeString(pstrdup(NameStr(TupleDescAttr(columns, i)->attname))));
-	/* Not in the parse state of the query, whose range table would have itself in it. */
+
+	/*
+	 * Not in the parse state of the query, whose range table would have
+	 * itself in it.
+	 */
 	item = addRangeTableEntryForSubquery(make_parsestate(NULL), analyzed, makeAlias(alias, names),
 										 false, true);
 	end_clause(&clause);

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/tupdesc.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_database.h"
 #include "commands/explain.h"
@@ -23,6 +24,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 #include "utils/syscache.h"
 
 #if PG_VERSION_NUM < 140000
@@ -46,11 +48,21 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* Before the declaration of a function that does not return */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
+#endif
+
 /* A search path as it was at one time, to be compared with the present one */
 #if PG_VERSION_NUM < 170000
 #define SearchPathMatcher OverrideSearchPath
 #define GetSearchPathMatcher(context) GetOverrideSearchPath(context)
 #define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
+#endif
+
+/* For transformTopLevelStmt(). */
+#if PG_VERSION_NUM < 150000
+#define setup_parse_fixed_parameters(pstate, types, n) parse_fixed_parameters(pstate, types, n)
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
@@ -291,6 +303,28 @@ citer_compat_database_version(HeapTuple tuple)
 #else
 	(void) tuple;
 	return NULL;
+#endif
+}
+
+/* Whether a plan of the plan cache was made under the present search_path. */
+static inline bool
+citer_compat_is_search_path_same(const CachedPlanSource *source)
+{
+#if PG_VERSION_NUM >= 170000
+	return SearchPathMatchesCurrentEnvironment(source->search_path);
+#else
+	return OverrideSearchPathMatchesCurrent(source->search_path);
+#endif
+}
+
+/* Runs an executor that was started, once, until its rows or its receiver end. */
+static inline void
+citer_compat_run_executor(QueryDesc *desc)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(desc, ForwardScanDirection, 0);
+#else
+	ExecutorRun(desc, ForwardScanDirection, 0, true);
 #endif
 }
 

@@ -25,7 +25,6 @@ static void append_queries(StringInfo output, const CiterWalk *walk, const char 
 						   CiterQueryRows *rows);
 static void append_query(StringInfo output, const CiterQuery *query);
 static void append_indented(StringInfo output, const char *text);
-static CiterPosition symbolic_position(const CiterKey *key);
 
 /*
  * Appends the description of a walk, in lines.  Throws what the walk itself
@@ -35,7 +34,7 @@ void
 citer_explain_walk(const CiterOptions *options, StringInfo output)
 {
 	CiterWalk  *walk = citer_walk_resolve(options);
-	CiterPosition somewhere = symbolic_position(walk->key);
+	CiterPosition somewhere = citer_position_symbolic(walk->key->nelements);
 	CiterPosition *upto = walk->snapshot == CITER_SNAPSHOT_CHUNK ? &somewhere : &walk->upto;
 
 	appendStringInfo(output, "Walk of %s in chunks of %d rows or %zu kB, snapshot '%s'\n",
@@ -172,7 +171,7 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 static void
 append_locks(StringInfo output, const CiterWalk *walk)
 {
-	CiterPosition somewhere = symbolic_position(walk->key);
+	CiterPosition somewhere = citer_position_symbolic(walk->key->nelements);
 	CiterQueryRows rows = {.after = &somewhere,.upto = &somewhere,.locking = walk->locking};
 
 	append_queries(output, walk, "Locks of a chunk", &rows);
@@ -227,15 +226,4 @@ append_indented(StringInfo output, const char *text)
 		if (*text == '\n')
 			text++;
 	}
-}
-
-/* Some position in the middle of the walk; it has no values. */
-static CiterPosition
-symbolic_position(const CiterKey *key)
-{
-	CiterPosition position = citer_position_create(key->nelements);
-
-	position.symbolic = true;
-	memset(position.isnull, false, sizeof(bool) * key->nelements);
-	return position;
 }

@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "iterator_state.h"
 
 static void check_ends(CiterIterator *iterator, const CiterPosition *before);
@@ -29,7 +30,7 @@ static void check_ties(CiterIterator *iterator);
 static void report_order(CiterIterator *iterator, const CiterPosition *earlier,
 						 const CiterPosition *later);
 static void report_end(CiterIterator *iterator, int64 rows);
-static void report(CiterIterator *iterator, const char *detail) pg_attribute_noreturn();
+pg_noreturn static void report(CiterIterator *iterator, const char *detail);
 static char *only_index(const CiterWalk *walk);
 static char *describe_position(const CiterKey *key, const CiterPosition *position);
 

@@ -28,7 +28,7 @@ typedef struct ChunkReceiver
 	bool		at_tie;			/* it is full, but ties may follow */
 	bool		cut;			/* a LIMIT may have parted them from it */
 	CiterPosition last;			/* key of the last row, once full */
-	ItemPointerData last_tid;	/* the same in physical order */
+	ItemPointerData last_tid;	/* in physical order, of the last row so far */
 } ChunkReceiver;
 
 static void read_ranges(CiterIterator *iterator, ChunkReceiver *receiver);
@@ -38,6 +38,8 @@ static bool is_enough(const ChunkReceiver *receiver);
 static void begin_rows(DestReceiver *self, int operation pg_attribute_unused(),
 					   TupleDesc tupdesc);
 static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
+static void move_to_row(ChunkReceiver *receiver, TupleTableSlot *slot);
+static inline bool is_after(const ItemPointerData *a, const ItemPointerData *b);
 static bool receive_tie(ChunkReceiver *receiver, TupleTableSlot *slot);
 static bool next_heap(CiterIterator *iterator);
 static void move_on(CiterIterator *iterator, ChunkReceiver *receiver);
@@ -100,6 +102,8 @@ read_ranges(CiterIterator *iterator, ChunkReceiver *receiver)
 	int			nranges = citer_walk_split(walk, &rows, iterator->ranges);
 
 	citer_walk_choose_heap(walk, iterator->heap, &rows);
+	if (walk->key->physical && nranges > 0)
+		receiver->last_tid = *(ItemPointer) DatumGetPointer(iterator->after.values[0]);
 	if (!walk->stepwise)
 	{
 		rows.ranges = iterator->ranges;
@@ -180,7 +184,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		return receive_tie(receiver, slot);
 
 	if (walk->key->physical)
-		receiver->last_tid = citer_iterator_row_tid(walk, slot);
+		move_to_row(receiver, slot);
 	if (citer_chunk_append(iterator->chunk, slot))
 		return true;
 	if (walk->key->unique)
@@ -190,6 +194,41 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	}
 	receiver->at_tie = true;
 	return true;
+}
+
+/*
+ * Moves on to where the row in the slot is stored.  XX002 unless that is after
+ * the row before.
+ */
+static void
+move_to_row(ChunkReceiver *receiver, TupleTableSlot *slot)
+{
+	const CiterWalk *walk = receiver->iterator->walk;
+	ItemPointerData tid = citer_iterator_row_tid(walk, slot);
+
+	if (unlikely(!is_after(&tid, &receiver->last_tid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("rows of %s did not come in their physical order", walk->relation->sql),
+				 errdetail("The row at (%u,%u) came after the one at (%u,%u).",
+						   ItemPointerGetBlockNumberNoCheck(&tid),
+						   ItemPointerGetOffsetNumberNoCheck(&tid),
+						   ItemPointerGetBlockNumberNoCheck(&receiver->last_tid),
+						   ItemPointerGetOffsetNumberNoCheck(&receiver->last_tid)),
+				 errhint("Check the table with verify_heapam() of the extension amcheck.")));
+	receiver->last_tid = tid;
+}
+
+/* ItemPointerCompare(a, b) > 0, but inline, for it is done for every row. */
+static inline bool
+is_after(const ItemPointerData *a, const ItemPointerData *b)
+{
+	BlockNumber block_a = ItemPointerGetBlockNumberNoCheck(a);
+	BlockNumber block_b = ItemPointerGetBlockNumberNoCheck(b);
+
+	return block_a > block_b ||
+		(block_a == block_b &&
+		 ItemPointerGetOffsetNumberNoCheck(a) > ItemPointerGetOffsetNumberNoCheck(b));
 }
 
 /* Where the row in the slot is stored. */

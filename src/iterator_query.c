@@ -13,10 +13,8 @@ static void ignore_end(DestReceiver *self);
 void
 citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
 {
-	CiterQuery	query = citer_walk_query(iterator->walk, rows);
-
 	iterator->examined_before = citer_relation_examined(iterator->measured);
-	citer_plan_run(&query, citer_walk_params(iterator->walk, rows->after, rows->upto), receiver);
+	citer_walk_run(iterator->walk, rows, receiver);
 	iterator->cost.examined += citer_relation_examined(iterator->measured) -
 		iterator->examined_before;
 }

@@ -27,6 +27,7 @@ typedef struct CiterJobArguments
 	char	   *on_error;
 	int			parts;			/* 0: not given */
 	bool		dry_run;
+	int			statement_is_global;	/* 0 or 1; -1: not given */
 } CiterJobArguments;
 
 /* Arguments of chunked_iter_run, in the order of its declaration. */
@@ -51,6 +52,7 @@ enum CiterRunArgument
 	CITER_RUN_ON_ERROR,
 	CITER_RUN_PARTS,
 	CITER_RUN_DRY_RUN,
+	CITER_RUN_STATEMENT_IS_GLOBAL,
 	CITER_RUN_ARGUMENTS			/* how many there are */
 };
 

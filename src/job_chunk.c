@@ -17,40 +17,41 @@
 
 #include "iterator.h"
 #include "job_chunk.h"
-#include "job_sql.h"
+#include "job_skip.h"
 #include "settings.h"
 
 static CiterIterator *open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
-								const CiterJobStatement *statement);
+								bool by_row, const CiterJobStatement *statement);
 static bool fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **statement);
-static Tuplestorestate *store_rows(CiterIterator *iterator, CiterJobStatement *statement);
+static Tuplestorestate *store_rows(CiterIterator *iterator, CiterJobStatement *statement,
+								   bool by_row);
 static void check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
 						 const CiterPosition *last);
 static CiterPosition first_tid(const CiterWalk *walk);
 static NullableDatum write_position(const CiterWalk *walk, const CiterPosition *position);
-static void record_row(const CiterJob *job, const CiterJobRange *range, const ErrorData *error,
-					   CiterIterator *iterator, TupleTableSlot *slot, NullableDatum position);
 
 /*
  * Reads the next chunk of a range, of at most so many rows, and runs the
- * statement for it, unless no row is left once they are locked.  The
- * statement is prepared anew if the relation's columns have changed.  *chunk is filled in as far as this gets, in the current
- * memory context.
+ * statement for it, unless no row is left once they are locked; "by_row": so
+ * that the rows that fail are recorded and the others are done.  The statement
+ * is prepared anew if the relation's columns have changed.  *chunk is filled in
+ * as far as this gets, in the current memory context.
  */
 void
 citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
-					CiterJobStatement **statement, CiterJobChunk *chunk)
+					bool by_row, CiterJobStatement **statement, CiterJobChunk *chunk)
 {
-	CiterIterator *iterator = open_walk(job, range, limit, *statement);
+	CiterIterator *iterator = open_walk(job, range, limit, by_row, *statement);
 	const CiterWalk *walk;
 	Tuplestorestate *rows;
 	CiterPosition first = {0};
 	const CiterPosition *last;
+	CiterJobBounds bounds;
 
 	if (fit_statement(job, citer_iterator_walk(iterator), statement))
 	{
 		citer_iterator_close(iterator);
-		iterator = open_walk(job, range, limit, *statement);
+		iterator = open_walk(job, range, limit, by_row, *statement);
 	}
 	walk = citer_iterator_walk(iterator);
 	last = citer_iterator_position(iterator);
@@ -72,58 +73,34 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 	}
 	first = walk->key->physical ? first_tid(walk) : citer_iterator_first(iterator);
 	chunk->first = write_position(walk, &first);
-	rows = store_rows(iterator, *statement);
+	rows = store_rows(iterator, *statement, by_row);
 	check_bounds(*statement, &first, last);
 
 	chunk->in_statement = true;
-	citer_job_statement_run(*statement, rows, &first, last);
+	bounds.after = &walk->after;
+	bounds.first = &first;
+	bounds.last = last;
+	if (by_row)
+	{
+		CiterJobSkip skip = {job, range, walk, *statement, rows, chunk->rows, &bounds,
+			chunk->position, &chunk->effect};
+
+		chunk->failed = citer_job_skip_failing(&skip);
+	}
+	else
+		citer_job_statement_run(*statement, rows, &bounds, &chunk->effect);
 	if (rows != NULL)
 		tuplestore_end(rows);
 	citer_iterator_close(iterator);
 }
 
 /*
- * Records the next row of a range as failed with the error, together with
- * those of the same key if the key is not unique, and passes over it.  False
- * if that row is not the one in *chunk that has failed, which another session
- * may have changed meanwhile.
- */
-bool
-citer_job_chunk_skip(const CiterJob *job, const CiterJobRange *range,
-					 const ErrorData *error, CiterJobChunk *chunk)
-{
-	CiterIterator *iterator = open_walk(job, range, 1, NULL);
-	const CiterWalk *walk = citer_iterator_walk(iterator);
-	TupleTableSlot *slot;
-	NullableDatum position;
-	bool		same;
-
-	if (!citer_iterator_next_chunk(iterator))
-	{
-		citer_iterator_close(iterator);
-		return false;
-	}
-	position = write_position(walk, citer_iterator_position(iterator));
-	same = citer_job_same_array(position, chunk->position);
-	if (same)
-	{
-		while ((slot = citer_iterator_next_in_chunk(iterator)) != NULL)
-			record_row(job, range, error, iterator, slot, position);
-		chunk->rows = citer_iterator_cost(iterator).rows;
-		chunk->last = citer_iterator_is_done(iterator);
-	}
-	citer_iterator_close(iterator);
-	return same;
-}
-
-/*
  * Opens the walk of a range from its position on.  It reads what the statement
- * uses, and locks the rows if the job says so; without a statement it reads
- * all that the role may read and locks nothing.
+ * uses, and all that the role may read where rows may have to be recorded.
  */
 static CiterIterator *
 open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
-		  const CiterJobStatement *statement)
+		  bool by_row, const CiterJobStatement *statement)
 {
 	CiterOptions options = citer_job_target_options(job);
 	CiterIterator *iterator;
@@ -131,14 +108,10 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 	options.chunk_size = limit;
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
+	options.locking = job->lock_rows;
+	options.columns_known = !by_row || pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
-	{
-		options.locking = job->lock_rows;
-		options.columns_known = true;
 		options.columns = citer_job_statement_columns(statement);
-	}
-	else
-		options.columns_known = pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	iterator = citer_iterator_open(&options);
 	citer_job_target_check(job, citer_iterator_walk(iterator));
 	citer_job_target_check_position(job, range, citer_iterator_walk(iterator));
@@ -162,23 +135,22 @@ fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **st
 		*statement = NULL;
 	}
 	caller = MemoryContextSwitchTo(job->context);
-	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
-											 job->chunk_size);
+	*statement = citer_job_statement_prepare(job, walk);
 	MemoryContextSwitchTo(caller);
 	return true;
 }
 
 /*
- * The rows of the chunk at hand, for the statement to read, or NULL if it does
- * not.
+ * The rows of the chunk at hand, for the statement to read, or NULL if nobody
+ * does.
  */
 static Tuplestorestate *
-store_rows(CiterIterator *iterator, CiterJobStatement *statement)
+store_rows(CiterIterator *iterator, CiterJobStatement *statement, bool by_row)
 {
 	TupleTableSlot *slot;
 	Tuplestorestate *rows;
 
-	if (!citer_job_statement_uses_rows(statement))
+	if (!by_row && !citer_job_statement_uses_rows(statement))
 		return NULL;
 	/* As much again as the chunk has; the rest is for the bookkeeping. */
 	rows = tuplestore_begin_heap(false, false, Max(work_mem, (int) (citer_settings_chunk_memory() / 256)));
@@ -195,7 +167,8 @@ static void
 check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
 			 const CiterPosition *last)
 {
-	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement))
+	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
+		citer_job_statement_uses_ranges(statement))
 		return;
 	for (int i = 0; i < last->nelements; i++)
 	{
@@ -204,7 +177,7 @@ check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("a key of the chunk has a NULL in it, which no comparison finds"),
 					 errdetail("The statement uses $1 ... and does not use \"%s\".", "chunk"),
-					 errhint("Let it join \"%s\", or leave out such rows with \"filter\".", "chunk")));
+					 errhint("Write WHERE chunk_range(t), or let the statement join \"%s\".", "chunk")));
 	}
 }
 
@@ -233,24 +206,4 @@ write_position(const CiterWalk *walk, const CiterPosition *position)
 		text.isnull = false;
 	}
 	return text;
-}
-
-/* Adds a row to chunked_iter_failed_rows. */
-static void
-record_row(const CiterJob *job, const CiterJobRange *range, const ErrorData *error,
-		   CiterIterator *iterator, TupleTableSlot *slot, NullableDatum position)
-{
-	CiterJobValues values;
-
-	values.n = 0;
-	citer_job_add_text(&values, job->name);
-	citer_job_add_int(&values, range->range_no);
-	citer_job_add_array(&values, position);
-	citer_job_add(&values, citer_iterator_walk(iterator)->relation->rowtype,
-				  ExecFetchSlotHeapTupleDatum(slot), false);
-	citer_job_add_text(&values, unpack_sql_state(error->sqlerrcode));
-	citer_job_add_text(&values, error->message);
-	citer_job_sql_run_text(job->procedure,
-						   "INSERT INTO @.chunked_iter_failed_rows (job, range_no, key, \"row\", sqlstate, message)"
-						   " VALUES ($1, $2, $3, to_jsonb($4), $5, $6)", &values);
 }

@@ -2,8 +2,10 @@
  * job_control.c
  *	  What other sessions do to a job.
  *
- * They write the state they want, and sessions at work on the job read it
- * before each chunk.  All happens in the caller's transaction.
+ * They write the state they want, in a table of its own, and sessions at work
+ * on the job read it before each chunk.  All happens in the caller's
+ * transaction, for whose end the job does not wait.  Members of the role that
+ * owns a job may do so, although they cannot run it.
  */
 #include "postgres.h"
 
@@ -15,22 +17,22 @@
 #include "job_state.h"
 #include "spi.h"
 
-static void request(Oid procedure, NullableDatum name, const char *state);
+static void request(Oid procedure, NullableDatum name, CiterJobState state);
 static CiterJob *find_job(Oid procedure, NullableDatum name);
-static void check_unfinished(const CiterJob *job, const char *state);
+static void check_unfinished(const CiterJob *job, CiterJobState state);
 
 /* The job stops before its next chunk, and can go on later. */
 void
 citer_job_pause(Oid procedure, NullableDatum name)
 {
-	request(procedure, name, "paused");
+	request(procedure, name, CITER_JOB_PAUSED);
 }
 
 /* The job stops before its next chunk, for good. */
 void
 citer_job_cancel(Oid procedure, NullableDatum name)
 {
-	request(procedure, name, "cancelled");
+	request(procedure, name, CITER_JOB_CANCELLED);
 }
 
 /* Drops what is kept of a job.  55P03 if a session is at work on it. */
@@ -38,27 +40,20 @@ void
 citer_job_forget(Oid procedure, NullableDatum name)
 {
 	CiterJob   *job;
-	CiterJobRange *ranges;
-	int			nranges;
-	bool		is_free;
 
 	citer_spi_connect(0);
 	job = find_job(procedure, name);
-	ranges = citer_job_list_ranges(job, &nranges);
-	is_free = citer_guard_test(job->name, CITER_GUARD_JOB);
-	for (int i = 0; is_free && i < nranges; i++)
-		is_free = citer_guard_test(job->name, ranges[i].range_no);
-	if (!is_free)
+	if (!citer_guard_exclude(job->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by a session", job->name),
 				 errhint("SELECT chunked_iter_cancel(%s) first, and wait for it to stop.", quote_literal_cstr(job->name))));
-	citer_job_delete(job);
+	(void) citer_job_delete(job);
 	citer_spi_finish();
 }
 
 static void
-request(Oid procedure, NullableDatum name, const char *state)
+request(Oid procedure, NullableDatum name, CiterJobState state)
 {
 	CiterJob   *job;
 
@@ -69,12 +64,12 @@ request(Oid procedure, NullableDatum name, const char *state)
 	citer_spi_finish();
 }
 
-/* The job of that name, its row locked.  42704 if there is none. */
+/* The job of that name.  42704 if there is none. */
 static CiterJob *
 find_job(Oid procedure, NullableDatum name)
 {
 	char	   *text = citer_job_arguments_name(name);
-	CiterJob   *job = citer_job_read(procedure, text, true);
+	CiterJob   *job = citer_job_read(procedure, text);
 
 	if (job == NULL)
 		ereport(ERROR,
@@ -86,14 +81,14 @@ find_job(Oid procedure, NullableDatum name)
 
 /* 55000 if there is nothing left to stop. */
 static void
-check_unfinished(const CiterJob *job, const char *state)
+check_unfinished(const CiterJob *job, CiterJobState state)
 {
-	if (strcmp(job->state, "succeeded") != 0 &&
-		(strcmp(job->state, "cancelled") != 0 || strcmp(state, "cancelled") == 0))
+	if (job->state != CITER_JOB_SUCCEEDED &&
+		(job->state != CITER_JOB_CANCELLED || state == CITER_JOB_CANCELLED))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("job \"%s\" has ended", job->name),
-			 errdetail("It is %s.", job->state),
+			 errdetail("It is %s.", citer_job_state_name(job->state)),
 			 errhint("SELECT chunked_iter_forget(%s) drops it.", quote_literal_cstr(job->name))));
 }

@@ -17,6 +17,7 @@
 #include "spi.h"
 
 static void describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo output);
+static const char *what_it_reads(const CiterJobStatement *statement);
 static void describe_statement(CiterJobStatement *statement, const CiterOptions *options,
 							   StringInfo output);
 static CiterOptions first_chunk(const CiterJob *job, const CiterJobRange *ranges,
@@ -39,7 +40,7 @@ citer_job_dry_run(Oid procedure, const NullableDatum *values)
 	nestlevel = citer_settings_begin();
 	citer_job_arguments_read(&arguments, values);
 	initStringInfo(&output);
-	job = citer_job_find(procedure, arguments.job, false);
+	job = citer_job_find(procedure, arguments.job);
 	if (job == NULL)
 		job = citer_job_create(procedure, &arguments, &statement, &ranges);
 	else
@@ -95,13 +96,27 @@ describe_statement(CiterJobStatement *statement, const CiterOptions *options, St
 	{
 		const CiterPosition *last = citer_iterator_position(iterator);
 		CiterPosition first = citer_iterator_key(iterator, citer_iterator_next_in_chunk(iterator));
+		CiterJobBounds bounds = {
+			.after = &citer_iterator_walk(iterator)->after,
+			.first = first.nelements > 0 ? &first : last,
+			.last = last,
+		};
 
-		appendStringInfo(output, "Statement, reading %s:\n",
-						 citer_job_statement_uses_rows(statement) ? "the rows of the chunk" :
-						 "the bounds of the chunk");
-		citer_job_statement_explain(statement, first.nelements > 0 ? &first : last, last, output);
+		appendStringInfo(output, "Parameters: %s\n", citer_job_statement_params(statement));
+		appendStringInfo(output, "Statement, reading %s, for the first chunk of %lld rows:\n",
+						 what_it_reads(statement),
+						 (long long) citer_iterator_cost(iterator).rows);
+		citer_job_statement_explain(statement, &bounds, output);
 	}
 	citer_iterator_close(iterator);
+}
+
+static const char *
+what_it_reads(const CiterJobStatement *statement)
+{
+	return citer_job_statement_uses_rows(statement) ? "the rows of the chunk" :
+		citer_job_statement_uses_ranges(statement) ? "the range of the chunk" :
+		citer_job_statement_uses_bounds(statement) ? "the bounds of the chunk" : "nothing of the chunk";
 }
 
 /* The walk of the first range that is not done, as its next chunk does it. */

@@ -19,6 +19,7 @@ PG_FUNCTION_INFO_V1(chunked_iter_cancel_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_forget_1_0);
 
 static void check_can_commit(FunctionCallInfo fcinfo, const char *procedure);
+static void check_can_write(const char *function);
 
 /* chunked_iter_run(job text, ...) */
 Datum
@@ -47,6 +48,7 @@ chunked_iter_work_1_0(PG_FUNCTION_ARGS)
 Datum
 chunked_iter_pause_1_0(PG_FUNCTION_ARGS)
 {
+	check_can_write("chunked_iter_pause");
 	citer_job_pause(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
 	PG_RETURN_VOID();
 }
@@ -55,6 +57,7 @@ chunked_iter_pause_1_0(PG_FUNCTION_ARGS)
 Datum
 chunked_iter_cancel_1_0(PG_FUNCTION_ARGS)
 {
+	check_can_write("chunked_iter_cancel");
 	citer_job_cancel(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
 	PG_RETURN_VOID();
 }
@@ -63,6 +66,7 @@ chunked_iter_cancel_1_0(PG_FUNCTION_ARGS)
 Datum
 chunked_iter_forget_1_0(PG_FUNCTION_ARGS)
 {
+	check_can_write("chunked_iter_forget");
 	citer_job_forget(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
 	PG_RETURN_VOID();
 }
@@ -84,6 +88,13 @@ check_can_commit(FunctionCallInfo fcinfo, const char *procedure)
 				 errmsg("%s cannot be called in a transaction block", procedure),
 				 errdetail("It commits after each chunk."),
 				 errhint("CALL it by itself, outside of BEGIN ... COMMIT, functions, EXCEPTION blocks and procedures with a SET clause.")));
-	PreventCommandDuringRecovery(procedure);
-	PreventCommandIfReadOnly(procedure);
+	check_can_write(procedure);
+}
+
+/* 25006 on a standby and in a read-only transaction. */
+static void
+check_can_write(const char *function)
+{
+	PreventCommandDuringRecovery(function);
+	PreventCommandIfReadOnly(function);
 }

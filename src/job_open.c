@@ -14,7 +14,6 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -45,8 +44,8 @@ static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, 
 static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
-static void warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement);
-static void check_role(const CiterJob *job);
+static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
+static void check_owner(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
 static void refuse_change(const CiterJob *job, const char *argument);
 static bool differs(const char *given, const char *kept);
@@ -71,7 +70,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->name = arguments->job;
 	job->owner = GetUserNameFromId(GetUserId(), false);
 	job->owner_oid = GetUserId();
-	job->state = "running";
+	job->state = CITER_JOB_RUNNING;
 	job->statement = arguments->statement;
 	job->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	job->settings.value = PointerGetDatum(citer_settings_save());
@@ -91,10 +90,9 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
-	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
-											 job->chunk_size);
+	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
-	warn_of_nulls(walk->key, *statement);
+	warn_of_nulls(walk, *statement);
 	*ranges = plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
@@ -102,15 +100,15 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 
 /*
  * The job of that name, in the current memory context; NULL if there is none.
- * 42501 if the role may see it but not run it.
+ * 42501 if it belongs to another role.
  */
 CiterJob *
-citer_job_find(Oid procedure, const char *name, bool lock)
+citer_job_find(Oid procedure, const char *name)
 {
-	CiterJob   *job = citer_job_read(procedure, name, lock);
+	CiterJob   *job = citer_job_read(procedure, name);
 
 	if (job != NULL)
-		check_role(job);
+		check_owner(job);
 	return job;
 }
 
@@ -149,8 +147,7 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	options.columns_known = true;
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
-	*statement = citer_job_statement_prepare(job->statement, walk->key, walk->relation->tupdesc,
-											 job->chunk_size);
+	*statement = citer_job_statement_prepare(job, walk);
 }
 
 /*
@@ -180,7 +177,7 @@ check_required(const CiterJobArguments *arguments)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", missing),
 				 errdetail("There is no job \"%s\" yet.", arguments->job),
-				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE ...')", quote_literal_cstr(arguments->job))));
+				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
 }
 
 /* Opens the walk of the whole job, whose end it fixes. */
@@ -221,6 +218,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 	bool		empty = citer_iterator_is_done(iterator);
 	NullableDatum after = job->after;
 	NullableDatum upto = write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
+
 	if (!after.isnull)
 		after = write_bound(walk->key, &walk->after);
 	if (!empty && (job->parts > 1 || walk->key->physical))
@@ -306,9 +304,12 @@ warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatemen
 
 /* A statement that goes by the bounds alone passes over NULLs. */
 static void
-warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement)
+warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 {
-	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement))
+	const CiterKey *key = walk->key;
+
+	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
+		citer_job_statement_uses_ranges(statement))
 		return;
 	for (int i = 0; i < key->nelements; i++)
 	{
@@ -316,19 +317,20 @@ warn_of_nulls(const CiterKey *key, const CiterJobStatement *statement)
 			ereport(WARNING,
 					(errmsg("comparisons with $1 ... do not find rows in which %s is NULL",
 							key->elements[i].index_column),
-					 errhint("Let the statement join \"%s\", or leave out such rows with \"filter\".", "chunk")));
+					 errhint("Write WHERE chunk_range(%s), or let the statement join \"%s\".",
+							 walk->relation->alias, "chunk")));
 	}
 }
 
 /*
- * 42501 unless the role may run the job: that of another is run by its members.
- * A superuser does not: whoever owns the job would get the statement run as
- * superuser.
+ * 42501 unless the role is the owner of the job.  Neither members of that role
+ * nor superusers run it: whoever owns it would get the statement run with
+ * their rights.
  */
 static void
-check_role(const CiterJob *job)
+check_owner(const CiterJob *job)
 {
-	if (job->owner_oid == GetUserId() || is_member_of_role_nosuper(GetUserId(), job->owner_oid))
+	if (job->owner_oid == GetUserId())
 		return;
 	if (!OidIsValid(job->owner_oid))
 		ereport(ERROR,
@@ -342,7 +344,7 @@ check_role(const CiterJob *job)
 			 errmsg("permission denied for job \"%s\"", job->name),
 			 errdetail("It belongs to role \"%s\", and its statement would run with your rights.",
 					   job->owner),
-			 errhint("SET ROLE to its owner first.")));
+			 errhint("SET ROLE %s first.", quote_identifier(job->owner))));
 }
 
 /* 22023 if an argument is given that says what the job is not about. */
@@ -403,4 +405,6 @@ take_settings(CiterJob *job, const CiterJobArguments *arguments)
 		job->retries = arguments->retries;
 	if (arguments->on_error != NULL)
 		job->on_error = arguments->on_error;
+	if (arguments->statement_is_global >= 0)
+		job->statement_is_global = arguments->statement_is_global == 1;
 }

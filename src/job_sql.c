@@ -21,41 +21,56 @@
 #include "job_sql.h"
 #include "settings.h"
 
+/*
+ * The state of a job j: what was asked for, if it has not ended by itself.
+ * Requests have a table of their own, so that none who makes one keeps the job
+ * waiting for the end of that transaction.
+ */
+#define STATE \
+	"CASE WHEN j.state <> 'succeeded' THEN coalesce((SELECT q.request" \
+	" FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), j.state) ELSE j.state END"
+
 #define JOB_COLUMNS \
-	"state, relation, relation_oid, relation_storage, database_id, key, has_index, " \
+	STATE ", relation, relation_oid, relation_storage, database_id, key, has_index, " \
 	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
-	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, owner, " \
-	"to_regrole(quote_ident(owner::text))::oid, key_basis, settings"
+	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global, " \
+	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings"
 
 /* "@" stands for the schema. */
 static const char *const texts[] = {
 	[CITER_JOB_SQL_READ] =
-	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs WHERE job = $1",
-	[CITER_JOB_SQL_LOCK] =
-	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs WHERE job = $1 FOR UPDATE",
+	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j WHERE job = $1",
 	[CITER_JOB_SQL_INSERT] =
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
-	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, key_basis, settings)"
+	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
+	" key_basis, settings)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
-	" throttle_query = $9, retries = $10, on_error = $11, last_error = NULL, updated_at = clock_timestamp()"
+	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12, last_error = NULL,"
+	" waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
-	" updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",
+	" waiting_for = NULL, updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",
 	[CITER_JOB_SQL_FAIL] =
-	"UPDATE @.chunked_iter_jobs SET state = 'failed', last_error = $2, updated_at = clock_timestamp()"
+	"UPDATE @.chunked_iter_jobs SET state = 'failed', last_error = $2, waiting_for = NULL,"
+	" updated_at = clock_timestamp()"
 	" WHERE job = $1 AND state NOT IN ('succeeded', 'cancelled')",
 	[CITER_JOB_SQL_REQUEST] =
-	"UPDATE @.chunked_iter_jobs SET state = $2, updated_at = clock_timestamp() WHERE job = $1",
+	"INSERT INTO @.chunked_iter_job_requests AS q (job, request) VALUES ($1, $2)"
+	" ON CONFLICT (job) DO UPDATE SET request = excluded.request, requested_at = clock_timestamp()",
+	[CITER_JOB_SQL_DROP_REQUEST] =
+	"DELETE FROM @.chunked_iter_job_requests WHERE job IN"
+	" (SELECT q.job FROM @.chunked_iter_job_requests AS q WHERE q.job = $1 FOR UPDATE SKIP LOCKED)",
 	[CITER_JOB_SQL_FINISH] =
-	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', updated_at = clock_timestamp()"
+	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1 AND state IN ('running', 'interrupted') AND NOT EXISTS"
-	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done)",
+	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done) AND NOT EXISTS"
+	" (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)",
 	[CITER_JOB_SQL_DELETE] =
 	"DELETE FROM @.chunked_iter_jobs WHERE job = $1",
 	[CITER_JOB_SQL_INSERT_RANGE] =
@@ -64,19 +79,25 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_LIST_RANGES] =
 	"SELECT r.range_no, r.done, r.after, r.upto, r.\"position\", r.estimated_rows, r.rows_done"
 	" FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 ORDER BY r.range_no",
+	[CITER_JOB_SQL_UNFINISHED_RANGES] =
+	"SELECT r.range_no FROM @.chunked_iter_job_ranges AS r"
+	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done ORDER BY r.range_no LIMIT $3",
 	[CITER_JOB_SQL_LOCK_RANGE] =
-	"SELECT j.state, r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second,"
+	"SELECT " STATE ", r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second,"
 	" r.rows_done, r.estimated_rows, r.chunks_done"
 	" FROM @.chunked_iter_job_ranges AS r JOIN @.chunked_iter_jobs AS j ON j.job = r.job"
 	" WHERE r.job = $1 AND r.range_no = $2 FOR UPDATE OF r",
 	[CITER_JOB_SQL_ADVANCE] =
 	"UPDATE @.chunked_iter_job_ranges SET \"position\" = $3, done = $4, rows_done = rows_done + $5,"
 	" chunks_done = chunks_done + $6, chunk_size = $7, rows_per_second = $8, waiting_for = $9,"
+	" rows_changed = CASE WHEN $10 IS NULL THEN rows_changed ELSE coalesce(rows_changed, 0) + $10 END,"
 	" updated_at = clock_timestamp()"
 	" WHERE job = $1 AND range_no = $2",
 	[CITER_JOB_SQL_WAIT] =
-	"UPDATE @.chunked_iter_job_ranges SET waiting_for = $3, updated_at = clock_timestamp()"
-	" WHERE job = $1 AND range_no = $2",
+	"UPDATE @.chunked_iter_job_ranges SET waiting_for = $2, updated_at = clock_timestamp()"
+	" WHERE job = $1 AND range_no = $3",
+	[CITER_JOB_SQL_WAIT_JOB] =
+	"UPDATE @.chunked_iter_jobs SET waiting_for = $2, updated_at = clock_timestamp() WHERE job = $1",
 };
 
 static const CiterSetting job_settings[] = {

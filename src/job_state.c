@@ -15,6 +15,16 @@
 #include "job_sql.h"
 #include "job_state.h"
 
+static const char *const state_names[] = {
+	[CITER_JOB_RUNNING] = "running",
+	[CITER_JOB_PAUSED] = "paused",
+	[CITER_JOB_INTERRUPTED] = "interrupted",
+	[CITER_JOB_SUCCEEDED] = "succeeded",
+	[CITER_JOB_CANCELLED] = "cancelled",
+	[CITER_JOB_FAILED] = "failed",
+};
+
+static CiterJobState get_state(int column);
 static int	get_int(int column, int if_null);
 static bool get_bool(int column);
 static Oid	get_oid(int column);
@@ -26,7 +36,7 @@ static void add_bigint(CiterJobValues *values, int64 value);
 
 /* The job of that name; NULL if there is none that the role may see. */
 CiterJob *
-citer_job_read(Oid procedure, const char *name, bool lock)
+citer_job_read(Oid procedure, const char *name)
 {
 	CiterJob   *job = palloc0(sizeof(CiterJob));
 	CiterJobValues values;
@@ -35,11 +45,11 @@ citer_job_read(Oid procedure, const char *name, bool lock)
 	job->procedure = procedure;
 	job->name = pstrdup(name);
 	values = of_job(job);
-	citer_job_sql_run(procedure, lock ? CITER_JOB_SQL_LOCK : CITER_JOB_SQL_READ, &values);
+	citer_job_sql_run(procedure, CITER_JOB_SQL_READ, &values);
 	if (SPI_processed == 0)
 		return NULL;
 
-	job->state = citer_job_get_text(1);
+	job->state = get_state(1);
 	job->relation = citer_job_get_text(2);
 	job->relid = get_oid(3);
 	job->storage = get_oid(4);
@@ -61,12 +71,22 @@ citer_job_read(Oid procedure, const char *name, bool lock)
 	job->throttle_query = citer_job_get_text(20);
 	job->retries = get_int(21, 0);
 	job->on_error = citer_job_get_text(22);
-	job->owner = citer_job_get_text(23);
-	job->owner_oid = get_oid(24);
-	job->key_basis = citer_job_get_array(25);
-	job->settings = citer_job_get_array(26);
+	job->statement_is_global = get_bool(23);
+	job->owner = citer_job_get_text(24);
+	job->owner_oid = get_oid(25);
+	job->key_basis = citer_job_get_array(26);
+	job->settings = citer_job_get_array(27);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
+}
+
+/* The state of a job by now; one that has been forgotten is cancelled. */
+CiterJobState
+citer_job_read_state(const CiterJob *job)
+{
+	CiterJob   *now = citer_job_read(job->procedure, job->name);
+
+	return now != NULL ? now->state : CITER_JOB_CANCELLED;
 }
 
 /*
@@ -115,12 +135,16 @@ citer_job_insert(const CiterJob *job)
 	PG_END_TRY();
 }
 
-/* Marks a job as running, under its present settings. */
+/*
+ * Marks a job as running, under its present settings, and drops what was asked
+ * of it before.  A request that somebody is just changing stays.
+ */
 void
 citer_job_start(const CiterJob *job)
 {
 	CiterJobValues values = of_job(job);
 
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_REQUEST, &values);
 	add_oid(&values, job->relid);
 	add_oid(&values, job->storage);
 	citer_job_add_text(&values, job->home);
@@ -133,36 +157,43 @@ citer_job_start(const CiterJob *job)
  * session has made of it; "error" may be NULL.
  */
 void
-citer_job_set_state(const CiterJob *job, const char *state, const char *error)
+citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error)
 {
 	CiterJobValues values = of_job(job);
 
-	citer_job_add_text(&values, state);
+	citer_job_add_text(&values, citer_job_state_name(state));
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SET_STATE, &values);
 }
 
-/* Marks a job that has not ended as failed. */
+/* Marks a job that has not ended as failed, also one that was to pause. */
 void
 citer_job_fail(const CiterJob *job, const char *error)
 {
 	CiterJobValues values = of_job(job);
 
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_REQUEST, &values);
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FAIL, &values);
 }
 
-/* Sets the state that a user asks for. */
+/*
+ * Stores the state that a user asks for, in a row of its own: however long the
+ * user's transaction lasts, the job does not have to wait for it.
+ */
 void
-citer_job_request(const CiterJob *job, const char *state)
+citer_job_request(const CiterJob *job, CiterJobState state)
 {
 	CiterJobValues values = of_job(job);
 
-	citer_job_add_text(&values, state);
+	citer_job_add_text(&values, citer_job_state_name(state));
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_REQUEST, &values);
 }
 
-/* Marks a job as succeeded, unless a range is not done; says if it was marked. */
+/*
+ * Marks a job as succeeded, unless a range is not done or it was asked to stop;
+ * returns whether it was marked.
+ */
 bool
 citer_job_finish(const CiterJob *job)
 {
@@ -172,23 +203,30 @@ citer_job_finish(const CiterJob *job)
 	return SPI_processed > 0;
 }
 
-/* Drops all there is of a job. */
-void
+/* Drops all there is of a job; returns whether there was something. */
+bool
 citer_job_delete(const CiterJob *job)
 {
 	CiterJobValues values = of_job(job);
 
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE, &values);
+	return SPI_processed > 0;
 }
 
 /*
- * Is a job in this state to be worked on?  Interrupted is a run that was, and
- * helpers go on after it.
+ * Whether a job in this state is to be worked on.  Interrupted is a run that
+ * was, and helpers go on after it.
  */
 bool
-citer_job_is_active(const char *state)
+citer_job_is_active(CiterJobState state)
 {
-	return strcmp(state, "running") == 0 || strcmp(state, "interrupted") == 0;
+	return state == CITER_JOB_RUNNING || state == CITER_JOB_INTERRUPTED;
+}
+
+const char *
+citer_job_state_name(CiterJobState state)
+{
+	return state_names[state];
 }
 
 /* Are two text[] the same, byte for byte?  Two NULLs are. */
@@ -255,22 +293,43 @@ citer_job_list_ranges(const CiterJob *job, int *nranges)
 }
 
 /*
- * Locks the row of a range to the end of the transaction and reads it into
- * *range, whose number is given.  Returns the state of the job, or NULL if the
- * row is gone.
+ * The numbers of ranges that are not done, the first ones behind a number.
+ * Returns how many these are.
  */
-char *
-citer_job_lock_range(const CiterJob *job, CiterJobRange *range)
+int
+citer_job_unfinished_ranges(const CiterJob *job, int behind, int range_nos[CITER_JOB_RANGES_MAX])
 {
 	CiterJobValues values = of_job(job);
-	char	   *state;
+	int			nranges;
+	bool		isnull;
+
+	citer_job_add_int(&values, behind);
+	citer_job_add_int(&values, CITER_JOB_RANGES_MAX);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_UNFINISHED_RANGES, &values);
+	nranges = (int) SPI_processed;
+	for (int i = 0; i < nranges; i++)
+		range_nos[i] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+												   1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return nranges;
+}
+
+/*
+ * Locks the row of a range to the end of the transaction and reads it into
+ * *range, whose number is given, and *state that of the job.  False if the row
+ * is gone.
+ */
+bool
+citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state)
+{
+	CiterJobValues values = of_job(job);
 	bool		isnull;
 
 	citer_job_add_int(&values, range->range_no);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_RANGE, &values);
 	if (SPI_processed != 1)
-		return NULL;
-	state = citer_job_get_text(1);
+		return false;
+	*state = get_state(1);
 	range->done = get_bool(2);
 	range->after = citer_job_get_array(3);
 	range->upto = citer_job_get_array(4);
@@ -283,16 +342,17 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range)
 	range->estimated_rows = DatumGetInt64(citer_job_get(9, &isnull));
 	range->chunks_done = DatumGetInt64(citer_job_get(10, &isnull));
 	SPI_freetuptable(SPI_tuptable);
-	return state;
+	return true;
 }
 
 /*
- * Stores a range after so many more rows and chunks.  What the session is
+ * Stores a range after so many more rows and chunks.  "changed" is how many
+ * rows the statement has changed, NULL if that was not counted.  What the session is
  * going to wait for, if anything, is there to be seen by others.
  */
 void
 citer_job_advance(const CiterJob *job, const CiterJobRange *range,
-				  int64 rows, int chunks, const char *waiting_for)
+				  int64 rows, NullableDatum changed, int chunks, const char *waiting_for)
 {
 	CiterJobValues values = of_job(job);
 
@@ -305,21 +365,40 @@ citer_job_advance(const CiterJob *job, const CiterJobRange *range,
 	citer_job_add(&values, FLOAT8OID, Float8GetDatum(range->rows_per_second),
 				  range->rows_per_second <= 0);
 	citer_job_add_text(&values, waiting_for);
+	citer_job_add(&values, INT8OID, changed.value, changed.isnull);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_ADVANCE, &values);
 }
 
-/* Stores what the session waits for, so that others can see it. */
+/*
+ * Stores what the session waits for at work on a range, or on the job as a
+ * whole (range 0), so that others can see it.
+ */
 void
 citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for)
 {
 	CiterJobValues values = of_job(job);
 
-	citer_job_add_int(&values, range_no);
 	citer_job_add_text(&values, waiting_for);
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_WAIT, &values);
+	if (range_no != 0)
+		citer_job_add_int(&values, range_no);
+	citer_job_sql_run(job->procedure, range_no != 0 ? CITER_JOB_SQL_WAIT : CITER_JOB_SQL_WAIT_JOB,
+					  &values);
 }
 
 /* Columns of the first row. */
+static CiterJobState
+get_state(int column)
+{
+	char	   *name = citer_job_get_text(column);
+
+	for (int i = 0; i < (int) lengthof(state_names); i++)
+	{
+		if (strcmp(name, state_names[i]) == 0)
+			return (CiterJobState) i;
+	}
+	elog(ERROR, "unknown state of a job: \"%s\"", name);
+}
+
 static int
 get_int(int column, int if_null)
 {
@@ -368,6 +447,7 @@ add_settings(CiterJobValues *values, const CiterJob *job)
 	citer_job_add_text(values, job->throttle_query);
 	citer_job_add_int(values, job->retries);
 	citer_job_add_text(values, job->on_error);
+	add_bool(values, job->statement_is_global);
 }
 
 static void

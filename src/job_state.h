@@ -7,6 +7,16 @@
 
 #include "job_arguments.h"
 
+typedef enum CiterJobState
+{
+	CITER_JOB_RUNNING,
+	CITER_JOB_PAUSED,
+	CITER_JOB_INTERRUPTED,
+	CITER_JOB_SUCCEEDED,
+	CITER_JOB_CANCELLED,
+	CITER_JOB_FAILED
+} CiterJobState;
+
 /* A job as its table has it. */
 typedef struct CiterJob
 {
@@ -15,7 +25,7 @@ typedef struct CiterJob
 	char	   *name;
 	char	   *owner;
 	Oid			owner_oid;		/* InvalidOid: the role is gone */
-	char	   *state;
+	CiterJobState state;
 
 	/* What it is about; see job_target.c. */
 	char	   *relation;		/* schema-qualified and quoted */
@@ -43,6 +53,7 @@ typedef struct CiterJob
 	char	   *throttle_query; /* NULL: none */
 	int			retries;
 	char	   *on_error;
+	bool		statement_is_global;	/* and not one of the chunk's rows */
 } CiterJob;
 
 /* A range of a job, as it is while its row is locked. */
@@ -60,23 +71,31 @@ typedef struct CiterJobRange
 	int64		chunks_done;
 } CiterJobRange;
 
-extern CiterJob *citer_job_read(Oid procedure, const char *name, bool lock);
+/* Ranges that are looked up at once. */
+#define CITER_JOB_RANGES_MAX 100
+
+extern CiterJob *citer_job_read(Oid procedure, const char *name);
+extern CiterJobState citer_job_read_state(const CiterJob *job);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
-extern void citer_job_set_state(const CiterJob *job, const char *state, const char *error);
+extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
 extern void citer_job_fail(const CiterJob *job, const char *error);
-extern void citer_job_request(const CiterJob *job, const char *state);
+extern void citer_job_request(const CiterJob *job, CiterJobState state);
 extern bool citer_job_finish(const CiterJob *job);
-extern void citer_job_delete(const CiterJob *job);
-extern bool citer_job_is_active(const char *state);
+extern bool citer_job_delete(const CiterJob *job);
+extern bool citer_job_is_active(CiterJobState state);
+extern const char *citer_job_state_name(CiterJobState state);
 extern bool citer_job_same_array(NullableDatum a, NullableDatum b);
 extern char *citer_job_array_text(NullableDatum array);
 
 extern void citer_job_insert_range(const CiterJob *job, const CiterJobRange *range);
 extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
-extern char *citer_job_lock_range(const CiterJob *job, CiterJobRange *range);
+extern int	citer_job_unfinished_ranges(const CiterJob *job, int behind,
+										int range_nos[CITER_JOB_RANGES_MAX]);
+extern bool citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state);
 extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
-							  int64 rows, int chunks, const char *waiting_for);
+							  int64 rows, NullableDatum changed, int chunks,
+							  const char *waiting_for);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
 
 #endif							/* CITER_JOB_STATE_H */

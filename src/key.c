@@ -62,7 +62,7 @@ typedef struct UniqueIndex
 
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
 static void resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex *unique);
-static void resolve_physical(CiterKey *key, const CiterRelation *relation);
+static void check_physical(const CiterRelation *relation);
 static void resolve_reverse(CiterKey *key);
 static UniqueIndex find_unique_index(const CiterRelation *relation);
 static bool read_unique_index(const CiterRelation *relation, Oid indexid, UniqueIndex *unique);
@@ -93,6 +93,8 @@ citer_key_resolve(const CiterRelation *relation, const char *order_by, bool reve
 
 	key->immutable = true;
 	key->elements = palloc(sizeof(CiterKeyElement) * ELEMENTS_STEP);
+	if (order_by != NULL && pg_strcasecmp(order_by, "ctid") == 0)
+		check_physical(relation);
 	if (order_by != NULL)
 		resolve_given(key, relation, order_by);
 	else
@@ -100,7 +102,10 @@ citer_key_resolve(const CiterRelation *relation, const char *order_by, bool reve
 	key->ngiven = key->nelements;
 
 	if (key->physical)
-		resolve_physical(key, relation);
+	{
+		check_physical(relation);
+		key->unique = true;
+	}
 	else if (OidIsValid(unique.indexid) &&
 			 (!relation->has_children || relation->relkind == RELKIND_PARTITIONED_TABLE))
 	{
@@ -251,17 +256,19 @@ resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex 
 }
 
 /*
- * Checks that a relation can be walked in physical order: 0A000 when its rows
- * are not all in heaps.
+ * Checks that a relation can be walked in physical order: 0A000 unless all of
+ * its rows are in tables.  A view's or a query's own column may be called ctid.
  */
 static void
-resolve_physical(CiterKey *key, const CiterRelation *relation)
+check_physical(const CiterRelation *relation)
 {
-	key->unique = true;
-	if (relation->has_children && citer_relation_heaps(relation) == NIL)
+	for (int i = 0; i < relation->tupdesc->natts; i++)
+		if (namestrcmp(&TupleDescAttr(relation->tupdesc, i)->attname, "ctid") == 0)
+			return;
+	if (citer_relation_heaps(relation) == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot walk %s in physical order", relation->sql),
+				 errmsg("cannot walk %s in physical order", citer_relation_describe(relation)),
 				 errdetail("It has no rows of its own, or some of them are in foreign tables."),
 				 errhint("Give an order: order_by => 'column, ...'.")));
 }

@@ -45,8 +45,8 @@ typedef struct KeyFunction
 } KeyFunction;
 
 static KeyFunction *get_function(FunctionCallInfo fcinfo);
-static bool is_current(const KeyFunction *function, Oid rowtype, const text *order_by);
-static KeyFunction *make_function(Oid rowtype, const text *order_by, MemoryContext context);
+static bool is_current(const KeyFunction *function, Oid rowtype, const struct varlena *order_by);
+static KeyFunction *make_function(Oid rowtype, const struct varlena *order_by, MemoryContext context);
 static void free_function(KeyFunction *function);
 static void check_row(const KeyFunction *function, Datum row);
 static bool same_columns(TupleDesc a, TupleDesc b);
@@ -107,7 +107,7 @@ get_function(FunctionCallInfo fcinfo)
 
 /* Whether a resolved key is for these arguments, and still means the same. */
 static bool
-is_current(const KeyFunction *function, Oid rowtype, const text *order_by)
+is_current(const KeyFunction *function, Oid rowtype, const struct varlena *order_by)
 {
 	if (function->relation->rowtype != rowtype ||
 		(function->order_by == NULL) != (order_by == NULL))
@@ -123,7 +123,7 @@ is_current(const KeyFunction *function, Oid rowtype, const text *order_by)
 
 /* Resolves a key in the context, which is the current one. */
 static KeyFunction *
-make_function(Oid rowtype, const text *order_by, MemoryContext context)
+make_function(Oid rowtype, const struct varlena *order_by, MemoryContext context)
 {
 	KeyFunction *function = palloc0(sizeof(KeyFunction));
 

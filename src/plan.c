@@ -2,29 +2,37 @@
  * plan.c
  *	  Prepared plans: the one way to the executor.
  *
- * All queries of the extension run through here, over SPI, with the rights of
- * the caller.  A query is prepared once and kept for the session, since
- * planning costs about as much as reading a few hundred rows, and clients
- * that page through a table come back with the same query again and again.
+ * All queries of the extension run through here, with the rights of the
+ * caller.  A query is prepared once and kept for the session, since planning
+ * costs about as much as reading a few hundred rows, and clients that page
+ * through a table come back with the same query again and again.
  *
- * The kept plans are few (MAX_PLANS, the least recently used goes first) and
- * are found by the query's text, its parameters' types and its steering, so
- * that nobody else has to hold on to one: a walk that is suspended or has
- * been aborted owns nothing here.  A plan in use is pinned, lest a function in
- * the query that starts a walk of its own push it out.
+ * The kept plans are few (MAX_PLANS and MAX_PLAN_MEMORY, the least recently
+ * used goes first) and are found by the query's text, its parameters' types
+ * and its steering, so that nobody else has to hold on to one: a walk that is
+ * suspended or has been aborted owns nothing here.  A plan in use is pinned,
+ * lest a function in the query that starts a walk of its own push it out.
+ *
+ * The plan that is looked at is the plan that runs.  Each is made under
+ * settings of our own (citer_settings_planner and the query's steering),
+ * whatever the user, the role or the database has set, and is then handed to
+ * the executor as it is, while functions in the query run under the user's
+ * own settings.  SPI would not do that: it asks the plan cache once more,
+ * which under plan_cache_mode = force_custom_plan makes another plan.
  *
  * Plans are generic: the plan cache makes them anew when a table changes, a
  * setting such as search_path or the role, and never for a parameter's sake.
- * Steering sets planner switches while a plan is made, and only then, so that
- * functions in the query run under the user's own settings.
+ * Each gets a new generation number from the plan cache, and by that number
+ * one is known that was made behind our back (use_kept_plan).
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
 #include "lib/ilist.h"
-#include "parser/parsetree.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
@@ -32,27 +40,31 @@
 #include "settings.h"
 #include "spi.h"
 
-/* Plans kept in a session. */
+/* Plans kept in a session: at most so many, and of so many bytes, but a few. */
 #define MAX_PLANS 64
+#define MAX_PLAN_MEMORY ((Size) 32 * 1024 * 1024)
+#define MIN_PLANS 16
 
 typedef struct KeptPlan
 {
-	dlist_node	node;			/* in kept_plans */
+	dlist_node	node;			/* in kept_plans, unless it is retired */
 	MemoryContext context;		/* holds this struct and the query */
 	uint32		hash;
 	CiterQuery	query;
 	SPIPlanPtr	plan;
+	CachedPlanSource *source;	/* the only one of the plan */
+	int			generation;		/* of the plan that is ours; 0: none is */
+	bool		fits;			/* it gives what the SQL leaves unsaid */
+	bool		retired;		/* to be freed with its last pin */
 	int			pins;			/* uses under way */
 } KeptPlan;
 
 /* All kept plans, the most recently used first. */
 static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
-static int	nkept_plans = 0;
 
 /* A sort that cannot be helped has a cost that nothing should be made of. */
 static const CiterSetting no_sort_settings[] = {
 	{"enable_sort", "off"},
-	{"jit", "off"},
 	{NULL, NULL}
 };
 
@@ -60,6 +72,9 @@ static const CiterSetting no_sort_settings[] = {
 static const CiterSetting fewest_rows_settings[] = {
 	{"seq_page_cost", "0"},
 	{"random_page_cost", "0"},
+	{"cpu_tuple_cost", "0.01"},
+	{"cpu_index_tuple_cost", "0.005"},
+	{"cpu_operator_cost", "0.0025"},
 	{NULL, NULL}
 };
 
@@ -68,7 +83,6 @@ static const CiterSetting physical_settings[] = {
 	{"enable_indexscan", "off"},
 	{"enable_indexonlyscan", "off"},
 	{"enable_bitmapscan", "off"},
-	{"enable_tidscan", "on"},
 	{NULL, NULL}
 };
 
@@ -93,58 +107,71 @@ static const struct
 };
 
 /* Does something with a plan; see use_plan. */
-typedef void (*PlanUse) (KeptPlan *kept, PlannedStmt *statement, void *arg);
+typedef void (*PlanUse) (const KeptPlan *kept, PlannedStmt *statement, void *arg);
 
-/* A shape to be filled in, and where its lists go. */
-typedef struct ShapeRequest
+/* A query to be run, and whether it has been. */
+typedef struct RunRequest
 {
-	CiterPlanShape shape;
-	MemoryContext context;
-} ShapeRequest;
+	SPIExecuteOptions options;
+	bool		done;
+} RunRequest;
 
 static void use_plan(const CiterQuery *query, PlanUse use, void *arg);
-static void use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
-static void run_plan(KeptPlan *kept, PlannedStmt *statement, void *options);
-static void describe_plan(KeptPlan *kept, PlannedStmt *statement, void *arg);
-static void explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output);
+static bool use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
+static bool is_planned(const KeptPlan *kept);
+static CachedPlan *make_plan(KeptPlan *kept);
+static bool fits_query(const CiterQuery *query, const PlannedStmt *statement);
+static void run_plan(const KeptPlan *kept, PlannedStmt *statement, void *arg);
+static void describe_plan(const KeptPlan *kept, PlannedStmt *statement, void *shape);
+static void explain_plan(const KeptPlan *kept, PlannedStmt *statement, void *output);
 static KeptPlan *find_plan(const CiterQuery *query);
 static KeptPlan *keep_plan(const CiterQuery *query, uint32 hash);
 static bool same_query(const CiterQuery *a, const CiterQuery *b);
 static uint32 hash_query(const CiterQuery *query);
 static void drop_surplus_plans(void);
-static CachedPlan *get_generic_plan(KeptPlan *kept);
+static Size plan_memory(const KeptPlan *kept);
+static void retire_plan(KeptPlan *kept);
+static void unpin_plan(KeptPlan *kept);
+static void free_retired_plan(KeptPlan *kept);
 static PlannedStmt *only_statement(CachedPlan *plan);
-static void read_estimates(Plan *plan, CiterPlanShape *shape);
-static void read_shape(Plan *plan, CiterPlanShape *shape);
-static List *appended_relations(PlannedStmt *statement);
-static bool is_remote(Plan *plan);
-static bool is_empty_result(Plan *plan);
-static void read_shapes(List *plans, CiterPlanShape *shape);
 static void explain_statement(PlannedStmt *statement, const char *sql, StringInfo output);
 
 /*
  * Runs a query under the active snapshot (a new one, if it locks its rows) and
- * hands the rows to the receiver, which ends it by returning false.
+ * hands the rows to the receiver, which ends it by returning false.  The query
+ * asks in its SQL for all that is wanted of it.
  */
 void
 citer_plan_run(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver)
 {
-	SPIExecuteOptions options = {0};
+	if (!citer_plan_try(query, params, receiver))
+		elog(ERROR, "the plan of a query does not give the order that is wanted of it");
+}
 
-	options.params = params;
-	options.read_only = !query->locks;
-	options.dest = receiver;
-	use_plan(query, run_plan, &options);
+/*
+ * The same for a query that may not ask for its order, nor for the places of
+ * its rows.  False, and it is not run, if its plan does not give them.
+ */
+bool
+citer_plan_try(const CiterQuery *query, ParamListInfo params, DestReceiver *receiver)
+{
+	RunRequest	request = {.done = false};
+
+	request.options.params = params;
+	request.options.read_only = !query->locks;
+	request.options.dest = receiver;
+	use_plan(query, run_plan, &request);
+	return request.done;
 }
 
 /* What the plan of a query looks like; the lists are in the current context. */
 CiterPlanShape
 citer_plan_shape(const CiterQuery *query)
 {
-	ShapeRequest request = {.context = CurrentMemoryContext};
+	CiterPlanShape shape;
 
-	use_plan(query, describe_plan, &request);
-	return request.shape;
+	use_plan(query, describe_plan, &shape);
+	return shape;
 }
 
 /*
@@ -161,6 +188,7 @@ citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
 
 	citer_spi_connect(0);
 	citer_settings_set(citer_settings_sql);
+	citer_settings_set(citer_settings_planner);
 	plan = citer_spi_prepare(query->sql, query->nparams, query->types, CURSOR_OPT_CUSTOM_PLAN);
 	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
 	rows = only_statement(custom)->planTree->plan_rows;
@@ -182,60 +210,138 @@ citer_plan_explain(const CiterQuery *query, StringInfo output)
 }
 
 /*
- * Has something done with the plan of a query, with SPI connected.  The plan
- * is pinned for as long as that takes, planning included: the planner, too,
- * may call functions that start walks of their own.
+ * Has something done with the plan of a query.  A plan that turns out to have
+ * been made under other settings than ours is replaced by a new one.
  */
 static void
 use_plan(const CiterQuery *query, PlanUse use, void *arg)
 {
-	citer_spi_connect(0);
-	use_kept_plan(find_plan(query), use, arg);
-	citer_spi_finish();
+	while (!use_kept_plan(find_plan(query), use, arg))
+		CHECK_FOR_INTERRUPTS();
 }
 
-static void
+/*
+ * The same with a kept plan, which is pinned for as long as that takes,
+ * planning included: the planner, too, may call functions that start walks of
+ * their own.  Its locks are taken here.
+ *
+ * The plan cache is asked under the session's settings where it has a valid
+ * plan, because to set all of ours takes as long as to read a few rows.  Only
+ * when the locks bring news of a change does it make another plan then.  That
+ * one is not used, and the kept plan is retired: the result is false.
+ */
+static bool
 use_kept_plan(KeptPlan *kept, PlanUse use, void *arg)
 {
+	CiterQueryContext context;
+	volatile bool ours;
+
+	citer_spi_name_query(&context, kept->query.sql);
 	kept->pins++;
 	PG_TRY();
 	{
-		CachedPlan *generic = get_generic_plan(kept);
+		CachedPlan *plan;
 
-		use(kept, only_statement(generic), arg);
-		ReleaseCachedPlan(generic, CurrentResourceOwner);
+		if (is_planned(kept))
+			plan = GetCachedPlan(kept->source, NULL, CurrentResourceOwner, NULL);
+		else
+			plan = make_plan(kept);
+		ours = plan->generation == kept->generation;
+		if (ours)
+			use(kept, only_statement(plan), arg);
+		else
+			retire_plan(kept);
+		ReleaseCachedPlan(plan, CurrentResourceOwner);
 	}
 	PG_CATCH();
 	{
-		kept->pins--;
+		unpin_plan(kept);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	kept->pins--;
+	citer_spi_forget_query(&context);
+	unpin_plan(kept);
+	return ours;
 }
 
-static void
-run_plan(KeptPlan *kept, PlannedStmt *statement pg_attribute_unused(), void *options)
+/*
+ * Whether the plan cache has a plan that, for all that is known before its
+ * locks are taken, it will not make anew: see RevalidateCachedQuery() and
+ * CheckCachedPlan().
+ */
+static bool
+is_planned(const KeptPlan *kept)
 {
-	citer_spi_run(kept->plan, options, SPI_OK_SELECT);
+	const CachedPlanSource *source = kept->source;
+	const CachedPlan *plan = source->gplan;
+
+	if (plan == NULL || !source->is_valid || !plan->is_valid ||
+		!citer_compat_is_search_path_same(source))
+		return false;
+	if (source->dependsOnRLS && source->rewriteRowSecurity != row_security)
+		return false;
+	if (TransactionIdIsValid(plan->saved_xmin) && plan->saved_xmin != TransactionXmin)
+		return false;
+	return !plan->dependsOnRole || plan->planRoleId == GetUserId();
 }
 
-static void
-describe_plan(KeptPlan *kept pg_attribute_unused(), PlannedStmt *statement, void *arg)
+/*
+ * Has the plan cache make a generic plan under our settings and the query's
+ * steering, and looks at it.
+ */
+static CachedPlan *
+make_plan(KeptPlan *kept)
 {
-	ShapeRequest *request = arg;
-	MemoryContext spi = MemoryContextSwitchTo(request->context);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter planning",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	int			nestlevel = citer_settings_begin();
+	CachedPlan *plan;
 
-	request->shape.relations = list_copy(statement->relationOids);
-	read_estimates(statement->planTree, &request->shape);
-	read_shape(statement->planTree, &request->shape);
-	request->shape.remote = is_remote(statement->planTree);
-	request->shape.appended = appended_relations(statement);
-	MemoryContextSwitchTo(spi);
+	citer_settings_set(citer_settings_sql);
+	citer_settings_set(citer_settings_planner);
+	for (int i = 0; i < (int) lengthof(steerings); i++)
+	{
+		if (kept->query.steer & steerings[i].flag)
+			citer_settings_set(steerings[i].settings);
+	}
+	plan = GetCachedPlan(kept->source, NULL, CurrentResourceOwner, NULL);
+	kept->generation = plan->generation;
+	kept->fits = fits_query(&kept->query, only_statement(plan));
+	citer_settings_end(nestlevel);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return plan;
+}
+
+/* Whether a plan gives what the query's SQL leaves unsaid. */
+static bool
+fits_query(const CiterQuery *query, const PlannedStmt *statement)
+{
+	return (!query->unsorted || citer_plan_shape_is_physical(statement)) &&
+		(!query->needs_tids || citer_plan_shape_has_tids(statement));
+}
+
+/* Runs the plan of a RunRequest, if it fits. */
+static void
+run_plan(const KeptPlan *kept, PlannedStmt *statement, void *arg)
+{
+	RunRequest *request = arg;
+
+	if (!kept->fits)
+		return;
+	citer_spi_run_statement(statement, kept->query.sql, &request->options);
+	request->done = true;
 }
 
 static void
-explain_plan(KeptPlan *kept, PlannedStmt *statement, void *output)
+describe_plan(const KeptPlan *kept pg_attribute_unused(), PlannedStmt *statement, void *shape)
+{
+	*(CiterPlanShape *) shape = citer_plan_shape_read(statement);
+}
+
+static void
+explain_plan(const KeptPlan *kept, PlannedStmt *statement, void *output)
 {
 	explain_statement(copyObject(statement), kept->query.sql, output);
 }
@@ -265,16 +371,11 @@ static KeptPlan *
 keep_plan(const CiterQuery *query, uint32 hash)
 {
 	int			nestlevel = citer_settings_begin();
-	SPIPlanPtr	plan;
 	MemoryContext context;
 	KeptPlan   *kept;
 
-	citer_settings_set(citer_settings_sql);
-	plan = citer_spi_prepare(query->sql, query->nparams, query->types, CURSOR_OPT_GENERIC_PLAN);
-	citer_settings_end(nestlevel);
-
 	drop_surplus_plans();
-	context = AllocSetContextCreate(TopMemoryContext, "chunked_iter plan", ALLOCSET_SMALL_SIZES);
+	context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter plan", ALLOCSET_SMALL_SIZES);
 	kept = MemoryContextAllocZero(context, sizeof(KeptPlan));
 	kept->context = context;
 	kept->hash = hash;
@@ -282,12 +383,19 @@ keep_plan(const CiterQuery *query, uint32 hash)
 	kept->query.sql = MemoryContextStrdup(context, query->sql);
 	kept->query.types = MemoryContextAlloc(context, sizeof(Oid) * query->nparams);
 	memcpy(kept->query.types, query->types, sizeof(Oid) * query->nparams);
-	kept->plan = plan;
+
+	citer_settings_set(citer_settings_sql);
+	citer_spi_connect(0);
+	kept->plan = citer_spi_prepare(query->sql, query->nparams, query->types,
+								   CURSOR_OPT_GENERIC_PLAN);
+	kept->source = linitial(SPI_plan_get_plan_sources(kept->plan));
 
 	/* Nothing from here on throws: the plan is kept and listed, or neither. */
-	SPI_keepplan(plan);
+	SPI_keepplan(kept->plan);
+	MemoryContextSetParent(context, TopMemoryContext);
 	dlist_push_head(&kept_plans, &kept->node);
-	nkept_plans++;
+	citer_spi_finish();
+	citer_settings_end(nestlevel);
 	return kept;
 }
 
@@ -306,53 +414,66 @@ hash_query(const CiterQuery *query)
 						query->steer);
 }
 
-/* Makes room for one more plan, unless all that are kept are running. */
+/*
+ * Makes room for one more plan, unless all that are kept are running.  A few
+ * are kept however large they are, as those of one walk come in turns.
+ */
 static void
 drop_surplus_plans(void)
 {
-	while (nkept_plans >= MAX_PLANS)
+	Size		memory = 0;
+	dlist_mutable_iter iter;
+	int			nseen = 0;
+
+	dlist_foreach_modify(iter, &kept_plans)
 	{
-		KeptPlan   *victim = NULL;
-		dlist_iter	iter;
+		KeptPlan   *kept = dlist_container(KeptPlan, node, iter.cur);
 
-		dlist_foreach(iter, &kept_plans)
-		{
-			KeptPlan   *kept = dlist_container(KeptPlan, node, iter.cur);
-
-			if (kept->pins == 0)
-				victim = kept;
-		}
-		if (victim == NULL)
-			return;
-		dlist_delete(&victim->node);
-		nkept_plans--;
-		SPI_freeplan(victim->plan);
-		MemoryContextDelete(victim->context);
+		memory += plan_memory(kept);
+		nseen++;
+		if (kept->pins == 0 &&
+			(nseen >= MAX_PLANS || (nseen >= MIN_PLANS && memory > MAX_PLAN_MEMORY)))
+			retire_plan(kept);
 	}
 }
 
-/*
- * The generic plan, valid and with its locks taken; to be released by the
- * caller.  It is made here if need be, under the query's steering, and then
- * found ready by whoever runs the query.
- */
-static CachedPlan *
-get_generic_plan(KeptPlan *kept)
+/* The bytes that a kept plan holds. */
+static Size
+plan_memory(const KeptPlan *kept)
 {
-	int			nestlevel = citer_settings_begin();
-	CachedPlan *generic;
+	const CachedPlanSource *source = kept->source;
+	Size		memory = MemoryContextMemAllocated(kept->context, true);
 
-	citer_settings_set(citer_settings_sql);
-	for (int i = 0; i < (int) lengthof(steerings); i++)
-	{
-		if (kept->query.steer & steerings[i].flag)
-			citer_settings_set(steerings[i].settings);
-	}
-	generic = SPI_plan_get_cached_plan(kept->plan);
-	citer_settings_end(nestlevel);
-	if (generic == NULL)
-		elog(ERROR, "a query of chunked_iter has no generic plan");
-	return generic;
+	memory += MemoryContextMemAllocated(source->context, true);
+	if (source->gplan != NULL)
+		memory += MemoryContextMemAllocated(source->gplan->context, true);
+	return memory;
+}
+
+/* Takes a plan off the list, to be freed as soon as it is not in use. */
+static void
+retire_plan(KeptPlan *kept)
+{
+	if (!kept->retired)
+		dlist_delete(&kept->node);
+	kept->retired = true;
+	free_retired_plan(kept);
+}
+
+static void
+unpin_plan(KeptPlan *kept)
+{
+	kept->pins--;
+	free_retired_plan(kept);
+}
+
+static void
+free_retired_plan(KeptPlan *kept)
+{
+	if (!kept->retired || kept->pins > 0)
+		return;
+	SPI_freeplan(kept->plan);
+	MemoryContextDelete(kept->context);
 }
 
 static PlannedStmt *
@@ -360,115 +481,6 @@ only_statement(CachedPlan *plan)
 {
 	Assert(list_length(plan->stmt_list) == 1);
 	return linitial_node(PlannedStmt, plan->stmt_list);
-}
-
-/* The estimates of what is below a plan's LIMIT. */
-static void
-read_estimates(Plan *plan, CiterPlanShape *shape)
-{
-	if (IsA(plan, Limit))
-		plan = plan->lefttree;
-	shape->rows = plan->plan_rows;
-	shape->startup_cost = plan->startup_cost;
-	shape->total_cost = plan->total_cost;
-}
-
-/*
- * Follows a plan down to where its rows get their order: a sort, or scans.
- * What stands below a join or an aggregate is not looked at.
- */
-static void
-read_shape(Plan *plan, CiterPlanShape *shape)
-{
-	if (plan == NULL)
-		return;
-	switch (nodeTag(plan))
-	{
-		case T_Sort:
-			shape->sorts |= !is_empty_result(plan->lefttree);
-			break;
-		case T_IncrementalSort:
-			shape->sorts_groups = true;
-			read_shape(plan->lefttree, shape);
-			break;
-		case T_TidRangeScan:
-			shape->physical = true;
-			break;
-		case T_IndexScan:
-			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexScan *) plan)->indexid);
-			break;
-		case T_IndexOnlyScan:
-			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexOnlyScan *) plan)->indexid);
-			break;
-		case T_Limit:
-		case T_LockRows:
-		case T_Result:
-			read_shape(plan->lefttree, shape);
-			break;
-		case T_SubqueryScan:
-			read_shape(((SubqueryScan *) plan)->subplan, shape);
-			break;
-		case T_Append:
-			read_shapes(((Append *) plan)->appendplans, shape);
-			break;
-		case T_MergeAppend:
-			read_shapes(((MergeAppend *) plan)->mergeplans, shape);
-			break;
-		default:
-			break;
-	}
-}
-
-/*
- * The OIDs of the relations that a plan scans one after the other, if it does
- * that and no more: as the planner does where its order puts all rows of the
- * one before those of the next.
- */
-static List *
-appended_relations(PlannedStmt *statement)
-{
-	Plan	   *plan = statement->planTree;
-	List	   *scans = IsA(plan, Append) ? ((Append *) plan)->appendplans : list_make1(plan);
-	List	   *relations = NIL;
-	ListCell   *cell;
-
-	foreach(cell, scans)
-	{
-		Plan	   *scan = lfirst(cell);
-		Index		rti = 0;
-
-		if (IsA(scan, ForeignScan) || IsA(scan, IndexScan) || IsA(scan, IndexOnlyScan))
-			rti = ((Scan *) scan)->scanrelid;
-		if (rti == 0)
-			return NIL;
-		relations = lappend_oid(relations, rt_fetch(rti, statement->rtable)->relid);
-	}
-	return relations;
-}
-
-/* Do the rows come from one foreign scan as they are, order and all? */
-static bool
-is_remote(Plan *plan)
-{
-	while (plan != NULL && (IsA(plan, Limit) || IsA(plan, Result)))
-		plan = plan->lefttree;
-	return plan != NULL && IsA(plan, ForeignScan);
-}
-
-/* Has the planner found out that there are no rows? */
-static bool
-is_empty_result(Plan *plan)
-{
-	return IsA(plan, Result) && plan->lefttree == NULL;
-}
-
-static void
-read_shapes(List *plans, CiterPlanShape *shape)
-{
-	ListCell   *cell;
-
-	foreach(cell, plans)
-		read_shape(lfirst(cell), shape);
 }
 
 /* Prints a plan, in the manner of auto_explain; changes the statement. */

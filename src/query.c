@@ -33,8 +33,9 @@ static void append_columns(StringInfo sql, const CiterQuerySource *source);
 static void append_conditions(StringInfo sql, const CiterQuerySource *source,
 							  const CiterQueryRows *rows);
 static char *ranges_sql(const CiterKey *key, const CiterRange *ranges, int nranges,
-						const CiterQueryRows *rows);
-static char *range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows);
+						const CiterQueryRows *rows, int first_lower, int first_upper);
+static char *range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows,
+					   int first_lower, int first_upper);
 static void append_condition(StringInfo sql, const CiterKeyElement *element,
 							 const char *operator, int param);
 static void append_and(StringInfo sql, const char *condition);
@@ -45,10 +46,13 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 {
 	const CiterRelation *relation = source->relation;
 	const CiterKey *key = source->key;
+	bool		physical = key->physical && rows->sample == NULL && !rows->counted;
 	CiterQuery	query = {
 		.nparams = 2 * key->nelements,
 		.steer = source->steer,
 		.locks = rows->locking != NULL,
+		.unsorted = physical && !source->sort_tids,
+		.needs_tids = physical && !source->with_tid,
 	};
 	StringInfoData sql;
 
@@ -170,27 +174,42 @@ append_conditions(StringInfo sql, const CiterQuerySource *source, const CiterQue
 	if (OidIsValid(rows->heap) && rows->heap_sql == NULL)
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
 									source->relation->alias, rows->heap));
-	append_and(&where, ranges_sql(key, rows->ranges, rows->nranges, rows));
+	append_and(&where, citer_query_ranges_sql(key, rows, 1, key->nelements + 1));
 	if (rows->nwithin > 0)
-		append_and(&where, ranges_sql(key, rows->within, rows->nwithin, rows));
+		append_and(&where, ranges_sql(key, rows->within, rows->nwithin, rows,
+									  1, key->nelements + 1));
 	if (where.len > 0)
 		appendStringInfo(sql, "\nWHERE %s", where.data);
 }
 
+/*
+ * The condition that a row is in any of the rows' ranges, fit to stand between
+ * ANDs; empty if all rows are.  The elements of the lower position are
+ * parameters from number first_lower on, those of the upper one from
+ * first_upper on.
+ */
+char *
+citer_query_ranges_sql(const CiterKey *key, const CiterQueryRows *rows,
+					   int first_lower, int first_upper)
+{
+	return ranges_sql(key, rows->ranges, rows->nranges, rows, first_lower, first_upper);
+}
+
 /* The condition that a row is in any of the ranges; empty if it is for all rows. */
 static char *
-ranges_sql(const CiterKey *key, const CiterRange *ranges, int nranges, const CiterQueryRows *rows)
+ranges_sql(const CiterKey *key, const CiterRange *ranges, int nranges, const CiterQueryRows *rows,
+		   int first_lower, int first_upper)
 {
 	StringInfoData any;
 
 	if (nranges == 1)
-		return range_sql(key, &ranges[0], rows);
+		return range_sql(key, &ranges[0], rows, first_lower, first_upper);
 	if (nranges == 0)
-		return "false";
+		return pstrdup("false");
 	initStringInfo(&any);
 	for (int i = 0; i < nranges; i++)
 	{
-		char	   *condition = range_sql(key, &ranges[i], rows);
+		char	   *condition = range_sql(key, &ranges[i], rows, first_lower, first_upper);
 
 		appendStringInfo(&any, "%s(%s)", i > 0 ? " OR " : "(",
 						 condition[0] != '\0' ? condition : "true");
@@ -201,10 +220,10 @@ ranges_sql(const CiterKey *key, const CiterRange *ranges, int nranges, const Cit
 
 /* The condition that a row is in the range; empty if it is for all rows. */
 static char *
-range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows)
+range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *rows,
+		  int first_lower, int first_upper)
 {
 	const CiterPosition *fixed = range->fixed_to_upper ? rows->upto : rows->after;
-	int			first_upper = key->nelements + 1;
 	const CiterKeyElement *element;
 	StringInfoData sql;
 
@@ -216,7 +235,7 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 			append_and(&sql, element->is_null);
 		else
 			append_condition(&sql, element, element->equal,
-							 (range->fixed_to_upper ? first_upper : 1) + i);
+							 (range->fixed_to_upper ? first_upper : first_lower) + i);
 	}
 	if (range->nfixed == key->nelements)
 		return sql.data;
@@ -225,7 +244,7 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 	if (range->lower != CITER_BOUND_NONE)
 		append_condition(&sql, element,
 						 element->descending ? element->less : element->greater,
-						 1 + range->nfixed);
+						 first_lower + range->nfixed);
 	if (range->upper == CITER_BOUND_EXCLUSIVE)
 		append_condition(&sql, element,
 						 element->descending ? element->greater : element->less,

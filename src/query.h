@@ -30,6 +30,9 @@ typedef struct CiterQuery
 	Oid		   *types;			/* of the parameters */
 	int			steer;			/* CITER_STEER_ flags */
 	bool		locks;			/* its rows */
+	bool		unsorted;		/* rows in physical order, which the plan has
+								 * to give, as the SQL does not ask for it */
+	bool		needs_tids;		/* likewise with the ctids of the rows */
 	uint64		version;		/* of what the text does not tell; see query.c */
 } CiterQuery;
 
@@ -68,5 +71,7 @@ typedef struct CiterQueryRows
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);
+extern char *citer_query_ranges_sql(const CiterKey *key, const CiterQueryRows *rows,
+									int first_lower, int first_upper);
 
 #endif							/* CITER_QUERY_H */

@@ -87,6 +87,22 @@ citer_relation_open(Oid rowtype)
 }
 
 /*
+ * The same relation for SQL in which it goes by another name, which is not
+ * quoted; in the current memory context, but for what it shares with the first.
+ */
+CiterRelation *
+citer_relation_under_name(const CiterRelation *relation, const char *name)
+{
+	CiterRelation *renamed = palloc(sizeof(CiterRelation));
+
+	*renamed = *relation;
+	renamed->name = pstrdup(name);
+	renamed->alias = pstrdup(quote_identifier(name));
+	renamed->names = citer_clause_names(renamed);
+	return renamed;
+}
+
+/*
  * Describes a query as if it were a relation, in the current memory context:
  * a subquery in FROM whose columns are named by the column definition list.
  * Its text is read again for each of our queries, under the settings of now.

@@ -36,6 +36,7 @@ typedef struct CiterRelation
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
+extern CiterRelation *citer_relation_under_name(const CiterRelation *relation, const char *name);
 extern CiterRelation *citer_relation_of_query(const char *query, TupleDesc columns);
 extern void citer_relation_watch(CiterRelation *relation, List *relids);
 extern void citer_relation_check(const CiterRelation *relation, bool with_watched);

@@ -42,6 +42,49 @@ static const char *const saved_settings[] = {
 };
 
 /*
+ * All that decides about plans and is not a measure of the machine (costs,
+ * memory): as it is in a server that nobody has configured.  But a chunk is
+ * too short to be worth compiling code for it.
+ */
+const CiterSetting citer_settings_planner[] = {
+	{"plan_cache_mode", "auto"},
+	{"cursor_tuple_fraction", "0.1"},
+	{"constraint_exclusion", "partition"},
+	{"from_collapse_limit", "8"},
+	{"join_collapse_limit", "8"},
+	{"geqo", "on"},
+	{"geqo_threshold", "12"},
+	{"jit", "off"},
+	{"enable_async_append", "on"},
+	{"enable_bitmapscan", "on"},
+	{"enable_distinct_reordering", "on"},
+	{"enable_eager_aggregate", "on"},
+	{"enable_gathermerge", "on"},
+	{"enable_group_by_reordering", "on"},
+	{"enable_groupagg", "on"},
+	{"enable_hashagg", "on"},
+	{"enable_hashjoin", "on"},
+	{"enable_incremental_sort", "on"},
+	{"enable_indexonlyscan", "on"},
+	{"enable_indexscan", "on"},
+	{"enable_material", "on"},
+	{"enable_memoize", "on"},
+	{"enable_mergejoin", "on"},
+	{"enable_nestloop", "on"},
+	{"enable_parallel_append", "on"},
+	{"enable_parallel_hash", "on"},
+	{"enable_partition_pruning", "on"},
+	{"enable_partitionwise_aggregate", "off"},
+	{"enable_partitionwise_join", "off"},
+	{"enable_presorted_aggregate", "on"},
+	{"enable_self_join_elimination", "on"},
+	{"enable_seqscan", "on"},
+	{"enable_sort", "on"},
+	{"enable_tidscan", "on"},
+	{NULL, NULL}
+};
+
+/*
  * Defines the parameters and reserves their prefix.  Called once, when the
  * library is loaded.
  */

@@ -20,6 +20,9 @@ extern const CiterSetting citer_settings_exact[];
 /* All SQL, ours and what users pass, is read under these, whatever the session's. */
 extern const CiterSetting citer_settings_sql[];
 
+/* Plans are made under these, whatever the session's. */
+extern const CiterSetting citer_settings_planner[];
+
 extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
 extern int	citer_settings_begin(void);

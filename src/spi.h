@@ -6,6 +6,14 @@
 #define CITER_SPI_H
 
 #include "executor/spi.h"
+#include "nodes/plannodes.h"
+
+/* A query that errors name; see citer_spi_name_query. */
+typedef struct CiterQueryContext
+{
+	ErrorContextCallback callback;
+	const char *sql;
+} CiterQueryContext;
 
 extern void citer_spi_connect(int options);
 extern void citer_spi_finish(void);
@@ -13,5 +21,9 @@ extern SPIPlanPtr citer_spi_prepare(const char *sql, int nargs, Oid *types, int 
 extern void citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options, int expected);
 extern int	citer_spi_run_any(SPIPlanPtr plan, const SPIExecuteOptions *options);
 extern int	citer_spi_execute(const char *sql, bool read_only, long count);
+extern void citer_spi_run_statement(PlannedStmt *statement, const char *sql,
+									const SPIExecuteOptions *options);
+extern void citer_spi_name_query(CiterQueryContext *context, const char *sql);
+extern void citer_spi_forget_query(const CiterQueryContext *context);
 
 #endif							/* CITER_SPI_H */

@@ -97,7 +97,6 @@ static bool receive_sample(TupleTableSlot *slot, DestReceiver *self);
 static void sort_sample(Splitter *splitter);
 static int	compare_keys(const void *a, const void *b, void *arg);
 static void read_keys(Splitter *splitter);
-static void run_query(Splitter *splitter, const CiterWalk *walk, const CiterQueryRows *rows);
 static bool receive_key(TupleTableSlot *slot, DestReceiver *self);
 static void take_boundary(Splitter *splitter);
 static void keep_key(Splitter *splitter, const CiterPosition *position);
@@ -121,7 +120,8 @@ static void ignore_end(DestReceiver *self);
  * emits them in walking order.  Together they are the walk: the first begins
  * where it does, each of the others where the one before ends.  None is empty,
  * unless there are no rows at all: then it is the only one.  Fewer than "parts"
- * come out where there are fewer rows, or fewer keys.
+ * come out where there are fewer rows, or fewer keys; none in physical order if
+ * nothing can lie between the bounds.
  *
  * Throws what citer_walk_resolve() throws, and 0A000 for the physical order of
  * a relation with children.
@@ -249,7 +249,7 @@ read_sample(Splitter *splitter, double percent)
 	splitter->pub.receiveSlot = receive_sample;
 	splitter->step = splitter->due = 1;
 	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
-	run_query(splitter, &walk, &rows);
+	citer_walk_run(&walk, &rows, &splitter->pub);
 }
 
 /* DestReceiver callback: takes the key of every so-manyth row of a sample. */
@@ -326,23 +326,15 @@ read_keys(Splitter *splitter)
 	if (!walk->stepwise && nranges > 0)
 	{
 		rows.nranges = nranges;
-		run_query(splitter, walk, &rows);
+		citer_walk_run(walk, &rows, &splitter->pub);
 		return;
 	}
 	rows.nranges = 1;
 	for (int i = 0; i < nranges; i++)
 	{
 		rows.ranges = &ranges[i];
-		run_query(splitter, walk, &rows);
+		citer_walk_run(walk, &rows, &splitter->pub);
 	}
-}
-
-static void
-run_query(Splitter *splitter, const CiterWalk *walk, const CiterQueryRows *rows)
-{
-	CiterQuery	query = citer_walk_query(walk, rows);
-
-	citer_plan_run(&query, citer_walk_params(walk, rows->after, rows->upto), &splitter->pub);
 }
 
 /*
@@ -430,6 +422,7 @@ static void
 split_blocks(Splitter *splitter, int parts, int chunk_size)
 {
 	CiterWalk  *walk = splitter->walk;
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
 	CiterPosition whole = {0};
 	double		rows;
 	double		total;
@@ -445,6 +438,8 @@ split_blocks(Splitter *splitter, int parts, int chunk_size)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Split each of its children, or order by columns.")));
 	check_access(splitter);
+	if (citer_range_split(walk->key, &walk->after, &walk->upto, ranges) == 0)
+		return;
 	rows = citer_walk_estimate(walk, &whole, &whole);
 	total = number_of_blocks(walk->relation->relid);
 	first = block_of(walk->after.values[0]);
@@ -484,7 +479,7 @@ check_access(Splitter *splitter)
 
 	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
 	splitter->pub.receiveSlot = receive_nothing;
-	run_query(splitter, walk, &rows);
+	citer_walk_run(walk, &rows, &splitter->pub);
 }
 
 /* DestReceiver callback: enough. */

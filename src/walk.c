@@ -39,6 +39,7 @@ static void resolve_foreign(CiterWalk *walk);
 static bool can_read_heaps(const CiterWalk *walk, List *heaps);
 static bool needs_parent(Node *expr);
 static void resolve_steer(CiterWalk *walk);
+static void sort_tids(CiterWalk *walk);
 static void order_heaps(CiterWalk *walk);
 static void consider_sorting(CiterWalk *walk, int base);
 static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
@@ -165,6 +166,27 @@ citer_walk_params(const CiterWalk *walk, const CiterPosition *after, const Citer
 		param->ptype = key->elements[element].type;
 	}
 	return params;
+}
+
+/*
+ * Runs the query for some of the walk's rows, in the current memory context.
+ * The server may have planned it anew since the last chunk.  If that plan does
+ * not give the places of rows any more, or the physical order, this query and
+ * all later ones of the walk ask for them.
+ */
+void
+citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiver)
+{
+	ParamListInfo params = citer_walk_params(walk, rows->after, rows->upto);
+	CiterQuery	query = citer_walk_query(walk, rows);
+
+	while (!citer_plan_try(&query, params, receiver))
+	{
+		if (walk->with_tid)
+			sort_tids(walk);
+		walk->with_tid = true;
+		query = citer_walk_query(walk, rows);
+	}
 }
 
 /*
@@ -341,12 +363,10 @@ resolve_steer(CiterWalk *walk)
 	if (walk->key->physical)
 	{
 		/* A filter with a subquery makes a join, which has no order. */
-		walk->sort_tids = !shape->physical;
-		if (walk->sort_tids)
-		{
-			walk->steer = CITER_STEER_FREE;
+		if (!shape->physical)
+			sort_tids(walk);
+		else if (!shape->has_tids)
 			walk->with_tid = true;
-		}
 		return;
 	}
 	if (walk->heaps != NIL)
@@ -359,6 +379,15 @@ resolve_steer(CiterWalk *walk)
 		walk->steer = base;
 	else if (walk->filter != NULL || walk->relation->row_security || base == 0)
 		consider_sorting(walk, base);
+}
+
+/* Has the walk's queries ask for the physical order in their SQL. */
+static void
+sort_tids(CiterWalk *walk)
+{
+	walk->sort_tids = true;
+	walk->with_tid = true;
+	walk->steer = CITER_STEER_FREE;
 }
 
 /*

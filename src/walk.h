@@ -6,6 +6,7 @@
 #define CITER_WALK_H
 
 #include "bookmark.h"
+#include "compat.h"
 #include "key.h"
 #include "options.h"
 #include "plan.h"
@@ -55,13 +56,14 @@ extern void citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
 extern ParamListInfo citer_walk_params(const CiterWalk *walk, const CiterPosition *after,
 									   const CiterPosition *upto);
+extern void citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiver);
 extern double citer_walk_estimate(const CiterWalk *walk, const CiterPosition *after,
 								  const CiterPosition *upto);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 extern CiterComparer citer_walk_find_comparer(const CiterWalk *walk);
 extern bool citer_walk_must_agree(const CiterWalk *walk);
-extern void citer_walk_report_comparer(const CiterWalk *walk, const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void citer_walk_report_comparer(const CiterWalk *walk, const char *detail);
 extern int	citer_walk_split(const CiterWalk *walk, CiterQueryRows *rows, CiterRange *ranges);
 extern int64 citer_walk_count(const CiterWalk *walk, const CiterPosition *after,
 							  const CiterPosition *upto);

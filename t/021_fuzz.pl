@@ -40,7 +40,8 @@ my $failures_shown = 20;
 my $seed = $ENV{CHUNKED_ITER_SEED} // 1;
 my $jobs = $ENV{CHUNKED_ITER_JOBS} // 2;
 my $only = $ENV{CHUNKED_ITER_CALL};
-my @numbers = defined $only ? ($only) : (1 .. $ENV{CHUNKED_ITER_CALLS} // 1500);
+my @numbers =
+  defined $only ? ($only) : (1 .. $ENV{CHUNKED_ITER_CALLS} // 1500);
 
 my $directory = $PostgreSQL::Test::Utils::tmp_check;
 my $log_directory = $PostgreSQL::Test::Utils::log_path;
@@ -58,12 +59,16 @@ cmp_ok(scalar @signatures, '>', 10, 'there is something to call');
 note(call_script($only)) if defined $only;
 run_all(@numbers);
 is($failures, 0, 'every call ends with a result or a proper error');
-diag('errors of ours: ' . join(', ', map { "$_ $raised{$_}" } sort keys %raised));
-diag("$_: $outcomes{$_}{fine} without an error, $outcomes{$_}{failed} with one")
-  for sort keys %outcomes;
+note('errors of ours: '
+	  . join(', ', map { "$_ $raised{$_}" } sort keys %raised));
+note(
+	"$_: $outcomes{$_}{fine} without an error, $outcomes{$_}{failed} with one"
+) for sort keys %outcomes;
+
 unless (@numbers < 500)
 {
-	ok($outcomes{$_}{fine} > 0, "some calls of $_ succeed") for sort keys %outcomes;
+	ok($outcomes{$_}{fine} > 0, "some calls of $_ succeed")
+	  for sort keys %outcomes;
 }
 $node->stop;
 done_testing();
@@ -84,7 +89,8 @@ max_stack_depth = 1MB
 CONF
 	$new->start;
 	$new->safe_psql('postgres', $prelude);
-	$new->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres") for 0 .. $jobs - 1;
+	$new->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres")
+	  for 0 .. $jobs - 1;
 	return $new;
 }
 
@@ -105,11 +111,19 @@ SELECT p.proname, p.prokind, pg_get_function_result(p.oid), p.pronargs - p.prona
 SQL
 	{
 		my ($name, $kind, $returns, $required, $list) = split /\|/, $line;
-		my @arguments = map { my ($n, $type) = split /=/; { name => $n, type => $type } } split /,/, $list // '';
+		my @arguments =
+		  map { my ($n, $type) = split /=/; { name => $n, type => $type } }
+		  split /,/, $list // '';
 
 		$arguments[$_]{has_default} = $_ >= $required for 0 .. $#arguments;
 		$outcomes{$name} = { fine => 0, failed => 0 };
-		push @found, { name => $name, kind => $kind, returns => $returns || '', arguments => \@arguments };
+		push @found,
+		  {
+			name => $name,
+			kind => $kind,
+			returns => $returns || '',
+			arguments => \@arguments
+		  };
 	}
 	return @found;
 }
@@ -130,7 +144,8 @@ sub functions_by_file
 # The SQLSTATEs in the README's table of errors.
 sub documented_errors
 {
-	my ($table) = slurp_file("$RealBin/../README.md") =~ /^\| SQLSTATE \| when \|\n(.*?)^#/ms;
+	my ($table) = slurp_file("$RealBin/../README.md") =~
+	  /^\| SQLSTATE \| when \|\n(.*?)^#/ms;
 	my @states;
 
 	for my $row (grep { /^\|/ } split /\n/, $table)
@@ -156,12 +171,22 @@ sub call_script
 	my $call = random_call_of($number);
 
 	return join("\n",
-		'ROLLBACK;', 'RESET SESSION AUTHORIZATION;', 'RESET ROLE;', 'RESET ALL;',
-		'DEALLOCATE ALL;', 'CLOSE ALL;', 'SELECT pg_advisory_unlock_all();',
+		'ROLLBACK;',
+		'RESET SESSION AUTHORIZATION;',
+		'RESET ROLE;',
+		'RESET ALL;',
+		'DEALLOCATE ALL;',
+		'CLOSE ALL;',
+		'SELECT pg_advisory_unlock_all();',
 		$number % 10 ? () : 'DISCARD ALL;',
-		'SET client_min_messages = error;', 'SET search_path = fuzz, public;',
-		'DELETE FROM public.chunked_iter_job_ranges;', 'DELETE FROM public.chunked_iter_jobs;',
-		"\\warn CALL $number", @{ $call->{lines} }, "\\warn END $number", '');
+		'SET client_min_messages = error;',
+		'SET search_path = fuzz, public;',
+		'DELETE FROM public.chunked_iter_job_ranges;',
+		'DELETE FROM public.chunked_iter_jobs;',
+		"\\warn CALL $number",
+		@{ $call->{lines} },
+		"\\warn END $number",
+		'');
 }
 
 # Run the calls, batch by batch, several batches at a time.
@@ -175,7 +200,8 @@ sub run_all
 	}
 	while (my @round = splice(@batches, 0, $jobs))
 	{
-		my @runs = map { start_batch("job_$_", @{ $round[$_] }) } 0 .. $#round;
+		my @runs =
+		  map { start_batch("job_$_", @{ $round[$_] }) } 0 .. $#round;
 		for my $run (@runs)
 		{
 			my @unfinished = finish_batch($run);
@@ -192,10 +218,22 @@ sub start_batch
 	my ($database, @some) = @_;
 	my $file = "$directory/batch_$some[0]";
 
-	write_file("$file.sql", "\\set VERBOSITY verbose\n", map { call_script($_) } @some);
+	write_file(
+		"$file.sql",
+		"\\set VERBOSITY verbose\n",
+		map { call_script($_) } @some);
 	my $psql = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr($database), '-f', "$file.sql" ],
-		'<', \undef, '>', '/dev/null', '2>', "$file.err");
+		[
+			'psql', '-XAtq',
+			'-d', $node->connstr($database),
+			'-f', "$file.sql"
+		],
+		'<',
+		\undef,
+		'>',
+		'/dev/null',
+		'2>',
+		"$file.err");
 	return { numbers => \@some, file => $file, psql => $psql };
 }
 
@@ -247,7 +285,8 @@ sub judge
 {
 	my ($number, $report) = @_;
 	my $name = random_call_of($number)->{name};
-	my @errors = $report =~ /^(?:ERROR|FATAL|PANIC):  \w{5}: .*?^LOCATION:  [^\n]*$/msg;
+	my @errors =
+	  $report =~ /^(?:ERROR|FATAL|PANIC):  \w{5}: .*?^LOCATION:  [^\n]*$/msg;
 
 	$outcomes{$name}{ @errors ? 'failed' : 'fine' }++;
 	for my $error (@errors)
@@ -258,7 +297,9 @@ sub judge
 
 		$raised{$state}++ if $ours;
 		return fail_call($number, $error)
-		  if $level ne 'ERROR' || $state =~ /^XX/ || ($ours && !$documented{$state});
+		  if $level ne 'ERROR'
+		  || $state =~ /^XX/
+		  || ($ours && !$documented{$state});
 	}
 	return;
 }
@@ -268,7 +309,10 @@ sub wait_for_recovery
 {
 	for (1 .. 60)
 	{
-		return if system("psql -X -d '" . $node->connstr('postgres') . "' -c 'SELECT 1' >/dev/null 2>&1") == 0;
+		return
+		  if system("psql -X -d '"
+			  . $node->connstr('postgres')
+			  . "' -c 'SELECT 1' >/dev/null 2>&1") == 0;
 		sleep 1;
 	}
 	BAIL_OUT('the server does not come back');
@@ -284,7 +328,9 @@ sub fail_call
 	$failures++;
 	write_file($file, $prelude, "\n", $script);
 	$wrong = substr($wrong, 0, 1000);
-	diag("call $number: $wrong\nagain: CHUNKED_ITER_SEED=$seed CHUNKED_ITER_CALL=$number\nwith all it needs: psql -X -f $file");
+	diag(
+		"call $number: $wrong\nagain: CHUNKED_ITER_SEED=$seed CHUNKED_ITER_CALL=$number\nwith all it needs: psql -X -f $file"
+	);
 	diag(substr($script, 0, 4000)) if $failures <= $failures_shown;
 	return;
 }

@@ -36,7 +36,7 @@ CREATE TABLE orders (id bigint PRIMARY KEY, amount integer NOT NULL);
 INSERT INTO orders SELECT i, 0 FROM generate_series(1, $rows) i;
 ANALYZE orders;
 CALL chunked_iter_run('nightly', 'orders',
-	'UPDATE orders SET amount = amount + 1 WHERE id BETWEEN \$1 AND \$2',
+	'UPDATE orders SET amount = amount + 1 WHERE chunk_range(orders)',
 	chunk_size => 100, pause_ms => 20, max_chunks => 2);
 SQL
 

@@ -37,7 +37,7 @@ is($runs{UPDATE}{'one statement'}{dead}, $rows, 'dead rows are counted');
 cmp_ok($runs{DELETE}{loop}{wal}, '>', 20 * $rows, 'and so is WAL');
 like($out, qr/^ UPDATE +\| \Q$_\E +\| loop +\| +\d+ +\| +\d+ +\| +\d+\.\d\d/m,
 	"the ratio is printed: $_")
-  for 'job, $1 and $2', 'job, FROM chunk', 'one statement';
+  for 'job, chunk_range', 'job, FROM chunk', 'one statement';
 like($out, qr/^ DELETE +\| one statement +\| +\d+ +\| +\d+\.\d +\|/m,
 	'and how long rows were locked');
 is( $node->safe_psql('postgres',

@@ -170,6 +170,12 @@ sub says_what_does_not_fit
 	($status, $out, $err) = $hub->psql('postgres',
 		"SELECT count(*) FROM chunked_iter(NULL::padded, 3, order_by => 'k')");
 	like($err, qr/rows of public\.padded are not found by their own key/, 'another type is an error');
+	for my $mode ('statement', 'chunk')
+	{
+		($status, $out, $err) = $hub->psql('postgres',
+			"SELECT count(*) FROM chunked_iter(NULL::padded, 3, 'ctid', snapshot => '$mode')");
+		like($err, qr/cannot walk public\.padded in physical order/, "so is ctid under '$mode'");
+	}
 	return;
 }
 

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $datasets = $ENV{CITER_DATASETS} || 4;
+my $datasets = $ENV{CITER_DATASETS} || 3;
 my $node = PostgreSQL::Test::Cluster->new('hub');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\n");

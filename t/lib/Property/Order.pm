@@ -53,7 +53,8 @@ sub random_order
 		return default_order($rel)
 		  if chance(18) && ($rel->{unique} || $rel->{physical});
 		return physical_order(one_of('ctid', 'CTID', ' ctid'))
-		  if chance(6) && ($rel->{physical} // '') eq 'ctid';
+		  if chance($rel->{large} ? 30 : 6)
+		  && ($rel->{physical} // '') eq 'ctid';
 	}
 	my @listed = random_elements($rel);
 	my $list = join(
@@ -140,7 +141,8 @@ sub random_elements
 	for (1 .. weighted(4 => 1, 4 => 2, 2 => 3, 1 => 4))
 	{
 		my $element =
-			chance(72) ? column_element(one_of(@{ $rel->{columns} }))
+			$rel->{preferred} && chance(50) ? column_element($rel->{preferred})
+		  : chance(72) ? column_element(one_of(@{ $rel->{columns} }))
 		  : chance(15) ? sum_element($rel)
 		  :              expression_element(one_of(@{ $rel->{columns} }));
 
@@ -186,6 +188,8 @@ sub column_element
 			  : random_value($type);
 		},
 		column => $column,
+		less => $type->{less} // '<',
+		greater => $type->{greater} // '>',
 		plain => $type->{plain},
 		index => $column->{wide} || $type->{no_index}
 		? undef
@@ -305,8 +309,8 @@ sub directed
 		4 => '',
 		3 => one_of(' ASC', ' asc'),
 		5 => one_of(' DESC', ' desc', "\tDESC"),
-		1 => ' USING <',
-		1 => ' USING >',
+		1 => " USING $element->{less}",
+		1 => " USING $element->{greater}",
 		$element->{plain} ? (1 => ' USING ~<~', 1 => ' USING ~>~') : ());
 	my $nulls = weighted(5 => '', 2 => ' NULLS FIRST', 2 => ' NULLS LAST');
 	my $sql = $element->{expression};
@@ -315,7 +319,7 @@ sub directed
 	{
 		my ($at) = grep { $rel->{columns}[$_] == $element->{column} }
 		  0 .. $#{ $rel->{columns} };
-		$sql = $at + 1;
+		$sql = $at + ($rel->{narrow} ? 2 : 1);
 	}
 	elsif ($element->{column} && $element->{column}{name} =~ /^[a-k]$/)
 	{

@@ -20,6 +20,12 @@ random_relation() returns a hash:
              nobody can say which order equal keys come in
   physical   what ORDER BY NULL means without a tie-breaker: 'ctid', 'any'
              (more than one table) or undef (not possible: a view)
+  narrow     true if it has further columns that cannot be read: computing them
+             raises an error
+  filter     function that makes the filter of a walk, chunk_size one for the
+             size of its chunks, large true, if it is shared by all cases
+  truth      name of a relation of the same rows for the oracle, or undef
+  lockable   true if its rows can be locked
   indexable  list of names of the relations an index can be made on
 
 =cut
@@ -32,6 +38,7 @@ use utf8;
 
 use Exporter 'import';
 use Property::Dice;
+use Property::Rows;
 use Property::Types;
 
 our @EXPORT = qw(random_relation);
@@ -50,22 +57,29 @@ my @odd_names = (
 	'rel', 'filter', 'position', 'int4',
 	'coalesce', '.', 'a.b', ' ');
 
-# A relation for one case.
+# A relation for one case.  With permanent => 1, one that other sessions see and
+# that a crash does not empty; with wide => 1, one whose columns can all be read;
+# with type => ..., one that has a column of that type, which orders prefer.
 sub random_relation
 {
+	my (%wanted) = @_;
 	my $make = weighted(
 		60 => \&plain_table,
 		13 => \&partitioned_table,
 		9 => \&inheritance_parent,
 		8 => \&materialized_view,
 		10 => \&view);
+	my $rel = { %{ blank_relation($wanted{type}) }, %wanted };
 
-	return $make->(blank_relation());
+	$rel = $make->($rel);
+	$rel->{lockable} = $make == \&plain_table || $make == \&partitioned_table;
+	return $rel;
 }
 
 # Schema and names, columns, and the values of the rows; nothing made yet.
 sub blank_relation
 {
+	my ($type) = @_;
 	my $odd = chance(40);
 	my @names = $odd ? shuffled(@odd_names) : ('a' .. 'k');
 	my $schema = identifier($odd ? shift @names : 'property');
@@ -83,6 +97,11 @@ sub blank_relation
 			map { new_column($_, random_type()) }
 			  splice(@names, 0, between(1, 4)))
 	];
+	if ($type)
+	{
+		$rel->{preferred} = new_column(shift @names, $type);
+		push @{ $rel->{columns} }, $rel->{preferred};
+	}
 	$rel->{spare_names} = \@names;
 	$rel->{count} = weighted(
 		3 => 0,
@@ -93,35 +112,6 @@ sub blank_relation
 		22 => 100,
 		10 => 300);
 	return $rel;
-}
-
-# A column; its values are few, which makes ties, or many.
-sub new_column
-{
-	my ($name, $type, %more) = @_;
-
-	return {
-		name => $name,
-		quoted => identifier($name),
-		type => $type,
-		not_null => chance(30),
-		few => chance(45)
-		? [ map { random_value($type) } 1 .. between(1, 4) ]
-		: undef,
-		nulls => one_of(0, 10, 40),
-		%more
-	};
-}
-
-# A value for the column, undef for NULL.
-sub column_value
-{
-	my ($column) = @_;
-
-	return undef if !$column->{not_null} && chance($column->{nulls});
-	return $column->{value}->() if $column->{value};
-	return one_of(@{ $column->{few} }) if $column->{few};
-	return random_value($column->{type});
 }
 
 # The name of one more table, quoted and with its schema.
@@ -139,73 +129,6 @@ sub add
 
 	push @{ $rel->{setup} }, @statements;
 	return;
-}
-
-# How CREATE TABLE declares the column.
-sub column_definition
-{
-	my ($column) = @_;
-
-	return
-		"$column->{quoted} $column->{type}{define}"
-	  . ($column->{not_null} ? ' NOT NULL' : '')
-	  . ($column->{generated} // '');
-}
-
-# Definitions of the columns, with others in between that are dropped after.
-# Returns the text for CREATE TABLE and the statements that drop.
-sub definitions
-{
-	my ($table, @columns) = @_;
-	my (@definitions, @drops);
-
-	for my $i (0 .. @columns)
-	{
-		if (chance(15))
-		{
-			push @definitions,
-			  qq("gone $i" )
-			  . one_of('int8 DEFAULT 7', "text DEFAULT 'gone'", 'numeric');
-			push @drops, qq(ALTER TABLE $table DROP COLUMN "gone $i");
-		}
-		push @definitions, column_definition($columns[$i]) if $i < @columns;
-	}
-	return (join(', ', @definitions), @drops);
-}
-
-# INSERTs of so many rows, the first with the number $first.  Rows that break a
-# unique index are left out.
-sub inserts
-{
-	my ($rel, $table, $columns, $first, $count) = @_;
-	my @columns = grep { !$_->{generated} } @$columns;
-	my @rows;
-	my @statements;
-
-	for my $id (shuffled($first .. $first + $count - 1))
-	{
-		push @rows,
-		  '('
-		  . join(', ',
-			map { literal($_ == $rel->{id} ? $id : column_value($_)) }
-			  @columns)
-		  . ')';
-	}
-	while (my @some = splice(@rows, 0, 50))
-	{
-		push @statements,
-			"INSERT INTO $table ("
-		  . join(', ', map { $_->{quoted} } @columns)
-		  . ") VALUES\n\t"
-		  . join(",\n\t", @some)
-		  . "\nON CONFLICT DO NOTHING";
-	}
-	return @statements;
-}
-
-sub column_list
-{
-	return join(', ', map { $_->{quoted} } @_);
 }
 
 # One to three columns for a unique key, @must among them.
@@ -596,6 +519,12 @@ sub view
 	# A column called n hides the other one.
 	$query = "SELECT $list FROM $rel->{name}"
 	  if grep { $_->{name} eq 'n' } @columns;
+	if (chance(25) && !$rel->{wide})
+	{
+		$rel->{narrow} = 1;
+		$query = "SELECT 1 / ($id - $id) AS \"raises this\", $list,"
+		  . " ('no number' || $id)::int AS \"raises that\" FROM $rel->{name}";
+	}
 	add($rel, "CREATE VIEW $name$options AS $query");
 	my @base = @{ $rel->{indexable} };
 	$rel->{unique} = $rel->{guess} = undef;

@@ -18,6 +18,8 @@ A type is a hash:
             every DateStyle, TimeZone and IntervalStyle.
   fresh     function making one more value, mostly different each time
   plain     true if no collation forbids pattern operators and LIKE
+  less, greater  its operators, if they are not < and >
+  lossy     true if some values do not read back from their text as the same
   no_index  true if older servers with assertions fail on an index that has
             equal values (of interval, because its values are equal without
             being the same and the index took them for duplicates)
@@ -36,7 +38,8 @@ use utf8;
 use Exporter 'import';
 use Property::Dice;
 
-our @EXPORT = qw(literal identifier random_type type_named random_value);
+our @EXPORT = qw(literal identifier random_type type_named random_value
+  contrib_types use_contrib every_type type_for);
 
 # SQL for a value: a text in single quotes, undef is NULL, and what a scalar
 # reference points to is taken as an expression.
@@ -139,7 +142,7 @@ sub simple_type
 		cast => $name,
 		define => $name,
 		kind => $kind,
-		values => [ split /\|/, $values, -1 ],
+		values => [ split /(?<!\\)\|/, $values, -1 ],
 		fresh => $fresh,
 		%more
 	};
@@ -407,7 +410,121 @@ my @others = (
 		  . q{(,2001-02-03,)|(2,infinity,"it's ""so""")|(1,,"")},
 		sub { '(' . between(-9, 9) . ',' . fresh_date() . ',x)' }),);
 
-my %by_name = map { $_->{name} => $_ } @numbers, @texts, @times, @others;
+# A type of many values of which any one is as good as another.
+sub listed_type
+{
+	my ($name, $values, %more) = @_;
+	my @values = map { s/\\\|/|/r } split /(?<!\\)\|/, $values, -1;
+
+	return simple_type($name, 'other', $values, sub { one_of(@values) },
+		values => \@values, %more);
+}
+
+# Types that are keys now and then, most of them by being coercible to others
+my @rare = (
+	listed_type('macaddr8',
+		'08:00:2b:01:02:03:04:05|00:00:00:00:00:00:00:00|ff:ff:ff:ff:ff:ff:ff:ff'
+	),
+	listed_type('oidvector', '|1|1 2|1 2 3|4294967295'),
+	listed_type('tsquery', q{a & b|a \| !b|a <-> b|'it''s':*A|b}),
+	listed_type('regproc',
+		'2108|2109|2147|1598|4000000000|-|pg_backend_pid', lossy => 1),
+	listed_type('regprocedure', '2108|2109|sum(bigint)|abs(integer)|-'),
+	listed_type('regoper', '551|552|96|0|4000000000', lossy => 1),
+	listed_type('regoperator', '551|552|96|=(text,text)|0'),
+	listed_type('regtype', 'integer|timestamptz|"char"|char|-|int4[]'),
+	listed_type('regnamespace', 'pg_catalog|prop|public|-'),
+	listed_type('regrole', 'pg_monitor|pg_read_all_data|4000000000|-'),
+	listed_type('regconfig', 'simple|english|-'),
+	listed_type('regdictionary', 'simple|english_stem|-'),
+	listed_type('regcollation', '"C"|"POSIX"|"default"|-'),
+	listed_type('daterange',
+		'empty|(,)|[2001-02-03,2001-03-02)|[infinity,)|(,2001-03-02)'),
+	listed_type('numrange', 'empty|[1.0,1.00]|[1,1]|(,1e30)|(NaN,)'),
+	listed_type('tsrange',
+		'empty|["2001-02-03 04:05:06.789012",)|["2001-02-03 04:05:06.789013",)'
+	),
+	listed_type('tstzmultirange',
+		'{}|{[2001-02-03 04:05:06+00,2001-03-02 00:00:00+00)}|{(,)}'),
+	listed_type('timestamptz[]',
+		'{}|{2001-02-03 04:05:06.789012+00}|{2001-03-02 04:05:06+00,NULL}'),
+	listed_type('interval[]', '{1 mon -30 days}|{24:00:00}|{1 day}|{NULL}',
+		no_index => 1),
+	listed_type('bytea[]', '{"\\\\x00","\\\\xff"}|{}|{"\\\\x"}'),
+	listed_type('money[]', '{1.00,-2.50}|{}|{NULL}'),
+	listed_type('prop.mood[]', '{sad,ok}|{"so so"}|{NULL}|{}'),
+	listed_type('prop.pair[]', '{}|{"(1,2001-02-03,a)"}|{"(,,)",NULL}'),
+	listed_type('name[]', '{a,"b c"}|{}|{NULL,"NULL"}'),
+	listed_type('prop.few', '{1,2}|{}|{NULL}'));
+
+# Those of contrib, by extension.  They are in the schema public.
+my @words_alone = grep { !/\|/ } @words;
+my %contrib = (
+	seg => [
+		listed_type(
+			'public.seg',
+			join('|', (map { "1.23456$_" } 1 .. 9), '1 .. 2', '<1', '>5',
+				'~1.5', '1.5(+-)0.1', '1.0', '1.00'),
+			lossy => 1),
+		listed_type('public.seg[]', '{1.234561}|{1.234562}|{1 .. 2}|{}',
+			lossy => 1)
+	],
+	cube => [
+		listed_type('public.cube',
+			'(1,2)|(1),(2)|(0)|()|(0.1,0.30000000000000004),(1,2)|(0.1,0.3),(1,2)'
+		)
+	],
+	isn => [
+		listed_type('public.isbn', '0-11-000533-3|9780110005331'),
+		listed_type('public.isbn13', '9780110005331|978-0-393-04002-9'),
+		listed_type('public.issn', '1436-4522'),
+		listed_type('public.ismn', 'M-2306-7118-7'),
+		listed_type('public.upc', '012345678905'),
+		listed_type('public.ean13', '9780110005331')
+	],
+	ltree => [ listed_type('public.ltree', '|a|a.b|A.b|a_b|a.b.c|b') ],
+	hstore => [
+		listed_type('public.hstore',
+			'|a=>1|a=>NULL|"a b"=>"c\"d"|a=>"",b=>2|"NULL"=>"null"',
+			less => '#<#', greater => '#>#')
+	],
+	citext => [
+		listed_type('public.citext', join('|', @words_alone)),
+		listed_type('public.citext', join('|', @words_alone),
+			name => 'citext icu', define => 'public.citext COLLATE prop.icu')
+	]);
+
+my %by_name =
+  map { $_->{name} => $_ } @numbers, @texts, @times, @others, @rare;
+
+# The extensions that have types of keys
+sub contrib_types
+{
+	return sort keys %contrib;
+}
+
+# From now on, types of these extensions come up too.
+sub use_contrib
+{
+	push @rare, map { @{ $contrib{$_} } } @_;
+	return;
+}
+
+sub every_type
+{
+	return (@numbers, @texts, @times, @others, @rare);
+}
+
+# The type that has its turn in the case of that number: each has one in the
+# first cases of all, and then every other case.
+sub type_for
+{
+	my ($number) = @_;
+	my @all = every_type();
+
+	return undef if $number > @all && $number % 2;
+	return $all[ $number % @all ];
+}
 
 # A type.  The commonest key types come up most often.
 sub random_type
@@ -421,7 +538,8 @@ sub random_type
 				9 => \@numbers,
 				9 => \@texts,
 				6 => \@times,
-				9 => \@others)
+				9 => \@others,
+				9 => \@rare)
 		});
 }
 

@@ -7,6 +7,7 @@ CREATE DOMAIN prop.label AS text COLLATE "C";
 CREATE TYPE prop.mood AS ENUM ('sad', 'ok', 'happy', 'it''s', 'Ok');
 ALTER TYPE prop.mood ADD VALUE 'so so' BEFORE 'happy';
 CREATE TYPE prop.pair AS (i integer, d date, s text);
+CREATE DOMAIN prop.few AS integer[] CHECK (cardinality(VALUE) < 9);
 
 CREATE TABLE prop.numbers (i integer);
 INSERT INTO prop.numbers SELECT generate_series(-5, 400, 3);
@@ -127,5 +128,41 @@ BEGIN
 	FOR r IN EXECUTE split LOOP
 		RETURN QUERY EXECUTE walk USING r.after, r.upto;
 	END LOOP;
+END
+$$;
+
+-- Have two queries the same lines, in whatever order?
+CREATE FUNCTION prop.same(label text, theirs text[], ours text[])
+RETURNS text LANGUAGE sql AS $$
+	SELECT prop.verdict(label, cardinality(theirs),
+		CASE WHEN (SELECT array_agg(t ORDER BY t COLLATE "C") FROM unnest(theirs) AS t)
+				  IS DISTINCT FROM
+				  (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(ours) AS o)
+		THEN format('%s lines instead of %s: missing %s, extra %s',
+			cardinality(ours), cardinality(theirs),
+			(SELECT array_agg(left(t, 200)) FROM
+				(SELECT unnest(theirs) AS t EXCEPT ALL SELECT unnest(ours) LIMIT 3) AS missing),
+			(SELECT array_agg(left(o, 200)) FROM
+				(SELECT unnest(ours) AS o EXCEPT ALL SELECT unnest(theirs) LIMIT 3) AS extra))
+		END)
+$$;
+
+-- Set a parameter, if the release has it, for the transaction or for longer.
+CREATE FUNCTION prop.set(name text, value text, local boolean)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting(name, true) IS NOT NULL OR name LIKE '%.%' THEN
+		PERFORM set_config(name, value, local);
+	END IF;
+END
+$$;
+
+CREATE FUNCTION prop.unset(name text, local boolean)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting(name, true) IS NOT NULL THEN
+		EXECUTE format('SET %s %s TO DEFAULT',
+					   CASE WHEN local THEN 'LOCAL' END, name);
+	END IF;
 END
 $$;

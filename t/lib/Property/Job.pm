@@ -1,0 +1,315 @@
+
+=pod
+
+=head1 NAME
+
+Property::Job - a random job, stopped and struck at random, and its oracle
+
+=head1 DESCRIPTION
+
+A job walks a random relation (see Property::Relation) as a random walk would
+(see Property::Walk).  Each of its chunks has up to four effects, some of which
+fail for some rows, and it is run in calls of a few chunks, in sessions that
+are killed, and with the help of other sessions.
+
+In the end each effect must be that of one statement over the same rows: the
+oracle is the ordered SELECT of the walk.
+
+=cut
+
+package Property::Job;
+
+use strict;
+use warnings;
+use utf8;
+
+use Exporter 'import';
+use Property::Call;
+use Property::Dice;
+use Property::Relation;
+use Property::Settings;
+use Property::Types;
+use Property::Walk;
+
+our @EXPORT = qw(job_case);
+
+# The case of that number, of a random relation unless there is one
+sub job_case
+{
+	my ($number, $relation) = @_;
+
+	$relation //= random_relation(
+		permanent => 1,
+		wide => 1,
+		type => type_for($number));
+	my $walk = random_job_walk($relation, "$number.1");
+	my $job = {
+		walk => $walk,
+		rel => $relation,
+		name => one_of("job $number", "it's \"job\" $number", "job\\$number"),
+		parts => chance(25) && !$walk->{order}{physical} ? between(2, 5) : undef
+	};
+
+	# Where keys tie, the rows of a key fail together.
+	$job->{fails} = $walk->{order}{unique} && chance(25);
+	$job->{by_bounds} = goes_by_bounds($job);
+	$job->{by_range} = chance(60);
+	$job->{by_update} = $relation->{lockable}
+	  && !$relation->{large}
+	  && !$walk->{order}{physical}
+	  && chance(30);
+	$job->{locks} = "'" . one_of('FOR UPDATE', 'FOR SHARE') . "'"
+	  if $relation->{lockable} && !$job->{by_bounds} && chance(30);
+	return {
+		begin => [
+			leave_nothing($relation->{large} ? () : $relation->{schema}),
+			'BEGIN;',
+			map({ "$_;" } @{ $relation->{setup} }),
+			'COMMIT;',
+			effects($job),
+			"SELECT count(*) AS n FROM $relation->{name} \\gset"
+		],
+		parts => [
+			{
+				label => $walk->{label},
+				compare => [ @{ $walk->{prepare} }, run($job), verdict($job) ],
+				accept => $walk->{lossy} ? ['0A000'] : []
+			}
+		],
+		end => [ leave_nothing($relation->{large} ? () : $relation->{schema}) ]
+	};
+}
+
+# A case that was cut short may have left something to the next one.
+sub leave_nothing
+{
+	my (@schemas) = @_;
+
+	return (
+		'RESET ALL;',
+		'SET client_min_messages = error;',
+		'SELECT chunked_iter_forget(job) FROM chunked_iter_jobs'
+		  . ' \\g /dev/null',
+		'DROP SCHEMA IF EXISTS ' . join(', ', 'effects', @schemas) . ' CASCADE;');
+}
+
+# Whether the job's rows are all those between two values of one column
+sub goes_by_bounds
+{
+	my ($job) = @_;
+	my ($walk, $id) = ($job->{walk}, $job->{rel}{id});
+	my $key = $walk->{order}{key};
+
+	return
+		 @$key == 1
+	  && ($key->[0]{column} // 0) == $id
+	  && !$walk->{reverse}
+	  && !$key->[0]{desc}
+	  && !defined $walk->{filter}
+	  && chance(60);
+}
+
+# What chunks have an effect on: rows to copy, to count up and to delete
+sub effects
+{
+	my ($job) = @_;
+	my $id = $job->{rel}{id}{quoted};
+	my $rows = filtered($job->{walk}) . ' AS _rows';
+
+	return (
+		'CREATE SCHEMA effects;',
+		"CREATE TABLE effects.copy AS SELECT * FROM $job->{rel}{name} LIMIT 0;",
+		'ALTER TABLE effects.copy ADD COLUMN "when it was done" serial;',
+		'CREATE TABLE effects.count (id integer PRIMARY KEY, n integer DEFAULT 0);',
+		"INSERT INTO effects.count SELECT $id FROM $rows;",
+		'CREATE TABLE effects.ranged (id integer);',
+		"CREATE TABLE effects.victim AS SELECT $id AS id FROM $rows;",
+		'CREATE INDEX ON effects.victim (id);');
+}
+
+# The statement of a chunk.  Rows of some numbers fail if the job is to.
+sub statement
+{
+	my ($job) = @_;
+	my $id = $job->{rel}{id}{quoted};
+	my $row = chance(50) ? 'c.*' : columns_of($job);
+	my $fails = $job->{fails} ? " WHERE 1 / (c.$id % 7 - 3) < 9" : '';
+	my @effects = (
+		"INSERT INTO effects.copy SELECT $row FROM chunk AS c$fails",
+		$job->{by_bounds}
+		? "UPDATE effects.count SET n = n + 1 WHERE id BETWEEN \$1 AND \$2"
+		: "UPDATE effects.count AS t SET n = t.n + 1 FROM chunk AS c WHERE t.id = c.$id",
+		"DELETE FROM effects.victim AS v USING chunk AS c WHERE v.id = c.$id");
+
+	push @effects,
+		"INSERT INTO effects.ranged SELECT o.$id FROM $job->{rel}{name} AS o"
+	  . one_of(' WHERE chunk_range(o)', ", chunk AS c WHERE c.$id = o.$id AND chunk_range(o)")
+	  if $job->{by_range};
+
+	# Every row becomes another version of itself.
+	push @effects,
+	  "UPDATE $job->{rel}{name} AS o SET $id = o.$id WHERE chunk_range(o)"
+	  if $job->{by_update};
+	return join(one_of('; ', ";\n"), @effects) . one_of('', ';', ' ; ');
+}
+
+sub columns_of
+{
+	my ($job) = @_;
+
+	return join(', ', map { $_->{quoted} } @{ $job->{rel}{columns} });
+}
+
+# How the session that makes the job, and those that go on with it, are set
+sub session_settings
+{
+	my ($job) = @_;
+
+	return (
+		random_formats(),
+		random_plans($job->{rel}{large}),
+		random_text_settings(unfit_settings($job->{walk})),
+		settings(10,
+			default_transaction_isolation =>
+			  [ 'repeatable read', 'serializable' ]),
+		settings(5, search_path => [ 'pg_catalog, public', 'prop, public' ]),
+		settings(25, 'chunked_iter.chunk_memory' => ['64kB']));
+}
+
+# The first call as SQL
+sub first_call
+{
+	my ($job) = @_;
+	my ($walk, $rel) = @{$job}{ 'walk', 'rel' };
+	my %arguments = arguments($walk);
+	my %more = (
+		rel => literal($rel->{name}),
+		statement => literal(statement($job)),
+		parts => $job->{parts},
+		on_error => $job->{fails} ? "'skip'" : one_of(undef, "'stop'", "'skip'"),
+		lock_rows => $job->{locks},
+		max_chunks => one_of(undef, 1, 1, 2, 3, 10),
+		target_ms => one_of(undef, undef, undef, 1),
+		map { $_ => $arguments{$_} }
+		  grep { !/snapshot/ && defined $arguments{$_} } @parameters);
+
+	return 'CALL chunked_iter_run('
+	  . literal($job->{name})
+	  . join('', map { ", $_ => $more{$_}" } grep { defined $more{$_} } sort keys %more)
+	  . ')';
+}
+
+# Calls, one after the other, until it has succeeded
+sub run
+{
+	my ($job) = @_;
+	my $walk = $job->{walk};
+	my @settings = session_settings($job);
+	my $name = literal($job->{name});
+	my @lines = (
+		@{ $walk->{before} },
+		quietly(set(1, @settings)),
+		first_call($job) . ';',
+		quietly(unset(1, @settings)));
+
+	push @lines, some_more($job) for 1 .. between(0, 4);
+	push @lines,
+	  "SELECT prop.run_again('job', $name, "
+	  . literal("CALL chunked_iter_run($name, max_chunks => NULL, chunk_size => "
+		  . one_of(1, 3, 1000) . ')')
+	  . ') AS outcome \gset';
+	return @lines;
+}
+
+# A call of some chunks, or one that is struck
+sub some_more
+{
+	my ($job) = @_;
+	my $name = literal($job->{name});
+	my @settings = session_settings($job);
+
+	return weighted(
+		4 => [
+			quietly(set(1, @settings)),
+			"CALL chunked_iter_run($name, max_chunks => " . between(1, 4) . ');',
+			quietly(unset(1, @settings))
+		],
+		3 => [ struck($name) ],
+		2 => [ helped($name) ])->@*;
+}
+
+# In a session that is killed after so many milliseconds
+sub struck
+{
+	my ($name) = @_;
+	my $call = literal("CALL chunked_iter_run($name, chunk_size => "
+		  . one_of(1, 2, 5) . ')');
+
+	return "SELECT prop.strike(prop.send('job', $call), "
+	  . one_of(0, 1, 2, 3, 5, 8) / 1000 . ", '"
+	  . one_of('terminate', 'cancel')
+	  . "'), prop.outcome('job') \\g /dev/null";
+}
+
+# With two more sessions, which come late if it has ended
+sub helped
+{
+	my ($name) = @_;
+	my $run = literal("CALL chunked_iter_run($name, max_chunks => "
+		  . between(1, 9) . ')');
+	my $help = literal("CALL chunked_iter_work($name)");
+
+	return
+		"SELECT prop.send('job', $run), prop.send('one', $help), prop.send('two', $help)"
+	  . " \\g /dev/null\nSELECT prop.outcome('job'), prop.outcome('one'),"
+	  . " prop.outcome('two') \\g /dev/null";
+}
+
+# The copy in the order of the walk, unless ranges came in any order; each
+# number counted once; the victims gone; rows that failed kept by themselves.
+sub verdict
+{
+	my ($job) = @_;
+	my ($walk, $rel) = @{$job}{ 'walk', 'rel' };
+	my $id = $rel->{id}{quoted};
+	my $fine = $job->{fails} ? "$id % 7 <> 3" : undef;
+	my $oracle = oracle($walk, undef, $fine);
+	my $all = oracle($walk, "_row.$id\::text");
+	my $done = "SELECT split_part(_r, ' ', 2)::int FROM ($all) AS _a(_r)";
+	my $failed =
+	  $job->{fails}
+	  ? "SELECT count(*) FROM ($done) AS _d(id) WHERE id % 7 = 3"
+	  : 'SELECT 0';
+	my $counted =
+	  $job->{fails} ? "$done WHERE split_part(_r, ' ', 2)::int % 7 <> 3" : $done;
+	my $columns = columns_of($job);
+	my $ordered = $job->{parts} || $rel->{differs} ? ', ordered => false' : '';
+
+	return (
+		"SELECT prop.compare('$walk->{label}',\n\tARRAY($oracle),\n"
+		  . "\tARRAY(SELECT ROW($columns)::text FROM effects.copy"
+		  . " ORDER BY \"when it was done\")$ordered);",
+		"SELECT prop.verdict('$walk->{label}', (SELECT count(*)::int FROM ($all) AS _a),"
+		  . " nullif(concat_ws('; ', nullif(:'outcome', 'done'),\n\t"
+		  . "(SELECT 'counted wrong: ' || min(id) FROM effects.count"
+		  . " WHERE n <> CASE WHEN id IN ($counted) THEN 1 ELSE 0 END),\n\t"
+		  . "(SELECT 'deleted wrong: ' || min($id) FROM "
+		  . filtered($walk)
+		  . " AS _rows WHERE ($id IN ($counted)) = ($id IN (SELECT id FROM effects.victim))),\n\t"
+		  . ($job->{by_range} ? ranged_wrong($counted) . ",\n\t" : '')
+		  . "(SELECT format('%s rows failed instead of %s', f, w)"
+		  . " FROM (SELECT count(*) FROM chunked_iter_failed_rows) AS _f(f),"
+		  . " ($failed) AS _w(w) WHERE f <> w)), ''));");
+}
+
+# Each of these numbers has to be there once.
+sub ranged_wrong
+{
+	my ($ids) = @_;
+	my $ranged = 'SELECT id FROM effects.ranged';
+
+	return "(SELECT 'ranged wrong: ' || min(id) FROM (($ranged EXCEPT ALL $ids)"
+	  . " UNION ALL ($ids EXCEPT ALL $ranged)) AS _u(id))";
+}
+
+1;
