@@ -31,6 +31,7 @@
 #include "utils/ruleutils.h"
 
 #include "clause.h"
+#include "compat.h"
 #include "settings.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
@@ -58,6 +59,8 @@ static void begin_clause(Clause *clause, const char *argument,
 						 const char *prefix, const char *text);
 static void end_clause(Clause *clause);
 static void report_position(void *arg);
+static Node *read_filter(const CiterRelation *relation, const char *filter,
+						 int nparams, Oid *param_types);
 static SelectStmt *parse_clause(Clause *clause);
 static ParseState *make_clause_parsestate(const CiterRelation *relation,
 										  const Clause *clause);
@@ -167,22 +170,7 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 Node *
 citer_clause_filter(const CiterRelation *relation, const char *filter)
 {
-	Clause		clause;
-	SelectStmt *select;
-	ParseState *pstate;
-	Node	   *qual;
-
-	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
-	select = parse_clause(&clause);
-	if (select->whereClause == NULL || select->sortClause != NIL)
-		refuse_clause(&clause);
-
-	pstate = make_clause_parsestate(relation, &clause);
-	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
-	assign_expr_collations(pstate, qual);
-	free_parsestate(pstate);
-	end_clause(&clause);
-	return qual;
+	return read_filter(relation, filter, 0, NULL);
 }
 
 /*
@@ -226,21 +214,46 @@ citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 }
 
 /*
- * Does a condition that the planner has simplified come back the same when
- * its SQL is read as a filter?  Some do not: a COLLATE clause, say, is no
- * longer to be seen in the tree as one.
+ * Whether a condition that the planner has simplified comes back the same when
+ * its SQL is read as a filter, with parameters of the types given.  Some do
+ * not: a COLLATE clause, say, is no longer to be seen in the tree as one.  The
+ * caller has made sure that it can be written and read.
  */
 bool
-citer_clause_reads_back(const CiterRelation *relation, Node *qual)
+citer_clause_reads_back(const CiterRelation *relation, Node *qual, int nparams, Oid *param_types)
 {
 	char	   *sql = citer_clause_sql(relation, qual, true);
 	int			nestlevel = citer_settings_begin();
 	Node	   *again;
 
 	citer_settings_set(citer_settings_sql);
-	again = citer_clause_filter(relation, sql);
+	again = read_filter(relation, sql, nparams, param_types);
 	citer_settings_end(nestlevel);
 	return equal(eval_const_expressions(NULL, again), qual);
+}
+
+/* Reads a filter that may have parameters. */
+static Node *
+read_filter(const CiterRelation *relation, const char *filter, int nparams, Oid *param_types)
+{
+	Clause		clause;
+	SelectStmt *select;
+	ParseState *pstate;
+	Node	   *qual;
+
+	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
+	select = parse_clause(&clause);
+	if (select->whereClause == NULL || select->sortClause != NIL)
+		refuse_clause(&clause);
+
+	pstate = make_clause_parsestate(relation, &clause);
+	if (nparams > 0)
+		citer_compat_set_fixed_params(pstate, param_types, nparams);
+	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
+	assign_expr_collations(pstate, qual);
+	free_parsestate(pstate);
+	end_clause(&clause);
+	return qual;
 }
 
 /* Puts the user's text behind the prefix and makes errors point into it. */

@@ -17,6 +17,7 @@
 #include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
+#include "parser/parse_param.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -168,6 +169,28 @@ citer_compat_tuples_returned(Oid relid)
 	returned += DatumGetInt64(rows);
 #endif
 	return returned;
+}
+
+/* Gives a query that is parsed parameters of these types, and no others. */
+static inline void
+citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
+{
+#if PG_VERSION_NUM >= 150000
+	setup_parse_fixed_parameters(pstate, types, ntypes);
+#else
+	parse_fixed_parameters(pstate, (Oid *) types, ntypes);
+#endif
+}
+
+/* 42501 unless the current user may read all that a plan reads. */
+static inline void
+citer_compat_check_permissions(PlannedStmt *statement)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecCheckPermissions(statement->rtable, statement->permInfos, true);
+#else
+	(void) ExecCheckRTPerms(statement->rtable, true);
+#endif
 }
 
 /* What a custom scan says of itself, to be trusted with projections. */

@@ -85,7 +85,7 @@ find_scan(RelOptInfo *input, CiterScanPath **scan)
 	if (!IsA(below, CustomPath) || ((CustomPath *) below)->methods != &citer_scan_path_methods)
 		return NULL;
 	*scan = (CiterScanPath *) below;
-	return (*scan)->walk != NULL && !(*scan)->walk->key->physical ? path : NULL;
+	return (*scan)->call->walk != NULL && !(*scan)->call->walk->key->physical ? path : NULL;
 }
 
 /* The aggregates, and whatever else there is, in the query's result and HAVING. */
@@ -106,7 +106,7 @@ aggregates_of(PlannerInfo *root, RelOptInfo *output)
 static bool
 first_row_answers(const CiterScanPath *scan, List *aggregates, bool backwards)
 {
-	const CiterWalk *walk = scan->walk;
+	const CiterWalk *walk = scan->call->walk;
 	const CiterKeyElement *element = &walk->key->elements[0];
 	bool		descending = element->descending != backwards;
 	bool		nulls_first = element->nulls_first != backwards;
@@ -115,7 +115,7 @@ first_row_answers(const CiterScanPath *scan, List *aggregates, bool backwards)
 
 	if (element->nullable && nulls_first)
 		return false;
-	if (backwards && (walk->after.nelements > 0 || walk->upto.nelements > 0))
+	if (backwards && scan->call->bounded)
 		return false;
 	ChangeVarNodes(expr, 1, scan->custom.path.parent->relid, 0);
 	foreach(cell, aggregates)
