@@ -17,6 +17,7 @@
 #include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
+#include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -190,6 +191,20 @@ citer_compat_check_permissions(PlannedStmt *statement)
 	(void) ExecCheckPermissions(statement->rtable, statement->permInfos, true);
 #else
 	(void) ExecCheckRTPerms(statement->rtable, true);
+#endif
+}
+
+/* A path that reads two paths of the same relation, one after the other. */
+static inline Path *
+citer_compat_append_path(PlannerInfo *root, RelOptInfo *rel, Path *first, Path *second)
+{
+#if PG_VERSION_NUM >= 190000
+	AppendPathInput input = {.subpaths = list_make2(first, second)};
+
+	return (Path *) create_append_path(root, rel, input, NIL, NULL, 0, false, -1);
+#else
+	return (Path *) create_append_path(root, rel, list_make2(first, second), NIL, NIL, NULL,
+									   0, false, -1);
 #endif
 }
 

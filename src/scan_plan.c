@@ -241,10 +241,10 @@ check_row_type(RelOptInfo *rel, TupleDesc columns)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cached plan must not change result type"),
-					 errdetail("Column %d of row type %s had type %s when the statement was prepared.",
+					 errdetail("Column %d of row type %s had type %s when the statement was written.",
 							   var->varattno, format_type_be(columns->tdtypeid),
 							   format_type_be(var->vartype)),
-					 errhint("Prepare the statement again.")));
+					 errhint("Prepare the statement again, or create the view anew.")));
 	}
 }
 
