@@ -56,11 +56,11 @@ PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
 
 static set_rel_pathlist_hook_type previous_pathlist_hook = NULL;
 
-static double estimate_rows(PlannerInfo *root, FuncExpr *call);
+static double estimate_rows(FuncExpr *call);
 static CiterScanCall *find_call(PlannerInfo *root, Node *node);
 static void replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti,
 								  RangeTblEntry *rte);
-static CiterScanCall *resolve_call(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte);
+static CiterScanCall *resolve_call(RelOptInfo *rel, RangeTblEntry *rte);
 static void check_row_type(RelOptInfo *rel, TupleDesc columns);
 static CiterRelation *known_relation(FuncExpr *call, TupleDesc columns);
 static Bitmapset *used_columns(RelOptInfo *rel, List *clauses);
@@ -109,7 +109,7 @@ chunked_iter_support_1_0(PG_FUNCTION_ARGS)
 		if (scan != NULL)
 			rows->rows = scan->rows;
 		else if (citer_call_is(rows->node))
-			rows->rows = estimate_rows(rows->root, (FuncExpr *) rows->node);
+			rows->rows = estimate_rows((FuncExpr *) rows->node);
 		else
 			PG_RETURN_POINTER(NULL);
 		PG_RETURN_POINTER(rows->rows > 0 ? request : NULL);
@@ -119,7 +119,7 @@ chunked_iter_support_1_0(PG_FUNCTION_ARGS)
 
 /* The rows of a call in the select list; 0 if that is not known. */
 static double
-estimate_rows(PlannerInfo *root pg_attribute_unused(), FuncExpr *call)
+estimate_rows(FuncExpr *call)
 {
 	CiterScanCall scan = {.call = call};
 	CiterOptions options;
@@ -146,7 +146,7 @@ find_call(PlannerInfo *root, Node *node)
 
 		if (rel != NULL && rel->rtekind == RTE_FUNCTION &&
 			(Node *) citer_call_find(rte, chunked_iter_support_1_0) == node)
-			return resolve_call(root, rel, rte);
+			return resolve_call(rel, rte);
 	}
 	return NULL;
 }
@@ -166,7 +166,7 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 	scan = (CiterScanPath *) newNode(sizeof(CiterScanPath), T_CustomPath);
 	scan->custom.flags = CITER_CUSTOMPATH_FLAGS;
 	scan->custom.methods = &citer_scan_path_methods;
-	scan->call = resolve_call(root, rel, rte);
+	scan->call = resolve_call(rel, rte);
 	path = &scan->custom.path;
 	path->pathtype = T_CustomScan;
 	path->parent = rel;
@@ -186,7 +186,7 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
  * already.  Throws what is wrong with it, privileges included.
  */
 static CiterScanCall *
-resolve_call(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel, RangeTblEntry *rte)
+resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	CiterScanCall *scan = rel->fdw_private;
 	CiterOptions options;
@@ -285,16 +285,20 @@ estimate_call(CiterScanCall *scan, const CiterOptions *options)
 	List	   *arguments = scan->call->args;
 	int			unknown = !IsA(citer_call_after(arguments, list_length(arguments)), Const) +
 		!IsA(citer_call_upto(arguments, list_length(arguments)), Const);
-	bool		known = options->after.nelements > 0 || options->upto.nelements > 0;
+	CiterPosition none = {0};
 
-	scan->bounded = known || unknown > 0;
-	scan->rows = known ? citer_walk_estimate(walk, &walk->after, &walk->upto) : shape->rows;
+	scan->bounded = options->after.nelements > 0 || options->upto.nelements > 0 || unknown > 0;
+	scan->rows = shape->rows;
+	/* The shape of a walk in physical order is that of a range of it. */
+	if (options->after.nelements > 0 || options->upto.nelements > 0 || walk->key->physical)
+		scan->rows = citer_walk_estimate(walk, options->after.nelements > 0 ? &walk->after : &none,
+										 &walk->upto);
 	if (unknown > 0)
 		scan->rows *= unknown > 1 ? DEFAULT_RANGE_INEQ_SEL : DEFAULT_INEQ_SEL;
 	scan->rows = clamp_row_est(scan->rows);
 	scan->startup_cost = shape->startup_cost;
 	scan->total_cost = shape->startup_cost + (shape->total_cost - shape->startup_cost) *
-		Min(scan->rows / clamp_row_est(shape->rows), 1);
+		scan->rows / clamp_row_est(shape->rows);
 }
 
 /*
