@@ -19,6 +19,7 @@
 #include "nodes/plannodes.h"
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
+#include "parser/parse_relation.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -180,6 +181,21 @@ citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
 	setup_parse_fixed_parameters(pstate, types, ntypes);
 #else
 	parse_fixed_parameters(pstate, (Oid *) types, ntypes);
+#endif
+}
+
+/*
+ * Gives a range table entry what says as whom it is read (the current user),
+ * where that is not in the entry itself.
+ */
+static inline void
+citer_compat_add_permissions(Query *query, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	addRTEPermissionInfo(&query->rteperminfos, rte);
+#else
+	(void) query;
+	(void) rte;
 #endif
 }
 

@@ -8,6 +8,7 @@
 #include "nodes/extensible.h"
 #include "nodes/pathnodes.h"
 
+#include "options.h"
 #include "walk.h"
 
 /* Conditions of the query that the walk checks. */
@@ -63,6 +64,7 @@ extern void citer_scan_init(void);
 extern void citer_scan_minmax_init(void);
 extern void citer_scan_take_quals(RelOptInfo *rel, const CiterRelation *relation,
 								  CiterScanQuals *quals);
+extern void citer_scan_estimate(CiterScanCall *scan, const CiterOptions *options);
 extern Oid *citer_scan_param_types(List *params);
 extern List *citer_scan_claim(const CiterKey *key, bool backwards);
 

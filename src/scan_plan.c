@@ -44,7 +44,6 @@
 #include "storage/lockdefs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/selfuncs.h"
 #include "utils/typcache.h"
 
 #include "call.h"
@@ -64,7 +63,6 @@ static CiterScanCall *resolve_call(RelOptInfo *rel, RangeTblEntry *rte);
 static void check_row_type(RelOptInfo *rel, TupleDesc columns);
 static CiterRelation *known_relation(FuncExpr *call, TupleDesc columns);
 static Bitmapset *used_columns(RelOptInfo *rel, List *clauses);
-static void estimate_call(CiterScanCall *scan, const CiterOptions *options);
 static void depend_on_relations(PlannerInfo *root, const CiterScanCall *scan);
 static void add_relation(PlannerInfo *root, Oid relid);
 static void set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
@@ -131,7 +129,7 @@ estimate_rows(FuncExpr *call)
 	if (!citer_call_read_known(call->args, scan.columns, &options))
 		return 0;
 	scan.walk = citer_walk_resolve(&options);
-	estimate_call(&scan, &options);
+	citer_scan_estimate(&scan, &options);
 	return scan.rows;
 }
 
@@ -208,7 +206,7 @@ resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 																scan->quals.clauses));
 		options.columns_known = true;
 		scan->walk = citer_walk_resolve(&options);
-		estimate_call(scan, &options);
+		citer_scan_estimate(scan, &options);
 	}
 	rel->fdw_private = scan;
 	return scan;
@@ -270,35 +268,6 @@ used_columns(RelOptInfo *rel, List *clauses)
 	foreach(cell, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause, rel->relid, &columns);
 	return columns;
-}
-
-/*
- * Estimates what is between the bounds of a walk.  How it is read was decided
- * for all rows; a part of them costs that part.  For a bound that is not known
- * the server's own defaults stand: a third of the rows is after it.
- */
-static void
-estimate_call(CiterScanCall *scan, const CiterOptions *options)
-{
-	const CiterWalk *walk = scan->walk;
-	const CiterPlanShape *shape = &walk->index_shape;
-	List	   *arguments = scan->call->args;
-	int			unknown = !IsA(citer_call_after(arguments, list_length(arguments)), Const) +
-		!IsA(citer_call_upto(arguments, list_length(arguments)), Const);
-	CiterPosition none = {0};
-
-	scan->bounded = options->after.nelements > 0 || options->upto.nelements > 0 || unknown > 0;
-	scan->rows = shape->rows;
-	/* The shape of a walk in physical order is that of a range of it. */
-	if (options->after.nelements > 0 || options->upto.nelements > 0 || walk->key->physical)
-		scan->rows = citer_walk_estimate(walk, options->after.nelements > 0 ? &walk->after : &none,
-										 &walk->upto);
-	if (unknown > 0)
-		scan->rows *= unknown > 1 ? DEFAULT_RANGE_INEQ_SEL : DEFAULT_INEQ_SEL;
-	scan->rows = clamp_row_est(scan->rows);
-	scan->startup_cost = shape->startup_cost;
-	scan->total_cost = shape->startup_cost + (shape->total_cost - shape->startup_cost) *
-		scan->rows / clamp_row_est(shape->rows);
 }
 
 /*
