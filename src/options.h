@@ -46,8 +46,9 @@ typedef struct CiterOptions
 	bool		quiet;			/* no warning if there is no index */
 
 	/*
-	 * What the planner has found out of a call in FROM, and nobody of another.
-	 * Conditions are over range table entry 1, and may have parameters.
+	 * What the planner has found out of a call in FROM, and nobody of
+	 * another. Conditions are over range table entry 1, and may have
+	 * parameters.
 	 */
 	bool		resolved;		/* the next two stand for the texts above */
 	List	   *order;			/* what order_by says, see CiterKey */

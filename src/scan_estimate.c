@@ -45,7 +45,7 @@ citer_scan_estimate(CiterScanCall *scan, const CiterOptions *options)
 	const CiterPlanShape *shape = &walk->index_shape;
 	List	   *arguments = scan->call->args;
 	int			unknown = !IsA(citer_call_after(arguments, list_length(arguments)), Const) +
-		!IsA(citer_call_upto(arguments, list_length(arguments)), Const);
+	!IsA(citer_call_upto(arguments, list_length(arguments)), Const);
 	bool		known = options->after.nelements > 0 || options->upto.nelements > 0;
 	CiterPosition none = {0};
 
