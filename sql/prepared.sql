@@ -117,9 +117,14 @@ CREATE FUNCTION place(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT
 FETCH ALL FROM c;
 COMMIT;
 EXECUTE placed;
+PREPARE placed_later AS SELECT id FROM chunked_iter(NULL::meant, 2, order_by => 'place(id::bigint)', filter => 'place(id::bigint) IN (SELECT place(i::bigint) FROM generate_series(1, 2) i)');
+EXECUTE placed_later;
 SELECT id FROM chunked_iter(NULL::meant, 2, 'place(id)', filter => 'place(id) < 3');
 DROP FUNCTION place(bigint) CASCADE;
-SELECT id FROM chunked_iter(NULL::meant, 2, 'place(id)', filter => 'place(id) < 3');
+SELECT failure('EXECUTE placed');
+SELECT failure('EXECUTE placed_later');
+CREATE FUNCTION place(bigint) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT -$1::integer';
+EXECUTE placed_later;
 
 -- The key or the columns change after the start, and before the first row.
 BEGIN;

@@ -37,6 +37,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
@@ -63,7 +64,9 @@ static CiterScanCall *resolve_call(RelOptInfo *rel, RangeTblEntry *rte);
 static void check_row_type(RelOptInfo *rel, TupleDesc columns);
 static CiterRelation *known_relation(FuncExpr *call, TupleDesc columns);
 static Bitmapset *used_columns(RelOptInfo *rel, List *clauses);
-static void depend_on_relations(PlannerInfo *root, const CiterScanCall *scan);
+static void add_dependencies(PlannerInfo *root, const CiterScanCall *scan);
+static bool add_functions(Node *node, void *root);
+static bool add_function(Oid function, void *root);
 static void add_relation(PlannerInfo *root, Oid relid);
 static void set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
@@ -171,7 +174,7 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 	path->pathtarget = rel->reltarget;
 	path->param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 
-	depend_on_relations(root, scan->call);
+	add_dependencies(root, scan->call);
 	set_rows(root, rel, path, scan->call);
 	set_cost(root, rel, path, scan->call);
 	set_order(root, rel, path, scan->call->walk);
@@ -271,11 +274,11 @@ used_columns(RelOptInfo *rel, List *clauses)
 }
 
 /*
- * Has the plan made again when a relation changes, or the role, on whose
- * privileges it depends as well.
+ * Has the plan made again when one of the relations or functions changes that
+ * it depends on, or the role, whose privileges it depends on.
  */
 static void
-depend_on_relations(PlannerInfo *root, const CiterScanCall *scan)
+add_dependencies(PlannerInfo *root, const CiterScanCall *scan)
 {
 	PlannerGlobal *glob = root->glob;
 
@@ -283,9 +286,34 @@ depend_on_relations(PlannerInfo *root, const CiterScanCall *scan)
 	if (!citer_call_is_query(scan->call))
 		glob->relationOids = list_append_unique_oid(glob->relationOids,
 													get_typ_typrelid(scan->columns->tdtypeid));
-	if (scan->walk != NULL)
-		glob->relationOids = list_concat_unique_oid(glob->relationOids,
-													scan->walk->index_shape.relations);
+	if (scan->walk == NULL)
+		return;
+	glob->relationOids = list_concat_unique_oid(glob->relationOids,
+												scan->walk->index_shape.relations);
+	add_functions((Node *) scan->walk->key->order, root);
+	add_functions(scan->walk->filter_clause, root);
+	add_functions((Node *) scan->quals.quals, root);
+}
+
+/* Expression walker: adds functions to what the plan depends on. */
+static bool
+add_functions(Node *node, void *root)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SortGroupClause))
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, add_functions, root, 0);
+	check_functions_in_node(node, add_function, root);
+	return expression_tree_walker(node, add_functions, root);
+}
+
+static bool
+add_function(Oid function, void *root)
+{
+	record_plan_function_dependency(root, function);
+	return false;
 }
 
 /* Sets how many rows come from the walk, and from the path. */
