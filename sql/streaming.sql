@@ -427,7 +427,7 @@ BEGIN
 			message := concat_ws(' ', message, row::text);
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		message := CASE WHEN SQLSTATE LIKE '42%' THEN 'a clear error' ELSE SQLSTATE || ' ' || SQLERRM END;
+		message := CASE WHEN SQLSTATE LIKE '42%' OR SQLSTATE = '0A000' THEN 'a clear error' ELSE SQLSTATE || ' ' || SQLERRM END;
 	END;
 	DEALLOCATE altered;
 	DROP TABLE IF EXISTS changing, renamed;

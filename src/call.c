@@ -17,6 +17,7 @@
 #include "call.h"
 
 static bool is_query(List *arguments);
+static bool decides(bool is_query, int argument);
 
 /*
  * The call that is all there is of a range table entry; NULL for any other
@@ -84,26 +85,48 @@ citer_call_columns(RangeTblFunction *function)
 											 function->funccolcollations));
 }
 
-/* Reads a request from arguments that are all constants; false if they are not. */
+/*
+ * Reads a request from those arguments that are constants; the others are left
+ * at their defaults.  Returns false if one of those is not a constant that
+ * decide which rows there are and in which order: only the bounds, the size of
+ * a chunk and the snapshot can be left open.
+ */
 bool
-citer_call_read_constants(List *constants, TupleDesc columns, CiterOptions *options)
+citer_call_read_known(List *arguments, TupleDesc columns, CiterOptions *options)
 {
-	NullableDatum arguments[CITER_ARGUMENTS];
+	NullableDatum values[CITER_ARGUMENTS];
 	ListCell   *cell;
 	int			i = 0;
 
-	foreach(cell, constants)
+	foreach(cell, arguments)
 	{
 		Const	   *constant = (Const *) lfirst(cell);
+		bool		known = IsA(constant, Const);
 
-		if (!IsA(constant, Const))
+		if (!known && decides(is_query(arguments), i))
 			return false;
-		arguments[i].value = constant->constvalue;
-		arguments[i].isnull = constant->constisnull;
+		values[i].value = known ? constant->constvalue : (Datum) 0;
+		values[i].isnull = !known || constant->constisnull;
 		i++;
 	}
-	citer_call_read(arguments, i, columns, options);
+	citer_call_read(values, i, columns, options);
 	return true;
+}
+
+/* The argument "after" among the arguments of a call, which others may follow. */
+Node *
+citer_call_after(List *arguments, int narguments)
+{
+	return list_nth(arguments, narguments == CITER_QUERY_ARGUMENTS ? CITER_QUERY_ARGUMENT_AFTER :
+					CITER_ARGUMENT_AFTER);
+}
+
+/* The argument "upto", likewise. */
+Node *
+citer_call_upto(List *arguments, int narguments)
+{
+	return list_nth(arguments, narguments == CITER_QUERY_ARGUMENTS ? CITER_QUERY_ARGUMENT_UPTO :
+					CITER_ARGUMENT_UPTO);
 }
 
 /* The arguments of the same walk the other way round; "reverse" must be a constant. */
@@ -136,4 +159,19 @@ static bool
 is_query(List *arguments)
 {
 	return list_length(arguments) == CITER_QUERY_ARGUMENTS;
+}
+
+/*
+ * Whether an argument has a part in which rows the walk has and in which
+ * order, its bounds aside.  Of "rel" only the type is read.
+ */
+static bool
+decides(bool is_query, int argument)
+{
+	if (is_query)
+		return argument == CITER_QUERY_ARGUMENT_QUERY ||
+			argument == CITER_QUERY_ARGUMENT_ORDER_BY ||
+			argument == CITER_QUERY_ARGUMENT_REVERSE;
+	return argument == CITER_ARGUMENT_ORDER_BY || argument == CITER_ARGUMENT_REVERSE ||
+		argument == CITER_ARGUMENT_FILTER;
 }

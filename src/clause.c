@@ -36,6 +36,7 @@
 #include "utils/typcache.h"
 
 #include "clause.h"
+#include "compat.h"
 #include "settings.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
@@ -65,7 +66,8 @@ static void begin_clause(Clause *clause, const char *argument,
 static void end_clause(Clause *clause);
 static void report_position(void *arg);
 static SelectStmt *parse_clause(Clause *clause);
-static Node *read_filter(const CiterRelation *relation, Clause *clause);
+static Node *read_filter(const CiterRelation *relation, Clause *clause,
+						 int nparams, Oid *param_types);
 static ParseState *make_clause_parsestate(const CiterRelation *relation,
 										  const Clause *clause);
 static bool check_constants(Node *node, Clause *clause);
@@ -186,7 +188,7 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 	Node	   *qual;
 
 	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
-	qual = read_filter(relation, &clause);
+	qual = read_filter(relation, &clause, 0, NULL);
 	check_constants(qual, &clause);
 	end_clause(&clause);
 	return qual;
@@ -234,11 +236,12 @@ citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 
 /*
  * Whether a condition that the planner has simplified comes back the same when
- * its SQL is read as a filter.  Some do not: a COLLATE clause, say, is no
- * longer to be seen in the tree as one.
+ * its SQL is read as a filter, with parameters of the types given.  Some do
+ * not: a COLLATE clause, say, is no longer to be seen in the tree as one.  The
+ * caller has made sure that it can be written and read.
  */
 bool
-citer_clause_reads_back(const CiterRelation *relation, Node *qual)
+citer_clause_reads_back(const CiterRelation *relation, Node *qual, int nparams, Oid *param_types)
 {
 	char	   *sql = citer_clause_sql(relation, qual, true);
 	int			nestlevel = citer_settings_begin();
@@ -247,7 +250,7 @@ citer_clause_reads_back(const CiterRelation *relation, Node *qual)
 
 	citer_settings_set(citer_settings_sql);
 	begin_clause(&clause, "filter", FILTER_PREFIX, sql);
-	again = read_filter(relation, &clause);
+	again = read_filter(relation, &clause, nparams, param_types);
 	end_clause(&clause);
 	citer_settings_end(nestlevel);
 	return equal(eval_const_expressions(NULL, again), qual);
@@ -314,9 +317,9 @@ parse_clause(Clause *clause)
 	return select;
 }
 
-/* The expression that a filter is. */
+/* The expression that a filter is, which may have parameters. */
 static Node *
-read_filter(const CiterRelation *relation, Clause *clause)
+read_filter(const CiterRelation *relation, Clause *clause, int nparams, Oid *param_types)
 {
 	SelectStmt *select = parse_clause(clause);
 	ParseState *pstate;
@@ -325,6 +328,8 @@ read_filter(const CiterRelation *relation, Clause *clause)
 	if (select->whereClause == NULL || select->sortClause != NIL)
 		refuse_clause(clause);
 	pstate = make_clause_parsestate(relation, clause);
+	if (nparams > 0)
+		citer_compat_set_fixed_params(pstate, param_types, nparams);
 	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
 	assign_expr_collations(pstate, qual);
 	free_parsestate(pstate);

@@ -20,6 +20,9 @@
 #include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
+#include "optimizer/pathnode.h"
+#include "parser/parse_param.h"
+#include "parser/parse_relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -58,11 +61,6 @@
 #define SearchPathMatcher OverrideSearchPath
 #define GetSearchPathMatcher(context) GetOverrideSearchPath(context)
 #define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
-#endif
-
-/* For transformTopLevelStmt(). */
-#if PG_VERSION_NUM < 150000
-#define setup_parse_fixed_parameters(pstate, types, n) parse_fixed_parameters(pstate, types, n)
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
@@ -154,6 +152,57 @@ citer_compat_tuples_returned(Oid relid)
 	returned += DatumGetInt64(rows);
 #endif
 	return returned;
+}
+
+/* Gives a query that is parsed parameters of these types, and no others. */
+static inline void
+citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
+{
+#if PG_VERSION_NUM >= 150000
+	setup_parse_fixed_parameters(pstate, types, ntypes);
+#else
+	parse_fixed_parameters(pstate, (Oid *) types, ntypes);
+#endif
+}
+
+/*
+ * Gives a range table entry what says as whom it is read (the current user),
+ * where that is not in the entry itself.
+ */
+static inline void
+citer_compat_add_permissions(Query *query, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	addRTEPermissionInfo(&query->rteperminfos, rte);
+#else
+	(void) query;
+	(void) rte;
+#endif
+}
+
+/* 42501 unless the current user may read all that a plan reads. */
+static inline void
+citer_compat_check_permissions(PlannedStmt *statement)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecCheckPermissions(statement->rtable, statement->permInfos, true);
+#else
+	(void) ExecCheckRTPerms(statement->rtable, true);
+#endif
+}
+
+/* A path that reads two paths of the same relation, one after the other. */
+static inline Path *
+citer_compat_append_path(PlannerInfo *root, RelOptInfo *rel, Path *first, Path *second)
+{
+#if PG_VERSION_NUM >= 190000
+	AppendPathInput input = {.subpaths = list_make2(first, second)};
+
+	return (Path *) create_append_path(root, rel, input, NIL, NULL, 0, false, -1);
+#else
+	return (Path *) create_append_path(root, rel, list_make2(first, second), NIL, NIL, NULL,
+									   0, false, -1);
+#endif
 }
 
 /* What a custom scan says of itself, to be trusted with projections. */

@@ -83,7 +83,7 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 	if (by_row)
 	{
 		CiterJobSkip skip = {job, range, walk, *statement, rows, chunk->rows, &bounds,
-			chunk->position, &chunk->effect};
+		chunk->position, &chunk->effect};
 
 		chunk->failed = citer_job_skip_failing(&skip);
 	}

@@ -420,7 +420,7 @@ analyze_command(const CiterJobStatement *statement, RawStmt *raw, const CiterRel
 	pstate->p_sourcetext = statement->text->expanded;
 	pstate->p_queryEnv = create_queryEnv();
 	register_ENR(pstate->p_queryEnv, statement->chunk);
-	setup_parse_fixed_parameters(pstate, statement->types, 4 * statement->nkeys);
+	citer_compat_set_fixed_params(pstate, statement->types, 4 * statement->nkeys);
 	PG_TRY();
 	{
 		query = transformTopLevelStmt(pstate, raw);

@@ -60,6 +60,9 @@ typedef struct UniqueIndex
 	AttrNumber	columns[INDEX_MAX_KEYS];
 } UniqueIndex;
 
+static CiterKey *resolve_key(const CiterRelation *relation, const char *order_by, List *order,
+							 bool reverse);
+static List *read_order(const CiterRelation *relation, const char *order_by);
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
 static void resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex *unique);
 static void check_physical(const CiterRelation *relation);
@@ -88,14 +91,36 @@ static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 CiterKey *
 citer_key_resolve(const CiterRelation *relation, const char *order_by, bool reverse)
 {
+	List	   *order = NIL;
+
+	if (order_by != NULL && pg_strcasecmp(order_by, "ctid") == 0)
+		check_physical(relation);
+	if (order_by != NULL)
+		order = read_order(relation, order_by);
+	return resolve_key(relation, order_by, order, reverse);
+}
+
+/*
+ * The same for what an ORDER BY list has been found to say before ("order" of
+ * the key it was resolved to), whatever its text would say now.
+ */
+CiterKey *
+citer_key_resolve_again(const CiterRelation *relation, List *order, bool reverse)
+{
+	return resolve_key(relation, NULL, order, reverse);
+}
+
+/* The text is for error messages only. */
+static CiterKey *
+resolve_key(const CiterRelation *relation, const char *order_by, List *order, bool reverse)
+{
 	CiterKey   *key = palloc0(sizeof(CiterKey));
 	UniqueIndex unique = find_unique_index(relation);
 
 	key->immutable = true;
 	key->elements = palloc(sizeof(CiterKeyElement) * ELEMENTS_STEP);
-	if (order_by != NULL && pg_strcasecmp(order_by, "ctid") == 0)
-		check_physical(relation);
-	if (order_by != NULL)
+	key->order = order;
+	if (order != NIL)
 		resolve_given(key, relation, order_by);
 	else
 		resolve_default(key, relation, &unique);
@@ -199,12 +224,26 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 	return sql.data;
 }
 
+/* What an ORDER BY list says: its clauses, and the targets that they refer to. */
+static List *
+read_order(const CiterRelation *relation, const char *order_by)
+{
+	List	   *targetlist;
+	List	   *clauses = citer_clause_order_by(relation, order_by, &targetlist);
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+		targets = lappend(targets, get_sortgroupclause_tle(lfirst(cell), targetlist));
+	return list_make2(clauses, targets);
+}
+
 /* The elements of the user's ORDER BY list. */
 static void
 resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by)
 {
-	List	   *targetlist;
-	List	   *sort_clauses = citer_clause_order_by(relation, order_by, &targetlist);
+	List	   *sort_clauses = linitial(key->order);
+	List	   *targetlist = lsecond(key->order);
 	ListCell   *cell;
 
 	foreach(cell, sort_clauses)
@@ -252,6 +291,7 @@ resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex 
 				 errdetail("A view has no primary key.") :
 				 errdetail("A foreign table has no primary key."),
 				 errhint("Give one: order_by => 'column, ...'.")));
+	key->order = read_order(relation, "ctid");
 	resolve_given(key, relation, "ctid");
 }
 

@@ -50,6 +50,8 @@ typedef struct CiterKey
 	bool		immutable;		/* an index can hold it */
 	int			nelements;
 	int			ngiven;			/* elements before the tie-breaker's */
+	List	   *order;			/* what the ORDER BY list says, as nodes: its
+								 * clauses and their targets; NIL if none */
 	CiterKeyElement *elements;
 	char	   *unique_index;	/* the index that makes it unique, quoted */
 	bool		unique_is_primary;
@@ -57,6 +59,7 @@ typedef struct CiterKey
 
 extern CiterKey *citer_key_resolve(const CiterRelation *relation,
 								   const char *order_by, bool reverse);
+extern CiterKey *citer_key_resolve_again(const CiterRelation *relation, List *order, bool reverse);
 extern int	citer_key_compare(CiterKeyElement *element,
 							  Datum a, bool a_isnull, Datum b, bool b_isnull);
 extern char *citer_key_order_sql(const CiterKey *key, bool backwards);

@@ -46,8 +46,18 @@ typedef struct CiterOptions
 	char	   *locking;		/* a locking clause; NULL: do not lock rows */
 	bool		quiet;			/* no warning if there is no index */
 
-	/* What the planner knows of a call in FROM, and nobody of another. */
-	List	   *quals;			/* more conditions, over range table entry 1 */
+	/*
+	 * What the planner has found out of a call in FROM, and nobody of
+	 * another. Conditions are over range table entry 1, and may have
+	 * parameters.
+	 */
+	bool		resolved;		/* the next two stand for the texts above */
+	List	   *order;			/* what order_by says, see CiterKey */
+	Node	   *filter_clause;	/* what filter says; NULL: every row */
+	List	   *quals;			/* more conditions */
+	int			nparams;		/* of the conditions: $1 ... */
+	Oid		   *param_types;
+	NullableDatum *param_values;	/* NULL: not known before the query runs */
 	bool		measure;		/* count the rows that scans examine */
 	bool		columns_known;
 	Bitmapset  *columns;		/* used, as pull_varattnos() gives them */

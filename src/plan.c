@@ -176,7 +176,8 @@ citer_plan_shape(const CiterQuery *query)
 
 /*
  * How many rows the planner expects of a query that has no LIMIT, run with
- * these very parameters.  The generic plan does not know them.
+ * these very parameters.  The generic plan does not know them.  42501 if the
+ * caller may not read what it reads.
  */
 double
 citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
@@ -191,6 +192,7 @@ citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
 	citer_settings_set(citer_settings_planner);
 	plan = citer_spi_prepare(query->sql, query->nparams, query->types, CURSOR_OPT_CUSTOM_PLAN);
 	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	citer_compat_check_permissions(only_statement(custom));
 	rows = only_statement(custom)->planTree->plan_rows;
 	ReleaseCachedPlan(custom, NULL);
 	SPI_freeplan(plan);
@@ -337,6 +339,7 @@ run_plan(const KeptPlan *kept, PlannedStmt *statement, void *arg)
 static void
 describe_plan(const KeptPlan *kept pg_attribute_unused(), PlannedStmt *statement, void *shape)
 {
+	citer_compat_check_permissions(statement);
 	*(CiterPlanShape *) shape = citer_plan_shape_read(statement);
 }
 

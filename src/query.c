@@ -48,7 +48,7 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	const CiterKey *key = source->key;
 	bool		physical = key->physical && rows->sample == NULL && !rows->counted;
 	CiterQuery	query = {
-		.nparams = 2 * key->nelements,
+		.nparams = source->nparams + 2 * key->nelements,
 		.steer = source->steer,
 		.locks = rows->locking != NULL,
 		.unsorted = physical && !source->sort_tids,
@@ -74,8 +74,10 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	query.version = relation->query != NULL ? version_of_query(relation) :
 		relation->has_children ? relation->watched_version : 0;
 	query.types = palloc(sizeof(Oid) * query.nparams);
-	for (int i = 0; i < query.nparams; i++)
-		query.types[i] = key->elements[i % key->nelements].type;
+	for (int i = 0; i < source->nparams; i++)
+		query.types[i] = source->param_types[i];
+	for (int i = 0; i < 2 * key->nelements; i++)
+		query.types[source->nparams + i] = key->elements[i % key->nelements].type;
 	return query;
 }
 
@@ -166,6 +168,8 @@ static void
 append_conditions(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows)
 {
 	const CiterKey *key = source->key;
+	int			first_lower = source->nparams + 1;
+	int			first_upper = first_lower + key->nelements;
 	StringInfoData where;
 
 	initStringInfo(&where);
@@ -174,10 +178,10 @@ append_conditions(StringInfo sql, const CiterQuerySource *source, const CiterQue
 	if (OidIsValid(rows->heap) && rows->heap_sql == NULL)
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
 									source->relation->alias, rows->heap));
-	append_and(&where, citer_query_ranges_sql(key, rows, 1, key->nelements + 1));
+	append_and(&where, citer_query_ranges_sql(key, rows, first_lower, first_upper));
 	if (rows->nwithin > 0)
 		append_and(&where, ranges_sql(key, rows->within, rows->nwithin, rows,
-									  1, key->nelements + 1));
+									  first_lower, first_upper));
 	if (where.len > 0)
 		appendStringInfo(sql, "\nWHERE %s", where.data);
 }

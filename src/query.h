@@ -20,8 +20,9 @@
 #define CITER_STEER_ALL_PARTS	0x08	/* leave out no partition for its bounds */
 
 /*
- * A query.  Parameters $1 ... $n are the elements of the position after which
- * it starts, the next n those of the position up to which it goes.
+ * A query.  Behind the parameters of the filter come the elements of the
+ * position after which it starts, and then those of the position up to which
+ * it goes.
  */
 typedef struct CiterQuery
 {
@@ -42,6 +43,8 @@ typedef struct CiterQuerySource
 	const CiterRelation *relation;
 	const CiterKey *key;
 	const char *filter;			/* fit to stand between ANDs; NULL for none */
+	int			nparams;		/* of the filter: $1 ... */
+	const Oid  *param_types;
 	const Bitmapset *columns;	/* to be read, others are NULL; NULL: all */
 	bool		with_tid;		/* ctid is wanted as one more column */
 	bool		sort_tids;		/* physical order has to be asked for */

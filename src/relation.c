@@ -499,11 +499,15 @@ same_row_type(const CiterRelation *relation)
 	return same;
 }
 
-/* Are scanned tuples, without any projection, rows of the row type? */
+/*
+ * Whether scanned tuples, without any projection, are rows of the row type.
+ * Those of a view are computed, and those of a foreign table are fetched.
+ */
 static bool
 is_plain(const CiterRelation *relation)
 {
-	if (relation->has_children || relation->tupdesc->natts == 0)
+	if (relation->has_children || relation->tupdesc->natts == 0 ||
+		(relation->relkind != RELKIND_RELATION && relation->relkind != RELKIND_MATVIEW))
 		return false;
 	for (int i = 1; i <= relation->tupdesc->natts; i++)
 		if (!citer_compat_column_is_stored(relation->tupdesc, i))

@@ -8,30 +8,64 @@
 #include "nodes/extensible.h"
 #include "nodes/pathnodes.h"
 
+#include "options.h"
 #include "walk.h"
+
+/* Conditions of the query that the walk checks. */
+typedef struct CiterScanQuals
+{
+	List	   *clauses;		/* as the planner has them: RestrictInfo */
+	List	   *quals;			/* over range table entry 1, parameters $1 ... */
+	List	   *params;			/* the expressions of these, over the query */
+} CiterScanQuals;
+
+/* A call in FROM, resolved once, while planning. */
+typedef struct CiterScanCall
+{
+	FuncExpr   *call;
+	TupleDesc	columns;		/* of its result */
+	const CiterWalk *walk;		/* NULL: not known before the query runs */
+	CiterScanQuals quals;
+	bool		bounded;		/* it has bounds, or may have some */
+
+	/* Estimates for the walk between its bounds. */
+	double		rows;
+	Cost		startup_cost;
+	Cost		total_cost;
+} CiterScanCall;
 
 /* A way to scan a call, as the planner weighs it. */
 typedef struct CiterScanPath
 {
 	CustomPath	custom;
-	const CiterWalk *walk;		/* NULL: not known before the query runs */
+	const CiterScanCall *call;
 	bool		backwards;		/* the walk the other way round */
 } CiterScanPath;
 
 /*
- * What the planner's side hands to the executor's, in custom_private: the
- * RangeTblFunction, the conditions that the walk checks (over range table
- * entry 1), and the columns that are used, as pull_varattnos() numbers them.
- * The arguments of the call are in custom_exprs.
+ * What the planner's side hands to the executor's, in custom_private.  The
+ * expressions in custom_exprs are the arguments of the call and behind them
+ * those of the conditions' parameters.
  */
-#define CITER_SCAN_FUNCTION(scan)	linitial_node(RangeTblFunction, (scan)->custom_private)
-#define CITER_SCAN_QUALS(scan)		((List *) lsecond((scan)->custom_private))
-#define CITER_SCAN_COLUMNS(scan)	((List *) lthird((scan)->custom_private))
+enum CiterScanPrivate
+{
+	CITER_SCAN_FUNCTION,		/* the RangeTblFunction */
+	CITER_SCAN_COLUMNS,			/* those used, as pull_varattnos() has them */
+	CITER_SCAN_QUALS,			/* CiterScanQuals.quals */
+	CITER_SCAN_ORDER,			/* CiterKey.order */
+	CITER_SCAN_FILTER,			/* CiterWalk.filter_clause */
+	CITER_SCAN_CLAIM			/* citer_scan_claim(); NIL: nothing is known */
+};
 
 extern const CustomPathMethods citer_scan_path_methods;
 extern const CustomScanMethods citer_scan_methods;
 
 extern void citer_scan_init(void);
 extern void citer_scan_minmax_init(void);
+extern void citer_scan_take_quals(RelOptInfo *rel, const CiterRelation *relation,
+								  CiterScanQuals *quals);
+extern void citer_scan_estimate(CiterScanCall *scan, const CiterOptions *options);
+extern Oid *citer_scan_param_types(List *params);
+extern List *citer_scan_claim(const CiterKey *key, bool backwards);
 
 #endif							/* CITER_SCAN_H */

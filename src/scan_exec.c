@@ -6,14 +6,24 @@
  * when the first row is asked for, and again after each rescan.  It returns
  * the iterator's slot as it is where it can: on a plain table no row is
  * touched between the chunk and the scan's own projection.
+ *
+ * Expressions are compiled for the row type that the plan was made for.  So
+ * that is compared at the start, when the relation is locked, and again with
+ * what the walk has found when it is opened; and so is the key, on which the
+ * plan may rest.
  */
 #include "postgres.h"
 
 #include "access/sysattr.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/ruleutils.h"
 
 #include "call.h"
 #include "compat.h"
@@ -28,9 +38,10 @@ typedef struct CiterScanState
 	RangeTblFunction *function; /* the call, as the plan was made for it */
 	TupleDesc	columns;		/* of its result */
 	Index		rti;			/* range table entry of the call */
-	List	   *arguments;		/* expression states of the call's arguments */
-	List	   *quals;			/* that the walk checks */
-	Bitmapset  *used;			/* columns that the query uses */
+	int			narguments;		/* of the call, in custom_exprs */
+	List	   *expressions;	/* states of custom_exprs */
+	CiterOptions plan;			/* what of a request the plan decides */
+	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	bool		has_whole_row;	/* the slot ends with the row as a whole */
 	CiterIterator *iterator;	/* NULL before the first row */
 	MemoryContext context;		/* holds the iterator */
@@ -42,7 +53,12 @@ static void begin_scan(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_scan(CustomScanState *node);
 static TupleTableSlot *next_row(ScanState *node);
 static CiterIterator *open_iterator(CiterScanState *state);
+static void evaluate(CiterScanState *state, NullableDatum *values);
+static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *values);
+static void read_plan(CiterScanState *state, const CustomScan *scan);
 static void check_row_type(CiterScanState *state);
+static void check_walk(const CiterScanState *state, const CiterWalk *walk);
+static bool same_columns(TupleDesc a, TupleDesc b);
 static TupleTableSlot *store_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
@@ -50,9 +66,12 @@ static void end_scan(CustomScanState *node);
 static void rescan(CustomScanState *node);
 static void close_scan(CiterScanState *state);
 static void explain_scan(CustomScanState *node, List *ancestors, ExplainState *es);
+static void explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es);
+static void explain_bound(const char *label, Node *bound, List *context, ExplainState *es);
 static CiterCost total_cost(const CiterScanState *state);
 static const CiterWalk *known_walk(CiterScanState *state);
-static void complete_options(const CiterScanState *state, CiterOptions *options);
+static void complete_options(const CiterScanState *state, CiterOptions *options,
+							 NullableDatum *params);
 
 const CustomScanMethods citer_scan_methods = {
 	.CustomName = "ChunkedIter",
@@ -74,30 +93,58 @@ create_scan_state(CustomScan *scan)
 {
 	CiterScanState *state = (CiterScanState *) newNode(sizeof(CiterScanState), T_CustomScanState);
 
-	ListCell   *cell;
-
 	state->css.methods = &exec_methods;
-	state->function = CITER_SCAN_FUNCTION(scan);
-	state->quals = CITER_SCAN_QUALS(scan);
-	foreach(cell, CITER_SCAN_COLUMNS(scan))
-		state->used = bms_add_member(state->used, lfirst_int(cell));
-	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
+	read_plan(state, scan);
 	citer_compat_set_slot_ops(&state->css, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
 	return (Node *) state;
 }
 
-/* Custom scan callback: prepares the call's arguments; opens nothing yet. */
+/* Takes over what the planner has left in the plan; see CiterScanPrivate. */
+static void
+read_plan(CiterScanState *state, const CustomScan *scan)
+{
+	List	   *private = scan->custom_private;
+	List	   *params;
+	ListCell   *cell;
+
+	state->function = list_nth_node(RangeTblFunction, private, CITER_SCAN_FUNCTION);
+	state->narguments = list_length(((FuncExpr *) state->function->funcexpr)->args);
+	state->plan.columns_known = true;
+	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
+		state->plan.columns = bms_add_member(state->plan.columns, lfirst_int(cell));
+	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->plan.columns);
+	if (list_length(private) <= CITER_SCAN_ORDER)
+		return;
+
+	params = list_copy_tail(scan->custom_exprs, state->narguments);
+	state->plan.nparams = list_length(params);
+	state->plan.param_types = citer_scan_param_types(params);
+	state->plan.quals = list_nth(private, CITER_SCAN_QUALS);
+	state->plan.resolved = true;
+	state->plan.order = list_nth(private, CITER_SCAN_ORDER);
+	state->plan.filter_clause = list_nth(private, CITER_SCAN_FILTER);
+	state->claim = list_nth(private, CITER_SCAN_CLAIM);
+}
+
+/*
+ * Custom scan callback: prepares the call's arguments; opens nothing yet.  The
+ * relation is locked to the end of the transaction before its row type is
+ * looked at.
+ */
 static void
 begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused())
 {
 	CiterScanState *state = (CiterScanState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
 
 	citer_compat_apply_slot_ops(node, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_row_type(state);
-	state->arguments = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
+	state->expressions = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
@@ -126,35 +173,61 @@ next_row(ScanState *node)
 	return store_row(state, row);
 }
 
-/* Opens the iterator for the arguments' present values. */
+/* Opens the iterator for the present values of arguments and parameters. */
 static CiterIterator *
 open_iterator(CiterScanState *state)
 {
-	ScanState  *node = &state->css.ss;
 	MemoryContext caller = MemoryContextSwitchTo(state->context);
-	NullableDatum arguments[CITER_ARGUMENTS];
+	NullableDatum *values = palloc(sizeof(NullableDatum) * list_length(state->expressions));
 	CiterOptions options;
 	CiterIterator *iterator;
-	ListCell   *cell;
-	int			i = 0;
 
-	foreach(cell, state->arguments)
-	{
-		arguments[i].value = ExecEvalExpr((ExprState *) lfirst(cell), node->ps.ps_ExprContext,
-										  &arguments[i].isnull);
-		i++;
-	}
-	citer_call_read(arguments, i, state->columns, &options);
-	complete_options(state, &options);
+	evaluate(state, values);
+	citer_call_read(values, state->narguments, state->columns, &options);
+	complete_options(state, &options, copy_params(state, values + state->narguments));
 	iterator = citer_iterator_open(&options);
+	check_walk(state, citer_iterator_walk(iterator));
 	MemoryContextSwitchTo(caller);
 	return iterator;
 }
 
+/* The present values of all expressions, which the next row may change. */
+static void
+evaluate(CiterScanState *state, NullableDatum *values)
+{
+	ListCell   *cell;
+
+	foreach(cell, state->expressions)
+	{
+		values->value = ExecEvalExpr((ExprState *) lfirst(cell), state->css.ss.ps.ps_ExprContext,
+									 &values->isnull);
+		values++;
+	}
+}
+
+/* Values of the parameters that last as long as the walk. */
+static NullableDatum *
+copy_params(CiterScanState *state, const NullableDatum *values)
+{
+	NullableDatum *params = palloc(sizeof(NullableDatum) * Max(state->plan.nparams, 1));
+
+	for (int i = 0; i < state->plan.nparams; i++)
+	{
+		int16		length;
+		bool		by_value;
+
+		params[i] = values[i];
+		if (values[i].isnull)
+			continue;
+		get_typlenbyval(state->plan.param_types[i], &length, &by_value);
+		params[i].value = datumCopy(values[i].value, by_value, length);
+	}
+	return params;
+}
+
 /*
- * Throws 42804 if the row type is not what the plan was made for: columns
- * were added to, or altered in, a table whose columns are spelled out in a
- * plan that was prepared before.
+ * Throws 42804 if the row type is not what the plan was made for: the lock that
+ * keeps it as it is was taken a moment after the plan was found to be valid.
  */
 static void
 check_row_type(CiterScanState *state)
@@ -175,7 +248,42 @@ check_row_type(CiterScanState *state)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("row type %s was altered after the query was prepared",
 						format_type_be(present->tdtypeid)),
-				 errhint("Prepare the query again.")));
+				 errhint("Run the query again.")));
+}
+
+/*
+ * 55000 unless the walk that is open has the columns, and the key, that the
+ * plan was made for: this session can have changed them since.
+ */
+static void
+check_walk(const CiterScanState *state, const CiterWalk *walk)
+{
+	if (same_columns(walk->relation->tupdesc, state->columns) &&
+		(state->claim == NIL || equal(citer_scan_claim(walk->key, false), state->claim)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s was changed after the walk was planned",
+					citer_relation_describe(walk->relation)),
+			 errdetail("Its columns, or the key that it is walked by, are not what they were."),
+			 errhint("Start the walk again.")));
+}
+
+/* Whether two descriptors have the same columns, as far as values go. */
+static bool
+same_columns(TupleDesc a, TupleDesc b)
+{
+	bool		same = a->natts == b->natts;
+
+	for (int i = 0; same && i < a->natts; i++)
+	{
+		Form_pg_attribute column_a = TupleDescAttr(a, i);
+		Form_pg_attribute column_b = TupleDescAttr(b, i);
+
+		same = column_a->attisdropped == column_b->attisdropped &&
+			column_a->atttypid == column_b->atttypid;
+	}
+	return same;
 }
 
 /* Copies a row into the scan's own slot, and its whole behind the columns. */
@@ -271,7 +379,7 @@ close_scan(CiterScanState *state)
 
 /* Custom scan callback: the properties of the walk, and what it has cost. */
 static void
-explain_scan(CustomScanState *node, List *ancestors pg_attribute_unused(), ExplainState *es)
+explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CiterScanState *state = (CiterScanState *) node;
 	const CiterWalk *walk = known_walk(state);
@@ -279,8 +387,37 @@ explain_scan(CustomScanState *node, List *ancestors pg_attribute_unused(), Expla
 
 	if (walk != NULL)
 		citer_explain_scan(walk, es);
+	explain_expressions(state, ancestors, es);
 	if (es->analyze)
 		citer_explain_cost(walk, &cost, es);
+}
+
+/* The bounds of the walk, and the parameters of its filter. */
+static void
+explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es)
+{
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *context = set_deparse_context_plan(es->deparse_cxt, &scan->scan.plan, ancestors);
+	StringInfoData params;
+
+	explain_bound("Walk After", citer_call_after(scan->custom_exprs, state->narguments), context, es);
+	explain_bound("Walk Up To", citer_call_upto(scan->custom_exprs, state->narguments), context, es);
+	if (state->plan.nparams == 0)
+		return;
+	initStringInfo(&params);
+	for (int i = 0; i < state->plan.nparams; i++)
+		appendStringInfo(&params, "%s$%d = %s", i > 0 ? ", " : "", i + 1,
+						 deparse_expression(list_nth(scan->custom_exprs, state->narguments + i),
+											context, es->verbose, false));
+	ExplainPropertyText("Walk Parameters", params.data, es);
+}
+
+/* A bound as it was given, unless there is none for certain. */
+static void
+explain_bound(const char *label, Node *bound, List *context, ExplainState *es)
+{
+	if (!IsA(bound, Const) || !((Const *) bound)->constisnull)
+		ExplainPropertyText(label, deparse_expression(bound, context, false, false), es);
 }
 
 /* What all walks of the scan have cost together. */
@@ -304,22 +441,33 @@ static const CiterWalk *
 known_walk(CiterScanState *state)
 {
 	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *arguments = list_truncate(list_copy(scan->custom_exprs), state->narguments);
 	CiterOptions options;
 
 	if (state->iterator != NULL)
 		return citer_iterator_walk(state->iterator);
-	if (!citer_call_read_constants(scan->custom_exprs, state->columns, &options))
+	if (state->claim == NIL ||
+		!citer_call_read_known(arguments, state->columns, &options))
 		return NULL;
-	complete_options(state, &options);
+	complete_options(state, &options, NULL);
 	return citer_walk_resolve(&options);
 }
 
-/* Adds to the request what the planner has found out. */
+/*
+ * Adds to the request what the planner has found out; the parameters' values
+ * are NULL if they are not known.
+ */
 static void
-complete_options(const CiterScanState *state, CiterOptions *options)
+complete_options(const CiterScanState *state, CiterOptions *options, NullableDatum *params)
 {
-	options->quals = state->quals;
-	options->columns = state->used;
-	options->columns_known = true;
+	options->columns = state->plan.columns;
+	options->columns_known = state->plan.columns_known;
+	options->resolved = state->plan.resolved;
+	options->order = state->plan.order;
+	options->filter_clause = state->plan.filter_clause;
+	options->quals = state->plan.quals;
+	options->nparams = state->plan.nparams;
+	options->param_types = state->plan.param_types;
+	options->param_values = params;
 	options->measure = state->css.ss.ps.instrument != NULL;
 }

@@ -6,7 +6,8 @@
  * where FROM has a table (see planagg.c).  Here the same is done for a walk
  * that is alone in FROM: where its first row, or the first one the other way
  * round, has the answer of all the query's aggregates, a LIMIT 1 is put
- * between the walk and the aggregates.
+ * between the walk and the aggregates.  Where each of them has that of some,
+ * both rows are read: the least of the two is the least of all.
  */
 #include "postgres.h"
 
@@ -21,6 +22,7 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "scan.h"
 
 static create_upper_paths_hook_type previous_upper_hook = NULL;
@@ -29,12 +31,14 @@ static void consider_first_row(PlannerInfo *root, UpperRelationKind stage, RelOp
 							   RelOptInfo *output, void *extra);
 static Path *find_scan(RelOptInfo *input, CiterScanPath **scan);
 static List *aggregates_of(PlannerInfo *root, RelOptInfo *output);
-static bool first_row_answers(const CiterScanPath *scan, List *aggregates, bool backwards);
+static bool rows_answer(const CiterScanPath *scan, List *aggregates, bool forwards,
+						bool backwards);
+static bool first_row_answers(const CiterScanPath *scan, Node *aggregate, bool backwards);
 static bool is_first_value(Aggref *aggregate, Node *expr, Oid operator, Oid collation);
 static Oid	sort_operator(Oid aggregate);
 static Path *reverse_scan(PlannerInfo *root, Path *path, const CiterScanPath *scan);
-static void add_first_row_path(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output,
-							   Path *path);
+static Path *first_row(PlannerInfo *root, RelOptInfo *input, Path *path);
+static void add_aggregate_path(PlannerInfo *root, RelOptInfo *output, Path *path);
 
 /* Sets the planner's hook.  Called once, when the library is loaded. */
 void
@@ -53,6 +57,7 @@ consider_first_row(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	CiterScanPath *scan;
 	Path	   *path;
 	List	   *aggregates;
+	bool		forwards;
 
 	if (previous_upper_hook)
 		previous_upper_hook(root, stage, input, output, extra);
@@ -62,10 +67,16 @@ consider_first_row(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 		return;
 
 	aggregates = aggregates_of(root, output);
-	if (first_row_answers(scan, aggregates, false))
-		add_first_row_path(root, input, output, path);
-	else if (first_row_answers(scan, aggregates, true))
-		add_first_row_path(root, input, output, reverse_scan(root, path, scan));
+	forwards = rows_answer(scan, aggregates, true, false);
+	if (forwards || rows_answer(scan, aggregates, false, true))
+		path = first_row(root, input, forwards ? path : reverse_scan(root, path, scan));
+	else if (rows_answer(scan, aggregates, true, true))
+		path = citer_compat_append_path(root, input,
+										first_row(root, input, path),
+										first_row(root, input, reverse_scan(root, path, scan)));
+	else
+		return;
+	add_aggregate_path(root, output, path);
 }
 
 /*
@@ -85,7 +96,7 @@ find_scan(RelOptInfo *input, CiterScanPath **scan)
 	if (!IsA(below, CustomPath) || ((CustomPath *) below)->methods != &citer_scan_path_methods)
 		return NULL;
 	*scan = (CiterScanPath *) below;
-	return (*scan)->walk != NULL && !(*scan)->walk->key->physical ? path : NULL;
+	return (*scan)->call->walk != NULL && !(*scan)->call->walk->key->physical ? path : NULL;
 }
 
 /* The aggregates, and whatever else there is, in the query's result and HAVING. */
@@ -99,34 +110,44 @@ aggregates_of(PlannerInfo *root, RelOptInfo *output)
 }
 
 /*
- * Are all of them the value of the key's first element in the first row?  A
- * NULL there is not, unless there are only NULLs.  The other way round the
- * bounds would change places, so there must be none.
+ * Whether each aggregate is the value of the key's first element in the first
+ * row, or in the first row of the walk the other way round, as far as those
+ * rows are read.
  */
 static bool
-first_row_answers(const CiterScanPath *scan, List *aggregates, bool backwards)
+rows_answer(const CiterScanPath *scan, List *aggregates, bool forwards, bool backwards)
 {
-	const CiterWalk *walk = scan->walk;
-	const CiterKeyElement *element = &walk->key->elements[0];
-	bool		descending = element->descending != backwards;
-	bool		nulls_first = element->nulls_first != backwards;
-	Node	   *expr = copyObject((Node *) element->expr);
 	ListCell   *cell;
 
-	if (element->nullable && nulls_first)
-		return false;
-	if (backwards && (walk->after.nelements > 0 || walk->upto.nelements > 0))
-		return false;
-	ChangeVarNodes(expr, 1, scan->custom.path.parent->relid, 0);
 	foreach(cell, aggregates)
 	{
-		if (!IsA(lfirst(cell), Aggref) ||
-			!is_first_value(lfirst(cell), expr,
-							descending ? element->greater_operator : element->less_operator,
-							element->collation))
+		if (!(forwards && first_row_answers(scan, lfirst(cell), false)) &&
+			!(backwards && first_row_answers(scan, lfirst(cell), true)))
 			return false;
 	}
 	return aggregates != NIL;
+}
+
+/*
+ * Whether an aggregate is the value of the key's first element in the first
+ * row.  A NULL there is not, unless there are only NULLs.  The other way round
+ * the bounds would change places, so there must be none.
+ */
+static bool
+first_row_answers(const CiterScanPath *scan, Node *aggregate, bool backwards)
+{
+	const CiterKeyElement *element = &scan->call->walk->key->elements[0];
+	bool		descending = element->descending != backwards;
+	bool		nulls_first = element->nulls_first != backwards;
+	Node	   *expr = copyObject((Node *) element->expr);
+
+	if (!IsA(aggregate, Aggref) || (element->nullable && nulls_first) ||
+		(backwards && scan->call->bounded))
+		return false;
+	ChangeVarNodes(expr, 1, scan->custom.path.parent->relid, 0);
+	return is_first_value((Aggref *) aggregate, expr,
+						  descending ? element->greater_operator : element->less_operator,
+						  element->collation);
 }
 
 /* Is it the first value of the expression in the order of that operator? */
@@ -168,16 +189,23 @@ reverse_scan(PlannerInfo *root, Path *path, const CiterScanPath *scan)
 										   path->pathtarget);
 }
 
-/* Offers the planner the aggregates over the first row of the path. */
-static void
-add_first_row_path(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output, Path *path)
+/* The first row of the path. */
+static Path *
+first_row(PlannerInfo *root, RelOptInfo *input, Path *path)
 {
 	Node	   *one = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
 										 Int64GetDatum(1), false, FLOAT8PASSBYVAL);
+
+	return (Path *) create_limit_path(root, input, path, NULL, one, LIMIT_OPTION_COUNT, 0, 1);
+}
+
+/* Offers the planner the aggregates over the rows of the path. */
+static void
+add_aggregate_path(PlannerInfo *root, RelOptInfo *output, Path *path)
+{
 	AggClauseCosts costs = {0};
 
 	get_agg_clause_costs(root, AGGSPLIT_SIMPLE, &costs);
-	path = (Path *) create_limit_path(root, input, path, NULL, one, LIMIT_OPTION_COUNT, 0, 1);
 	add_path(output, (Path *) create_agg_path(root, output, path, output->reltarget, AGG_PLAIN,
 											  AGGSPLIT_SIMPLE, NIL,
 											  (List *) root->parse->havingQual, &costs, 1));

@@ -10,6 +10,11 @@
  * which the planner calls before it comes to paths, and calling it loads the
  * library and sets the hook.
  *
+ * The call is resolved there, once: the order, the columns, the conditions
+ * that the walk checks itself and the estimates all come from that one walk.
+ * The bounds, the size of a chunk and the snapshot may be unknown (parameters of
+ * a prepared statement); they change neither the rows' order nor their kind.
+ *
  * The server's own function scan stays where a custom scan cannot serve: WITH
  * ORDINALITY and ROWS FROM with several functions.
  *
@@ -21,8 +26,6 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "access/transam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/extensible.h"
@@ -34,16 +37,17 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "storage/lockdefs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "call.h"
-#include "clause.h"
 #include "compat.h"
 #include "scan.h"
 #include "walk.h"
@@ -52,19 +56,20 @@ PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
 
 static set_rel_pathlist_hook_type previous_pathlist_hook = NULL;
 
+static double estimate_rows(FuncExpr *call);
+static CiterScanCall *find_call(PlannerInfo *root, Node *node);
 static void replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti,
 								  RangeTblEntry *rte);
-static bool fits_row_type(RelOptInfo *rel, TupleDesc columns);
-static CiterWalk *resolve_call(FuncExpr *call, TupleDesc columns, RelOptInfo *rel,
-							   List **clauses);
-static List *take_quals(RelOptInfo *rel, FuncExpr *call, TupleDesc columns, List **clauses);
+static CiterScanCall *resolve_call(RelOptInfo *rel, RangeTblEntry *rte);
+static void check_row_type(RelOptInfo *rel, TupleDesc columns);
 static CiterRelation *known_relation(FuncExpr *call, TupleDesc columns);
-static bool can_move(RelOptInfo *rel, RestrictInfo *rinfo);
-static bool is_unreadable(Node *node, void *context);
-static bool is_hidden_function(Oid function, void *context);
 static Bitmapset *used_columns(RelOptInfo *rel, List *clauses);
-static void set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk,
-					 List *clauses);
+static void add_dependencies(PlannerInfo *root, const CiterScanCall *scan);
+static bool add_functions(Node *node, void *root);
+static bool add_function(Oid function, void *root);
+static void add_relation(PlannerInfo *root, Oid relid);
+static void set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
+static void set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk);
 static Plan *plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path,
 					   List *targetlist, List *clauses, List *custom_plans);
@@ -100,73 +105,123 @@ chunked_iter_support_1_0(PG_FUNCTION_ARGS)
 	if (IsA(request, SupportRequestRows))
 	{
 		SupportRequestRows *rows = (SupportRequestRows *) request;
-		FuncExpr   *call = (FuncExpr *) rows->node;
-		CiterWalk  *walk = NULL;
+		CiterScanCall *scan = find_call(rows->root, rows->node);
 
-		/* The columns of a query are not known here, but in FROM: see below. */
-		if (citer_call_is(rows->node) && !citer_call_is_query(call))
-			walk = resolve_call(call, lookup_rowtype_tupdesc_copy(exprType(linitial(call->args)), -1),
-								NULL, NULL);
-		if (walk == NULL)
+		if (scan != NULL)
+			rows->rows = scan->rows;
+		else if (citer_call_is(rows->node))
+			rows->rows = estimate_rows((FuncExpr *) rows->node);
+		else
 			PG_RETURN_POINTER(NULL);
-		rows->rows = walk->index_shape.rows;
-		PG_RETURN_POINTER(request);
+		PG_RETURN_POINTER(rows->rows > 0 ? request : NULL);
 	}
 	PG_RETURN_POINTER(NULL);
+}
+
+/* The rows of a call in the select list; 0 if that is not known. */
+static double
+estimate_rows(FuncExpr *call)
+{
+	CiterScanCall scan = {.call = call};
+	CiterOptions options;
+
+	/* The columns of a query are not known here. */
+	if (citer_call_is_query(call))
+		return 0;
+	scan.columns = lookup_rowtype_tupdesc_copy(exprType(linitial(call->args)), -1);
+	if (!citer_call_read_known(call->args, scan.columns, &options))
+		return 0;
+	scan.walk = citer_walk_resolve(&options);
+	citer_scan_estimate(&scan, &options);
+	return scan.rows;
+}
+
+/* The call in FROM that is this very expression; NULL if there is none. */
+static CiterScanCall *
+find_call(PlannerInfo *root, Node *node)
+{
+	for (int rti = 1; root != NULL && rti < root->simple_rel_array_size; rti++)
+	{
+		RelOptInfo *rel = root->simple_rel_array[rti];
+		RangeTblEntry *rte = root->simple_rte_array[rti];
+
+		if (rel != NULL && rel->rtekind == RTE_FUNCTION &&
+			(Node *) citer_call_find(rte, chunked_iter_support_1_0) == node)
+			return resolve_call(rel, rte);
+	}
+	return NULL;
 }
 
 /* Planner hook: a call of chunked_iter alone in FROM gets a custom scan. */
 static void
 replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
-	FuncExpr   *call;
-	TupleDesc	columns;
 	CiterScanPath *scan;
 	Path	   *path;
-	CiterWalk  *walk;
-	List	   *clauses;
 
 	if (previous_pathlist_hook)
 		previous_pathlist_hook(root, rel, rti, rte);
-	call = citer_call_find(rte, chunked_iter_support_1_0);
-	if (call == NULL)
+	if (citer_call_find(rte, chunked_iter_support_1_0) == NULL)
 		return;
-	columns = citer_call_columns(linitial(rte->functions));
-	if (!fits_row_type(rel, columns))
-		return;
-
-	clauses = list_copy(rel->baserestrictinfo);
-	walk = resolve_call(call, columns, rel, &clauses);
-	if (walk != NULL)
-	{
-		rel->tuples = walk->index_shape.rows;
-		rel->rows = clamp_row_est(rel->tuples * clauselist_selectivity(root, clauses, 0,
-																	   JOIN_INNER, NULL));
-	}
 
 	scan = (CiterScanPath *) newNode(sizeof(CiterScanPath), T_CustomPath);
 	scan->custom.flags = CITER_CUSTOMPATH_FLAGS;
 	scan->custom.methods = &citer_scan_path_methods;
-	scan->walk = walk;
+	scan->call = resolve_call(rel, rte);
 	path = &scan->custom.path;
 	path->pathtype = T_CustomScan;
 	path->parent = rel;
 	path->pathtarget = rel->reltarget;
 	path->param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 
-	set_cost(root, rel, path, walk, clauses);
-	set_order(root, rel, path, walk);
+	add_dependencies(root, scan->call);
+	set_rows(root, rel, path, scan->call);
+	set_cost(root, rel, path, scan->call);
+	set_order(root, rel, path, scan->call->walk);
 	rel->pathlist = NIL;
 	add_path(rel, path);
 }
 
 /*
- * Do the columns that the query refers to exist as it knows them?  A query
- * that was prepared before its table was altered may refer to others, which
- * the server's own scan has an error for.
+ * Resolves a call in FROM with what the query wants of it, unless that is done
+ * already.  Throws what is wrong with it, privileges included.
  */
-static bool
-fits_row_type(RelOptInfo *rel, TupleDesc columns)
+static CiterScanCall *
+resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
+{
+	CiterScanCall *scan = rel->fdw_private;
+	CiterOptions options;
+
+	if (scan != NULL)
+		return scan;
+	scan = palloc0(sizeof(CiterScanCall));
+	scan->call = citer_call_find(rte, chunked_iter_support_1_0);
+	scan->columns = citer_call_columns(linitial(rte->functions));
+	check_row_type(rel, scan->columns);
+	if (citer_call_read_known(scan->call->args, scan->columns, &options))
+	{
+		if (rel->baserestrictinfo != NIL)
+			citer_scan_take_quals(rel, known_relation(scan->call, scan->columns), &scan->quals);
+		options.quals = scan->quals.quals;
+		options.nparams = list_length(scan->quals.params);
+		options.param_types = citer_scan_param_types(scan->quals.params);
+		options.columns = used_columns(rel, list_difference_ptr(rel->baserestrictinfo,
+																scan->quals.clauses));
+		options.columns_known = true;
+		scan->walk = citer_walk_resolve(&options);
+		citer_scan_estimate(scan, &options);
+	}
+	rel->fdw_private = scan;
+	return scan;
+}
+
+/*
+ * 0A000 unless the columns that the query refers to exist as it knows them: a
+ * query that was prepared before its table was altered may refer to others.
+ * The server says the same of a table.
+ */
+static void
+check_row_type(RelOptInfo *rel, TupleDesc columns)
 {
 	List	   *vars = pull_var_clause((Node *) rel->reltarget->exprs, PVC_RECURSE_PLACEHOLDERS);
 	ListCell   *cell;
@@ -177,74 +232,24 @@ fits_row_type(RelOptInfo *rel, TupleDesc columns)
 	foreach(cell, vars)
 	{
 		Var		   *var = lfirst_node(Var, cell);
+		Form_pg_attribute column;
 
 		if ((Index) var->varno != rel->relid || var->varattno <= 0)
 			continue;
-		if (var->varattno > columns->natts ||
-			TupleDescAttr(columns, var->varattno - 1)->attisdropped ||
-			TupleDescAttr(columns, var->varattno - 1)->atttypid != var->vartype)
-			return false;
+		column = var->varattno <= columns->natts ?
+			TupleDescAttr(columns, var->varattno - 1) : NULL;
+		if (column == NULL || column->attisdropped || column->atttypid != var->vartype)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cached plan must not change result type"),
+					 errdetail("Column %d of row type %s had type %s when the statement was written.",
+							   var->varattno, format_type_be(columns->tdtypeid),
+							   format_type_be(var->vartype)),
+					 errhint("Prepare the statement again, or create the view anew.")));
 	}
-	return true;
 }
 
-/*
- * The walk that a call stands for, in the current memory context; NULL unless
- * all of its arguments are known.  Throws what is wrong with them.
- *
- * For a call in FROM rel is given, and *clauses are the conditions on it, of
- * which those that the walk checks are taken off.
- */
-static CiterWalk *
-resolve_call(FuncExpr *call, TupleDesc columns, RelOptInfo *rel, List **clauses)
-{
-	CiterOptions options;
-
-	if (!citer_call_read_constants(call->args, columns, &options))
-		return NULL;
-	if (rel != NULL)
-	{
-		options.quals = take_quals(rel, call, columns, clauses);
-		options.columns = used_columns(rel, *clauses);
-		options.columns_known = true;
-	}
-	return citer_walk_resolve(&options);
-}
-
-/*
- * Takes those conditions off the list that the walk itself can check, and
- * returns them over range table entry 1.
- *
- * A condition moves if it means the same in the walk's queries: its variables
- * are columns of the row, it can be read back, and it is not volatile.  One that
- * must not see rows which others have yet to pass (security levels) stays.
- */
-static List *
-take_quals(RelOptInfo *rel, FuncExpr *call, TupleDesc columns, List **clauses)
-{
-	CiterRelation *relation;
-	List	   *taken = NIL;
-	List	   *left = NIL;
-	ListCell   *cell;
-
-	if (*clauses == NIL || (relation = known_relation(call, columns)) == NULL)
-		return NIL;
-	foreach(cell, *clauses)
-	{
-		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
-		Node	   *qual = copyObject((Node *) rinfo->clause);
-
-		ChangeVarNodes(qual, rel->relid, 1, 0);
-		if (can_move(rel, rinfo) && citer_clause_reads_back(relation, qual))
-			taken = lappend(taken, qual);
-		else
-			left = lappend(left, rinfo);
-	}
-	*clauses = left;
-	return taken;
-}
-
-/* What a call walks; NULL if that is a query which is not known yet. */
+/* What a call walks that is known. */
 static CiterRelation *
 known_relation(FuncExpr *call, TupleDesc columns)
 {
@@ -252,53 +257,7 @@ known_relation(FuncExpr *call, TupleDesc columns)
 
 	if (!citer_call_is_query(call))
 		return citer_relation_open(columns->tdtypeid);
-	if (!IsA(query, Const) || query->constisnull)
-		return NULL;
-	return citer_relation_of_query(TextDatumGetCString(query->constvalue), columns);
-}
-
-static bool
-can_move(RelOptInfo *rel, RestrictInfo *rinfo)
-{
-	Node	   *clause = (Node *) rinfo->clause;
-	Bitmapset  *columns = NULL;
-
-	if (rinfo->pseudoconstant || !bms_is_subset(rinfo->clause_relids, rel->relids) ||
-		(rinfo->security_level > rel->baserestrict_min_security && !rinfo->leakproof) ||
-		is_unreadable(clause, NULL) || contain_subplans(clause) ||
-		contain_volatile_functions(clause))
-		return false;
-	pull_varattnos(clause, rel->relid, &columns);
-	return !bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns);
-}
-
-/*
- * Expression walker: is there something that does not read back from SQL?  A
- * parameter has no value there, an anonymous row no input function; and what
- * is in a schema that the caller has no right to use cannot be named, though
- * the query may have it from a view.  What is visible can.
- */
-static bool
-is_unreadable(Node *node, void *context)
-{
-	Oid			type = InvalidOid;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) || check_functions_in_node(node, is_hidden_function, NULL))
-		return true;
-	if (IsA(node, Const) || IsA(node, RelabelType) || IsA(node, CoerceViaIO) ||
-		IsA(node, CoerceToDomain))
-		type = exprType(node);
-	if (OidIsValid(type) && (get_typtype(type) == TYPTYPE_PSEUDO || !TypeIsVisible(type)))
-		return true;
-	return expression_tree_walker(node, is_unreadable, context);
-}
-
-static bool
-is_hidden_function(Oid function, void *context pg_attribute_unused())
-{
-	return function >= FirstNormalObjectId && !FunctionIsVisible(function);
+	return citer_relation_of_query(TextDatumGetCString(castNode(Const, query)->constvalue), columns);
 }
 
 /* The columns that a scan hands on or looks at, as pull_varattnos() has them. */
@@ -315,44 +274,96 @@ used_columns(RelOptInfo *rel, List *clauses)
 }
 
 /*
- * Sets the path's rows and cost; the clauses are those that the scan checks
- * itself.  What is not known of the walk is what the planner assumes of any
- * function.
+ * Has the plan made again when one of the relations or functions changes that
+ * it depends on, or the role, whose privileges it depends on.
  */
 static void
-set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk, List *clauses)
+add_dependencies(PlannerInfo *root, const CiterScanCall *scan)
 {
-	QualCost	qual_cost;
+	PlannerGlobal *glob = root->glob;
 
-	cost_qual_eval(&qual_cost, clauses, root);
-	path->rows = path->param_info ? path->param_info->ppi_rows : rel->rows;
-	path->startup_cost = qual_cost.startup + path->pathtarget->cost.startup;
-	path->total_cost = path->startup_cost +
-		rel->tuples * (2 * cpu_tuple_cost + qual_cost.per_tuple) +
-		path->rows * path->pathtarget->cost.per_tuple;
-	if (walk != NULL)
+	glob->dependsOnRole = true;
+	if (!citer_call_is_query(scan->call))
+		glob->relationOids = list_append_unique_oid(glob->relationOids,
+													get_typ_typrelid(scan->columns->tdtypeid));
+	if (scan->walk == NULL)
+		return;
+	glob->relationOids = list_concat_unique_oid(glob->relationOids,
+												scan->walk->index_shape.relations);
+	add_functions((Node *) scan->walk->key->order, root);
+	add_functions(scan->walk->filter_clause, root);
+	add_functions((Node *) scan->quals.quals, root);
+}
+
+/* Expression walker: adds functions to what the plan depends on. */
+static bool
+add_functions(Node *node, void *root)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SortGroupClause))
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, add_functions, root, 0);
+	check_functions_in_node(node, add_function, root);
+	return expression_tree_walker(node, add_functions, root);
+}
+
+static bool
+add_function(Oid function, void *root)
+{
+	record_plan_function_dependency(root, function);
+	return false;
+}
+
+/* Sets how many rows come from the walk, and from the path. */
+static void
+set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan)
+{
+	List	   *clauses = list_difference_ptr(rel->baserestrictinfo, scan->quals.clauses);
+
+	if (scan->walk != NULL)
 	{
-		path->startup_cost += walk->index_shape.startup_cost;
-		path->total_cost += walk->index_shape.total_cost;
+		rel->tuples = scan->rows;
+		rel->rows = clamp_row_est(rel->tuples * clauselist_selectivity(root, clauses, 0,
+																	   JOIN_INNER, NULL));
+		if (path->param_info != NULL)
+			path->param_info->ppi_rows =
+				clamp_row_est(rel->rows * clauselist_selectivity(root, path->param_info->ppi_clauses,
+																 rel->relid, JOIN_INNER, NULL));
 	}
+	path->rows = path->param_info ? path->param_info->ppi_rows : rel->rows;
 }
 
 /*
- * Tells the planner in which order the rows come, and to plan again when the
- * relation changes, on which that depends.
+ * Sets the path's cost, that of the conditions which the scan checks itself
+ * included.  What is not known of the walk is what the planner assumes of any
+ * function.
  */
+static void
+set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan)
+{
+	List	   *clauses = list_difference_ptr(rel->baserestrictinfo, scan->quals.clauses);
+	QualCost	qual_cost;
+
+	if (path->param_info != NULL)
+		clauses = list_concat(clauses, path->param_info->ppi_clauses);
+	cost_qual_eval(&qual_cost, clauses, root);
+	path->startup_cost = scan->startup_cost + qual_cost.startup + path->pathtarget->cost.startup;
+	path->total_cost = scan->total_cost + qual_cost.startup + path->pathtarget->cost.startup +
+		rel->tuples * (2 * cpu_tuple_cost + qual_cost.per_tuple) +
+		path->rows * path->pathtarget->cost.per_tuple;
+}
+
+/* Tells the planner in which order the rows come. */
 static void
 set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk)
 {
 	List	   *sort_clauses = NIL;
 	List	   *targetlist = NIL;
 
-	if (walk == NULL)
-		return;
-	if (walk->relation->query == NULL)
-		root->glob->relationOids = lappend_oid(root->glob->relationOids, walk->relation->relid);
 	/* A member of a UNION ALL has no order of its own for the planner. */
-	if (walk->key->physical || rel->reloptkind != RELOPT_BASEREL ||
+	if (walk == NULL || walk->key->physical || rel->reloptkind != RELOPT_BASEREL ||
 		!has_useful_pathkeys(root, rel))
 		return;
 	for (int i = 0; i < walk->key->nelements; i++)
@@ -379,23 +390,54 @@ static Plan *
 plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist,
 		  List *clauses, List *custom_plans pg_attribute_unused())
 {
-	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
-	FuncExpr   *call = citer_call_find(rte, chunked_iter_support_1_0);
+	const CiterScanCall *call = ((CiterScanPath *) path)->call;
+	bool		backwards = ((CiterScanPath *) path)->backwards;
+	RangeTblFunction *function = linitial(planner_rt_fetch(rel->relid, root)->functions);
 	CustomScan *scan = makeNode(CustomScan);
-	TupleDesc	result = citer_call_columns(linitial(rte->functions));
-	List	   *moved = take_quals(rel, call, result, &clauses);
-	Bitmapset  *columns = used_columns(rel, clauses);
-	bool		has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns);
+	List	   *private = NIL;
+	Bitmapset  *columns;
 
+	clauses = list_difference_ptr(clauses, call->quals.clauses);
+	columns = used_columns(rel, clauses);
 	scan->scan.plan.targetlist = targetlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	scan->flags = path->flags;
 	scan->methods = &citer_scan_methods;
-	scan->custom_exprs = ((CiterScanPath *) path)->backwards ?
-		citer_call_reversed_arguments(call) : call->args;
-	scan->custom_scan_tlist = describe_scan(rel->relid, result, has_whole_row);
-	scan->custom_private = list_make3(linitial(rte->functions), moved, column_list(columns));
+	scan->custom_exprs = list_concat(backwards ? citer_call_reversed_arguments(call->call) :
+									 copyObject(call->call->args), call->quals.params);
+	scan->custom_scan_tlist = describe_scan(rel->relid, call->columns,
+											bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns));
+
+	/* In the order of CiterScanPrivate. */
+	private = list_make3(function, column_list(columns), call->quals.quals);
+	if (call->walk != NULL)
+	{
+		private = lappend(private, call->walk->key->order);
+		private = lappend(private, call->walk->filter_clause);
+		private = lappend(private, citer_scan_claim(call->walk->key, backwards));
+	}
+	scan->custom_private = private;
+	if (!citer_call_is_query(call->call))
+		add_relation(root, get_typ_typrelid(call->columns->tdtypeid));
 	return &scan->scan.plan;
+}
+
+/*
+ * Adds the walked relation to the plan's range table, where nothing refers to
+ * it, as the server does with views: the plan cache takes its lock before it
+ * decides whether the plan still holds.
+ */
+static void
+add_relation(PlannerInfo *root, Oid relid)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+	rte->rtekind = RTE_RELATION;
+	rte->relid = relid;
+	rte->relkind = get_rel_relkind(relid);
+	rte->rellockmode = AccessShareLock;
+	rte->eref = makeAlias(get_rel_name(relid), NIL);
+	root->parse->rtable = lappend(root->parse->rtable, rte);
 }
 
 /* The members of a set, as a list that can be part of a plan. */

@@ -31,6 +31,7 @@
 #include "clause.h"
 #include "walk.h"
 
+static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
 static void add_filter(CiterWalk *walk, Node *qual);
 static int	last_column(const Bitmapset *columns);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *columns);
@@ -52,7 +53,6 @@ CiterWalk *
 citer_walk_resolve(const CiterOptions *options)
 {
 	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
-	ListCell   *cell;
 
 	walk->chunk_size = walk->limit = options->chunk_size;
 	walk->snapshot = options->snapshot;
@@ -62,11 +62,10 @@ citer_walk_resolve(const CiterOptions *options)
 		citer_relation_open(options->rowtype);
 	walk->is_volatile = options->query != NULL &&
 		contain_volatile_functions((Node *) walk->relation->query->subquery);
-	walk->key = citer_key_resolve(walk->relation, options->order_by, options->reverse);
-	if (options->filter != NULL)
-		add_filter(walk, citer_clause_filter(walk->relation, options->filter));
-	foreach(cell, options->quals)
-		add_filter(walk, lfirst(cell));
+	walk->key = options->resolved ?
+		citer_key_resolve_again(walk->relation, options->order, options->reverse) :
+		citer_key_resolve(walk->relation, options->order_by, options->reverse);
+	resolve_filter(walk, options);
 	walk->ncolumns = walk->relation->tupdesc->natts;
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
@@ -132,6 +131,8 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		.relation = walk->relation,
 		.key = walk->key,
 		.filter = walk->filter,
+		.nparams = walk->nparams,
+		.param_types = walk->param_types,
 		.columns = walk->columns,
 		.with_tid = walk->with_tid,
 		.sort_tids = walk->sort_tids,
@@ -143,21 +144,31 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 }
 
 /*
- * The parameters of such a query, in the current memory context: both
- * positions, NULL where there is none.
+ * The parameters of such a query, in the current memory context: those of the
+ * filter, and both positions, NULL where there is none.  What is not known yet
+ * has no type, by which the planner knows.
  */
 ParamListInfo
 citer_walk_params(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
 {
 	const CiterKey *key = walk->key;
 	const CiterPosition *positions[2] = {after, upto};
-	ParamListInfo params = makeParamList(2 * key->nelements);
+	ParamListInfo params = makeParamList(walk->nparams + 2 * key->nelements);
 
+	for (int i = 0; i < walk->nparams; i++)
+	{
+		ParamExternData *param = &params->params[i];
+
+		param->isnull = walk->param_values == NULL || walk->param_values[i].isnull;
+		param->value = param->isnull ? (Datum) 0 : walk->param_values[i].value;
+		param->pflags = PARAM_FLAG_CONST;
+		param->ptype = walk->param_values == NULL ? InvalidOid : walk->param_types[i];
+	}
 	for (int i = 0; i < 2 * key->nelements; i++)
 	{
 		const CiterPosition *position = positions[i / key->nelements];
 		int			element = i % key->nelements;
-		ParamExternData *param = &params->params[i];
+		ParamExternData *param = &params->params[walk->nparams + i];
 		bool		given = element < position->nelements;
 
 		param->isnull = !given || position->isnull[element];
@@ -225,6 +236,25 @@ citer_walk_lacks_index(const CiterWalk *walk)
 {
 	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
+}
+
+/* The user's filter, and the conditions that the planner has moved to it. */
+static void
+resolve_filter(CiterWalk *walk, const CiterOptions *options)
+{
+	ListCell   *cell;
+
+	walk->nparams = options->nparams;
+	walk->param_types = options->param_types;
+	walk->param_values = options->param_values;
+	if (options->resolved)
+		walk->filter_clause = options->filter_clause;
+	else if (options->filter != NULL)
+		walk->filter_clause = citer_clause_filter(walk->relation, options->filter);
+	if (walk->filter_clause != NULL)
+		add_filter(walk, walk->filter_clause);
+	foreach(cell, options->quals)
+		add_filter(walk, lfirst(cell));
 }
 
 /* Adds a condition to the walk's filter. */
@@ -422,6 +452,12 @@ consider_sorting(CiterWalk *walk, int base)
 	walk->stepwise = !sorted.sorts || sorted.total_cost * nchunks >= walk->index_shape.total_cost;
 	if (walk->stepwise)
 		walk->steer |= CITER_STEER_NO_SORT;
+	else
+	{
+		walk->index_shape.rows = sorted.rows;
+		walk->index_shape.startup_cost = sorted.startup_cost;
+		walk->index_shape.total_cost = sorted.total_cost * nchunks;
+	}
 }
 
 /*

@@ -29,7 +29,11 @@ typedef struct CiterWalk
 	CiterRelation *relation;
 	CiterKey   *key;
 	char	   *filter;			/* SQL; NULL: every row */
+	Node	   *filter_clause;	/* the user's part of it, as it was read */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
+	int			nparams;		/* of the filter: $1 ... */
+	Oid		   *param_types;
+	NullableDatum *param_values;	/* NULL: not known yet */
 	Bitmapset  *columns;		/* that are read; NULL: all */
 	int			ncolumns;		/* columns after this one are not used */
 	bool		with_tid;		/* rows come with their ctid as one more

@@ -36,7 +36,7 @@ run_property(
 	prelude => join('',
 		map { slurp_file("$RealBin/lib/Property/$_.sql") } 'large',
 		$has_jobs ? 'jobs' : ()),
-	cases => 120,
+	cases => 60,
 	case => \&plan_case);
 $node->stop;
 done_testing();

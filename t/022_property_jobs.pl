@@ -34,7 +34,7 @@ run_property(
 	what => 'every job has the effects of one statement',
 	prelude => join('', map { "CREATE EXTENSION $_;\n" } @contrib)
 	  . slurp_file("$RealBin/lib/Property/jobs.sql"),
-	cases => 200,
+	cases => 120,
 	case => \&job_case);
 $node->stop;
 done_testing();

@@ -29,7 +29,7 @@ run_property(
 	name => 'lock',
 	what => 'every row is done once while others change the table',
 	prelude => slurp_file("$RealBin/lib/Property/jobs.sql"),
-	cases => 200,
+	cases => 150,
 	case => \&lock_case);
 $node->stop;
 done_testing();

@@ -45,7 +45,7 @@ run_property(
 		icu => ' COLLATE prop.icu',
 		ci => ' COLLATE prop.ci')
 	  . servers(),
-	cases => 120,
+	cases => 80,
 	case => \&remote_case);
 $node->stop;
 done_testing();

@@ -83,7 +83,7 @@ sub lock_case
 		count => between(5, 45),
 		chunk_size => one_of(1, 2, 2, 3, 3, 5, 8, 1000),
 		reverse => 0,
-		filter => one_of(undef, undef, 'g > 0', 'id % 3 <> 1'),
+		filter => one_of(undef, undef, 'g <> 0', 'id % 3 <> 1'),
 		lock => one_of('FOR UPDATE', 'FOR UPDATE', 'FOR NO KEY UPDATE',
 			'FOR SHARE', 'FOR KEY SHARE', ''),
 		wait => '',
@@ -116,7 +116,8 @@ sub leave_nothing
 	  . ' \g /dev/null', 'DROP SCHEMA IF EXISTS locks CASCADE;';
 }
 
-# The table with two rows that nobody touches, one at each end.
+# The table with two rows that nobody touches, one at each end; every filter
+# lets them through, so that the end of the job is known.
 sub setup
 {
 	my ($job) = @_;

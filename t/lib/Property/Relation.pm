@@ -341,6 +341,7 @@ sub late_columns
 		$column != $rel->{id}
 		  && !$column->{generated}
 		  && !$column->{wide}
+		  && !$column->{type}{unstored}
 		  && !grep { $_ == $column }
 		  @{ $rel->{keyed} // [] }
 	} @{ $rel->{columns} };

@@ -20,6 +20,7 @@ A type is a hash:
   plain     true if no collation forbids pattern operators and LIKE
   less, greater  its operators, if they are not < and >
   lossy     true if some values do not read back from their text as the same
+  unstored  true if no default or view may have a constant of it
   no_index  true if older servers with assertions fail on an index that has
             equal values (of interval, because its values are equal without
             being the same and the index took them for duplicates)
@@ -434,7 +435,8 @@ my @rare = (
 	listed_type('regoperator', '551|552|96|=(text,text)|0'),
 	listed_type('regtype', 'integer|timestamptz|"char"|char|-|int4[]'),
 	listed_type('regnamespace', 'pg_catalog|prop|public|-'),
-	listed_type('regrole', 'pg_monitor|pg_read_all_data|4000000000|-'),
+	listed_type('regrole', 'pg_monitor|pg_read_all_data|4000000000|-',
+		unstored => 1),
 	listed_type('regconfig', 'simple|english|-'),
 	listed_type('regdictionary', 'simple|english_stem|-'),
 	listed_type('regcollation', '"C"|"POSIX"|"default"|-'),

@@ -46,7 +46,7 @@ sub wrapped
 	  $call;
 
 	return through_a_view($wrap, $query, $call)
-	  if chance(12) && !$walk->{rel}{large};
+	  if chance(12) && !$walk->{rel}{large} && !$wrap->{type}{unstored};
 	return (
 		chance(30) ? explained($ours) : (),
 		same($walk->{label}, $theirs, $ours) . ';');
