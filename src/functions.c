@@ -17,10 +17,10 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "explain.h"
-#include "iterator.h"
-#include "options.h"
-#include "split.h"
+#include "walk/explain.h"
+#include "walk/iterator.h"
+#include "base/options.h"
+#include "walk/split.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_query_1_0);

@@ -6,10 +6,10 @@
 
 #include "fmgr.h"
 
-#include "query_log.h"
-#include "query_log_hooks.h"
-#include "scan.h"
-#include "settings.h"
+#include "log/query_log.h"
+#include "log/hooks.h"
+#include "scan/scan.h"
+#include "base/settings.h"
 
 PG_MODULE_MAGIC;
 

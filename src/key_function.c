@@ -26,8 +26,8 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
-#include "bookmark.h"
-#include "compat.h"
+#include "walk/bookmark.h"
+#include "base/compat.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
 

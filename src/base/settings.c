@@ -1,0 +1,221 @@
+/*
+ * settings.c
+ *	  The extension's configuration parameters, and the server's for a while.
+ *
+ * Readers get values through verbs, in the units they compute with, and never
+ * see the variables that the GUC machinery writes to.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/settings.h"
+
+static bool is_saved(const char *name);
+static void set_parameter(const char *name, const char *value);
+
+static int	chunk_memory_kb = 4096;
+
+const CiterSetting citer_settings_exact[] = {
+	{"datestyle", "ISO"},
+	{"intervalstyle", "postgres"},
+	{"extra_float_digits", "3"},
+	{"bytea_output", "hex"},
+	{NULL, NULL}
+};
+
+const CiterSetting citer_settings_sql[] = {
+	{"standard_conforming_strings", "on"},
+	{"escape_string_warning", "off"},
+	{"backslash_quote", "safe_encoding"},
+	{"quote_all_identifiers", "off"},
+	{"array_nulls", "on"},
+	{NULL, NULL}
+};
+
+/* What else a piece of SQL can mean something else under. */
+static const char *const saved_settings[] = {
+	"DateStyle", "IntervalStyle", "TimeZone", "bytea_output", "extra_float_digits",
+	"default_text_search_config", "transform_null_equals", "xmloption"
+};
+
+/*
+ * All that decides about plans and is not a measure of the machine (costs,
+ * memory): as it is in a server that nobody has configured.  But a chunk is
+ * too short to be worth compiling code for it.
+ */
+const CiterSetting citer_settings_planner[] = {
+	{"plan_cache_mode", "auto"},
+	{"cursor_tuple_fraction", "0.1"},
+	{"constraint_exclusion", "partition"},
+	{"from_collapse_limit", "8"},
+	{"join_collapse_limit", "8"},
+	{"geqo", "on"},
+	{"geqo_threshold", "12"},
+	{"jit", "off"},
+	{"enable_async_append", "on"},
+	{"enable_bitmapscan", "on"},
+	{"enable_distinct_reordering", "on"},
+	{"enable_eager_aggregate", "on"},
+	{"enable_gathermerge", "on"},
+	{"enable_group_by_reordering", "on"},
+	{"enable_groupagg", "on"},
+	{"enable_hashagg", "on"},
+	{"enable_hashjoin", "on"},
+	{"enable_incremental_sort", "on"},
+	{"enable_indexonlyscan", "on"},
+	{"enable_indexscan", "on"},
+	{"enable_material", "on"},
+	{"enable_memoize", "on"},
+	{"enable_mergejoin", "on"},
+	{"enable_nestloop", "on"},
+	{"enable_parallel_append", "on"},
+	{"enable_parallel_hash", "on"},
+	{"enable_partition_pruning", "on"},
+	{"enable_partitionwise_aggregate", "off"},
+	{"enable_partitionwise_join", "off"},
+	{"enable_presorted_aggregate", "on"},
+	{"enable_self_join_elimination", "on"},
+	{"enable_seqscan", "on"},
+	{"enable_sort", "on"},
+	{"enable_tidscan", "on"},
+	{NULL, NULL}
+};
+
+/*
+ * Defines the parameters and reserves their prefix.  Called once, when the
+ * library is loaded.
+ */
+void
+citer_settings_init(void)
+{
+	DefineCustomIntVariable("chunked_iter.chunk_memory",
+							"Sets the memory at which a chunk ends, however few rows it holds.",
+							"A chunk always holds at least one row.",
+							&chunk_memory_kb,
+							4096, 64, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("chunked_iter");
+}
+
+/* chunked_iter.chunk_memory, in bytes. */
+Size
+citer_settings_chunk_memory(void)
+{
+	return (Size) chunk_memory_kb * 1024;
+}
+
+/*
+ * Begins a stretch in which citer_settings_set() sets parameters of the
+ * server; citer_settings_end() puts them back, and so does an error.  The way
+ * a function's SET clause works (fmgr_security_definer).
+ */
+int
+citer_settings_begin(void)
+{
+	return NewGUCNestLevel();
+}
+
+/*
+ * Sets parameters to the end of the stretch, but for those that this release
+ * does not have.
+ */
+void
+citer_settings_set(const CiterSetting *settings)
+{
+	for (; settings->name != NULL; settings++)
+		set_parameter(settings->name, settings->value);
+}
+
+/* Ends the stretch that citer_settings_begin() has returned. */
+void
+citer_settings_end(int nestlevel)
+{
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/*
+ * The settings that SQL goes by, beside citer_settings_sql and search_path, as
+ * they are now: a text[] of name=value, as pg_proc.proconfig is one.
+ */
+ArrayType *
+citer_settings_save(void)
+{
+	Datum		elements[lengthof(saved_settings)];
+
+	for (int i = 0; i < (int) lengthof(saved_settings); i++)
+		elements[i] = CStringGetTextDatum(psprintf("%s=%s", saved_settings[i],
+												   GetConfigOption(saved_settings[i], false, false)));
+	return construct_array(elements, lengthof(saved_settings), TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * Sets them to what they were, to the end of the stretch.  Others that have
+ * come in between are none of ours, and are left alone.
+ */
+void
+citer_settings_restore(ArrayType *saved)
+{
+	Datum	   *elements;
+	int			nelements;
+
+	deconstruct_array(saved, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &nelements);
+	for (int i = 0; i < nelements; i++)
+	{
+		char	   *name = TextDatumGetCString(elements[i]);
+		char	   *value = strchr(name, '=');
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		if (is_saved(name))
+			set_parameter(name, value);
+	}
+}
+
+/* Whether a parameter is one of those that are saved. */
+static bool
+is_saved(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(saved_settings); i++)
+		if (strcmp(saved_settings[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * 22023 if SQL that was passed as an argument would mean something else than
+ * elsewhere in the session: all of it is read with standard_conforming_strings
+ * on, as it always is from 19 on.
+ */
+void
+citer_settings_check_sql(const char *argument, const char *sql)
+{
+	const char *now = GetConfigOption("standard_conforming_strings", true, false);
+
+	if (sql == NULL || now == NULL || strcmp(now, "off") != 0 || strchr(sql, '\\') == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"%s\" has a backslash in it, and standard_conforming_strings is off", argument),
+			 errdetail("It is \"%s\", and is read with standard_conforming_strings on.", sql),
+			 errhint("SET standard_conforming_strings = on, and write E'...' where a backslash escapes something.")));
+}
+
+/*
+ * Sets a parameter, unless it has the value.  To look is much faster than to
+ * set.
+ */
+static void
+set_parameter(const char *name, const char *value)
+{
+	const char *now = GetConfigOption(name, true, false);
+
+	if (now != NULL && strcmp(now, value) != 0)
+		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}

@@ -1,0 +1,62 @@
+/*
+ * arguments.h
+ *	  The validated arguments of chunked_iter_run.
+ */
+#ifndef CITER_JOB_ARGUMENTS_H
+#define CITER_JOB_ARGUMENTS_H
+
+/* Those that can be left out have a value that says so. */
+typedef struct CiterJobArguments
+{
+	char	   *job;
+	Oid			relid;			/* InvalidOid: not given */
+	char	   *statement;		/* texts: NULL if not given */
+	int			chunk_size;		/* rows; 0: not given */
+	char	   *order_by;
+	int			reverse;		/* 0 or 1; -1: not given */
+	char	   *filter;
+	NullableDatum after;		/* text[] */
+	NullableDatum upto;
+	char	   *lock_rows;		/* in our own words; empty: none */
+	int			target_ms;		/* 0: none; -1: not given */
+	int			pause_ms;		/* -1: not given */
+	char	   *throttle_query; /* empty: none */
+	int64		max_chunks;		/* 0: no limit */
+	int64		max_ms;			/* 0: no limit */
+	int			retries;		/* -1: not given */
+	char	   *on_error;
+	int			parts;			/* 0: not given */
+	bool		dry_run;
+	int			statement_is_global;	/* 0 or 1; -1: not given */
+} CiterJobArguments;
+
+/* Arguments of chunked_iter_run, in the order of its declaration. */
+enum CiterRunArgument
+{
+	CITER_RUN_JOB,
+	CITER_RUN_REL,
+	CITER_RUN_STATEMENT,
+	CITER_RUN_CHUNK_SIZE,
+	CITER_RUN_ORDER_BY,
+	CITER_RUN_REVERSE,
+	CITER_RUN_FILTER,
+	CITER_RUN_AFTER,
+	CITER_RUN_UPTO,
+	CITER_RUN_LOCK_ROWS,
+	CITER_RUN_TARGET_MS,
+	CITER_RUN_PAUSE_MS,
+	CITER_RUN_THROTTLE_QUERY,
+	CITER_RUN_MAX_CHUNKS,
+	CITER_RUN_MAX_MS,
+	CITER_RUN_RETRIES,
+	CITER_RUN_ON_ERROR,
+	CITER_RUN_PARTS,
+	CITER_RUN_DRY_RUN,
+	CITER_RUN_STATEMENT_IS_GLOBAL,
+	CITER_RUN_ARGUMENTS			/* how many there are */
+};
+
+extern void citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *values);
+extern char *citer_job_arguments_name(NullableDatum value);
+
+#endif							/* CITER_JOB_ARGUMENTS_H */

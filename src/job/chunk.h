@@ -1,0 +1,30 @@
+/*
+ * chunk.h
+ *	  One chunk of a job: read, worked on, its position known.
+ */
+#ifndef CITER_JOB_CHUNK_H
+#define CITER_JOB_CHUNK_H
+
+#include "job/statement.h"
+#include "job/state.h"
+#include "job/target.h"
+
+/* What a chunk was; the texts are for messages. */
+typedef struct CiterJobChunk
+{
+	int64		rows;
+	int64		passed;			/* rows locked by others, and passed over */
+	int64		failed;			/* of these, recorded and skipped */
+	bool		last;			/* the range has no more rows */
+	bool		full;			/* it ended because it had all its rows */
+	NullableDatum first;		/* text[]: key of the first row; none if no
+								 * row was left once they were locked */
+	NullableDatum position;		/* where it ends; none if there is no chunk */
+	bool		in_statement;	/* the statement is running, or has run */
+	CiterJobEffect effect;		/* of the statement */
+} CiterJobChunk;
+
+extern void citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
+								bool by_row, CiterJobStatement **statement, CiterJobChunk *chunk);
+
+#endif							/* CITER_JOB_CHUNK_H */

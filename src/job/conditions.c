@@ -1,0 +1,147 @@
+/*
+ * conditions.c
+ *	  chunk_range() in a job's statement, as a condition.
+ *
+ * The rows of a chunk are those by which the walk itself finds them: behind the
+ * position at which the chunk starts, up to and including its last key, and in
+ * the filter (range.c, query.c).  So it is exact for every key, and an index finds
+ * it: one NOT NULL column is k > $3 AND k <= $4, more columns are a few such
+ * ranges with OR between them, which a B-tree serves one by one.
+ *
+ * That the condition begins behind the position and not at the first key makes
+ * no difference to the rows that were read.  Those that have come in between since
+ * are done with the chunk, for no later one has them.
+ *
+ * The form depends on which elements of the two keys are equal and which are
+ * NULL.  Columns are qualified by the name that stands in chunk_range(), so the
+ * key and the filter are resolved once for each such name.
+ */
+#include "postgres.h"
+
+#include "optimizer/optimizer.h"
+
+#include "walk/clause.h"
+#include "job/conditions.h"
+#include "walk/query.h"
+
+/* A name that chunk_range() gives the job's relation. */
+typedef struct Source
+{
+	char	   *name;
+	CiterKey   *key;			/* its columns qualified by the name */
+	char	   *filter;			/* likewise; NULL: none */
+} Source;
+
+struct CiterJobConditions
+{
+	CiterJobText *text;
+	List	   *sources;
+};
+
+static void add_source(CiterJobConditions *conditions, const CiterJob *job,
+					   const CiterWalk *walk, char *name);
+static char *filter_sql(const CiterRelation *relation, const char *filter);
+static Source *find_source(const CiterJobConditions *conditions, const char *name);
+static char *range_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last);
+
+/*
+ * Gets the conditions of a statement ready, in the current memory context.
+ * 22023 for a chunk_range() where the job's filter is volatile.
+ */
+CiterJobConditions *
+citer_job_conditions_create(CiterJobText *text, const CiterJob *job, const CiterWalk *walk)
+{
+	CiterJobConditions *conditions = palloc0(sizeof(CiterJobConditions));
+
+	conditions->text = text;
+	for (int i = 0; i < text->nranges; i++)
+		add_source(conditions, job, walk, text->ranges[i].name);
+	return conditions;
+}
+
+/*
+ * Expands the statement's text, in the current memory context, for chunks that
+ * lie like the one behind "after" and up to "last".  With a key of n elements,
+ * those of "after" are the parameters from 2n + 1 on, those of "last" from
+ * 3n + 1.
+ */
+void
+citer_job_conditions_expand(CiterJobConditions *conditions, const CiterPosition *after,
+							const CiterPosition *last)
+{
+	CiterJobText *text = conditions->text;
+	CiterJobTextCondition *sql = palloc(sizeof(CiterJobTextCondition) * Max(text->nranges, 1));
+
+	for (int i = 0; i < text->nranges; i++)
+	{
+		const Source *source = find_source(conditions, text->ranges[i].name);
+
+		sql[i].key = range_sql(source->key, after, last);
+		sql[i].filter = source->filter;
+	}
+	citer_job_text_expand(text, sql);
+}
+
+/*
+ * Adds the job's relation under a name that the statement has it by: its key
+ * and filter, qualified by that name.
+ */
+static void
+add_source(CiterJobConditions *conditions, const CiterJob *job,
+		   const CiterWalk *walk, char *name)
+{
+	CiterRelation *relation;
+	Source	   *source;
+
+	if (find_source(conditions, name) != NULL)
+		return;
+	relation = citer_relation_under_name(walk->relation, name);
+	source = palloc0(sizeof(Source));
+	source->name = name;
+	source->key = citer_key_resolve(relation, job->order_by, job->reverse);
+	if (job->filter != NULL)
+		source->filter = filter_sql(relation, job->filter);
+	conditions->sources = lappend(conditions->sources, source);
+}
+
+/* The filter, for whom its rows have to be the same each time it is asked. */
+static char *
+filter_sql(const CiterRelation *relation, const char *filter)
+{
+	Node	   *qual = citer_clause_filter(relation, filter);
+
+	if (contain_volatile_functions(qual))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s() does not go with a volatile filter", CITER_CHUNK_RANGE),
+				 errdetail("The filter \"%s\" can let other rows pass when the statement runs.", filter),
+				 errhint("Let the statement join \"%s\".", "chunk")));
+	return citer_clause_sql(relation, qual, true);
+}
+
+/* The job's relation under a name; NULL if that was not added. */
+static Source *
+find_source(const CiterJobConditions *conditions, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, conditions->sources)
+	{
+		if (strcmp(((Source *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	}
+	return NULL;
+}
+
+/* The condition that a key lies behind a position and up to another. */
+static char *
+range_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last)
+{
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(key));
+	CiterQueryRows rows = {.after = after,.upto = last,.ranges = ranges};
+	char	   *sql;
+
+	rows.nranges = citer_range_split(key, after, last, ranges);
+	sql = citer_query_ranges_sql(key, &rows, 2 * key->nelements + 1, 3 * key->nelements + 1);
+	return sql[0] != '\0' ? sql : "true";
+}

@@ -1,0 +1,100 @@
+/*
+ * functions.c
+ *	  The procedures and functions of jobs: arguments in, one call.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+
+#include "job/job.h"
+#include "job/control.h"
+
+PG_FUNCTION_INFO_V1(chunked_iter_run_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_work_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_pause_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_cancel_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_forget_1_0);
+
+static void check_can_commit(FunctionCallInfo fcinfo, const char *procedure);
+static void check_can_write(const char *function);
+
+/* chunked_iter_run(job text, ...) */
+Datum
+chunked_iter_run_1_0(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(CITER_RUN_DRY_RUN) && PG_GETARG_BOOL(CITER_RUN_DRY_RUN))
+	{
+		citer_job_dry_run(fcinfo->flinfo->fn_oid, fcinfo->args);
+		PG_RETURN_VOID();
+	}
+	check_can_commit(fcinfo, "chunked_iter_run");
+	citer_job_run(fcinfo->flinfo->fn_oid, fcinfo->args);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_work(job text) */
+Datum
+chunked_iter_work_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_commit(fcinfo, "chunked_iter_work");
+	citer_job_work(fcinfo->flinfo->fn_oid, fcinfo->args);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_pause(job text) RETURNS void */
+Datum
+chunked_iter_pause_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_write("chunked_iter_pause");
+	citer_job_pause(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_cancel(job text) RETURNS void */
+Datum
+chunked_iter_cancel_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_write("chunked_iter_cancel");
+	citer_job_cancel(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_forget(job text) RETURNS void */
+Datum
+chunked_iter_forget_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_write("chunked_iter_forget");
+	citer_job_forget(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
+	PG_RETURN_VOID();
+}
+
+/*
+ * 2D000 unless the procedure can commit here, 25006 unless it can write.  (A
+ * subtransaction, such as that of an EXCEPTION block, does not show in the
+ * call's context.)
+ */
+static void
+check_can_commit(FunctionCallInfo fcinfo, const char *procedure)
+{
+	bool		atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+	castNode(CallContext, fcinfo->context)->atomic;
+
+	if (atomic || IsSubTransaction())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("%s cannot be called in a transaction block", procedure),
+				 errdetail("It commits after each chunk."),
+				 errhint("CALL it by itself, outside of BEGIN ... COMMIT, functions, EXCEPTION blocks and procedures with a SET clause.")));
+	check_can_write(procedure);
+}
+
+/* 25006 on a standby and in a read-only transaction. */
+static void
+check_can_write(const char *function)
+{
+	PreventCommandDuringRecovery(function);
+	PreventCommandIfReadOnly(function);
+}

@@ -1,0 +1,158 @@
+/*
+ * guard.c
+ *	  Who may be at work on a job, or on a range of one.
+ *
+ * A session that works on a range holds an advisory lock on it, at session
+ * level: it survives the commits between two chunks and ends with the session,
+ * however that ends.  The lock has a class of its own, so that it can never be
+ * one that users take with pg_advisory_lock(), and its key is a hash of the
+ * job's name and the range's number, which the view chunked_iter_progress
+ * computes in the same way.
+ *
+ * Beside its guards, each session at work on a job holds one lock in common
+ * with the others, its presence, for as long as it is.  So whether anybody is
+ * at work takes one look, however many ranges there are: the lock is to be had
+ * exclusively.
+ *
+ * The statement of a job can release all advisory locks of its session
+ * (pg_advisory_unlock_all(), DISCARD ALL), so a guard is taken again before
+ * each chunk, and the range's position is compared under a row lock.  It is
+ * that which makes every chunk count once; the guard keeps sessions from
+ * getting in each other's way.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "job/guard.h"
+
+/*
+ * The class: advisory locks of SQL have 1 and 2.  It is objsubid in pg_locks;
+ * the view knows it, too.
+ */
+#define GUARD_CLASS 17225
+
+/* The number that stands for the presence of sessions. */
+#define PRESENCE (-1)
+
+static LockAcquireResult acquire_once(const LOCKTAG *tag, LOCKMODE mode);
+static void release(const LOCKTAG *tag, LOCKMODE mode);
+static LOCKTAG guard_tag(const char *job, int range_no);
+
+/*
+ * Takes the guard, to the end of the session or its release; false if anybody
+ * has it already, this session included.
+ */
+bool
+citer_guard_take(const char *job, int range_no)
+{
+	LOCKTAG		tag = guard_tag(job, range_no);
+
+	return acquire_once(&tag, ExclusiveLock) == LOCKACQUIRE_OK;
+}
+
+/* Takes back a guard that this session may have lost; false if it is gone. */
+bool
+citer_guard_keep(const char *job, int range_no)
+{
+	LOCKTAG		tag = guard_tag(job, range_no);
+
+	return acquire_once(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Releases the guard; no harm if it is lost. */
+void
+citer_guard_release(const char *job, int range_no)
+{
+	LOCKTAG		tag = guard_tag(job, range_no);
+
+	release(&tag, ExclusiveLock);
+}
+
+/*
+ * Counts this session among those at work on the job, until it leaves; false
+ * if the job is being forgotten.
+ */
+bool
+citer_guard_enter(const char *job)
+{
+	return citer_guard_keep_presence(job);
+}
+
+/* Takes back a presence that this session may have lost; false if it is gone. */
+bool
+citer_guard_keep_presence(const char *job)
+{
+	LOCKTAG		tag = guard_tag(job, PRESENCE);
+
+	return acquire_once(&tag, ShareLock) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* The session is not at work on the job any more. */
+void
+citer_guard_leave(const char *job)
+{
+	LOCKTAG		tag = guard_tag(job, PRESENCE);
+
+	release(&tag, ShareLock);
+}
+
+/*
+ * Keeps sessions from work on the job to the end of the transaction; false if
+ * there is one at work, this session included.
+ */
+bool
+citer_guard_exclude(const char *job)
+{
+	LOCKTAG		tag = guard_tag(job, PRESENCE);
+
+	switch (acquire_once(&tag, ShareLock))
+	{
+		case LOCKACQUIRE_OK:
+			LockRelease(&tag, ShareLock, true);
+			return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+		default:
+			return false;
+	}
+}
+
+/* Acquires a lock at session level, or finds that the session has it, once. */
+static LockAcquireResult
+acquire_once(const LOCKTAG *tag, LOCKMODE mode)
+{
+	LockAcquireResult result = LockAcquire(tag, mode, true, true);
+
+	if (result == LOCKACQUIRE_ALREADY_HELD)
+		LockRelease(tag, mode, true);
+	return result;
+}
+
+/*
+ * Releases a lock of the session; no harm if it is lost.  There is no portable
+ * way to ask for a lock of one's own but to take it.
+ */
+static void
+release(const LOCKTAG *tag, LOCKMODE mode)
+{
+	LockAcquireResult result = acquire_once(tag, mode);
+
+	if (result != LOCKACQUIRE_NOT_AVAIL)
+		LockRelease(tag, mode, true);
+}
+
+static LOCKTAG
+guard_tag(const char *job, int range_no)
+{
+	LOCKTAG		tag;
+	uint64		hash;
+
+	hash = DatumGetUInt64(DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
+												  CStringGetTextDatum(job),
+												  Int64GetDatum((int64) range_no)));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, GUARD_CLASS);
+	return tag;
+}

@@ -1,0 +1,19 @@
+/*
+ * guard.h
+ *	  Who may be at work on a job, or on a range of one.
+ */
+#ifndef CITER_JOB_GUARD_H
+#define CITER_JOB_GUARD_H
+
+/* The range number that stands for the job as a whole. */
+#define CITER_GUARD_JOB 0
+
+extern bool citer_guard_take(const char *job, int range_no);
+extern bool citer_guard_keep(const char *job, int range_no);
+extern void citer_guard_release(const char *job, int range_no);
+extern bool citer_guard_enter(const char *job);
+extern bool citer_guard_keep_presence(const char *job);
+extern void citer_guard_leave(const char *job);
+extern bool citer_guard_exclude(const char *job);
+
+#endif							/* CITER_JOB_GUARD_H */

@@ -1,0 +1,410 @@
+/*
+ * open.c
+ *	  A job made from arguments, or found by its name.
+ *
+ * What a job is about (relation, statement, order, filter, bounds, ranges) is
+ * said when it is new and cannot change: a position in one order means nothing
+ * in another.  How it is done (chunk size, pace, errors) can change with each
+ * run.  The job also keeps the search_path and the other settings that it was
+ * made under, by which its statement, filter and throttle query mean what they
+ * mean.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "walk/iterator.h"
+#include "job/open.h"
+#include "job/target.h"
+#include "base/options.h"
+#include "base/settings.h"
+#include "walk/split.h"
+
+#define RETRIES_DEFAULT 3
+
+/* The ranges of a job that are known so far. */
+typedef struct RangePlan
+{
+	const CiterJob *job;
+	CiterJobRange *ranges;
+	int			nranges;
+} RangePlan;
+
+static void check_required(const CiterJobArguments *arguments);
+static CiterIterator *open_first_walk(const CiterJob *job);
+static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
+static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
+static void plan_range(const CiterSplitRange *range, void *arg);
+static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
+static NullableDatum copy_array(const ArrayType *array);
+static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
+						  const CiterJobStatement *statement);
+static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
+static void check_owner(const CiterJob *job);
+static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
+static void refuse_change(const CiterJob *job, const char *argument);
+static bool differs(const char *given, const char *kept);
+static void take_settings(CiterJob *job, const CiterJobArguments *arguments);
+
+/*
+ * Makes a new job from the arguments, in the current memory context; nothing
+ * is stored yet.  Its ranges, and with them its end, are fixed now.  Throws
+ * what is wrong with the arguments.
+ */
+CiterJob *
+citer_job_create(Oid procedure, const CiterJobArguments *arguments,
+				 CiterJobStatement **statement, CiterJobRange **ranges)
+{
+	CiterJob   *job = palloc0(sizeof(CiterJob));
+	CiterIterator *iterator;
+	const CiterWalk *walk;
+
+	check_required(arguments);
+	job->context = CurrentMemoryContext;
+	job->procedure = procedure;
+	job->name = arguments->job;
+	job->owner = GetUserNameFromId(GetUserId(), false);
+	job->owner_oid = GetUserId();
+	job->state = CITER_JOB_RUNNING;
+	job->statement = arguments->statement;
+	job->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	job->settings.value = PointerGetDatum(citer_settings_save());
+	citer_job_use_settings(job);
+	job->order_by = arguments->order_by;
+	job->reverse = arguments->reverse == 1;
+	job->filter = arguments->filter;
+	job->after = arguments->after;
+	job->upto = arguments->upto;
+	job->parts = Max(arguments->parts, 1);
+	job->chunk_size = CITER_CHUNK_SIZE_DEFAULT;
+	job->retries = RETRIES_DEFAULT;
+	job->on_error = "stop";
+	take_settings(job, arguments);
+	citer_job_target_choose(job, arguments->relid);
+
+	iterator = open_first_walk(job);
+	walk = citer_iterator_walk(iterator);
+	citer_job_target_describe(job, walk);
+	*statement = citer_job_statement_prepare(job, walk);
+	warn_of_moves(job, walk, *statement);
+	warn_of_nulls(walk, *statement);
+	*ranges = plan_ranges(job, iterator);
+	citer_iterator_close(iterator);
+	return job;
+}
+
+/*
+ * The job of that name, in the current memory context; NULL if there is none.
+ * 42501 if it belongs to another role.
+ */
+CiterJob *
+citer_job_find(Oid procedure, const char *name)
+{
+	CiterJob   *job = citer_job_read(procedure, name);
+
+	if (job != NULL)
+		check_owner(job);
+	return job;
+}
+
+/*
+ * Changes how a job is done to what the arguments say.  22023 if they would
+ * change what it is about.
+ */
+void
+citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
+{
+	check_same(job, arguments);
+	take_settings(job, arguments);
+}
+
+/*
+ * Gets a job ready that was found: its relation is looked up and compared with
+ * what it was, its statement prepared.  55000 if it cannot go on.
+ */
+void
+citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
+{
+	CiterOptions options;
+	CiterWalk  *walk;
+	int			nranges;
+
+	(void) citer_job_list_ranges(job, &nranges);
+	if (nranges != job->parts)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errdetail("It has %d ranges, but %d of them are in chunked_iter_job_ranges.",
+						   job->parts, nranges),
+				 errhint("Mend the rows, or forget the job and start it again.")));
+	citer_job_target_find(job);
+	options = citer_job_target_options(job);
+	options.columns_known = true;
+	walk = citer_walk_resolve(&options);
+	citer_job_target_check(job, walk);
+	*statement = citer_job_statement_prepare(job, walk);
+}
+
+/*
+ * Puts the job's search_path and the settings that its SQL is read under in
+ * force for the stretch of settings begun.
+ */
+void
+citer_job_use_settings(const CiterJob *job)
+{
+	CiterSetting path[] = {{"search_path", job->search_path}, {NULL, NULL}};
+
+	citer_settings_set(citer_settings_sql);
+	citer_settings_set(path);
+	if (!job->settings.isnull)
+		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
+}
+
+/* 22004 if an argument is missing that a new job needs. */
+static void
+check_required(const CiterJobArguments *arguments)
+{
+	const char *missing = !OidIsValid(arguments->relid) ? "rel" :
+	arguments->statement == NULL ? "statement" : NULL;
+
+	if (missing != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", missing),
+				 errdetail("There is no job \"%s\" yet.", arguments->job),
+				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
+}
+
+/* Opens the walk of the whole job, whose end it fixes. */
+static CiterIterator *
+open_first_walk(const CiterJob *job)
+{
+	CiterOptions options = citer_job_target_options(job);
+	CiterIterator *iterator;
+	const CiterWalk *walk;
+
+	options.after = citer_options_bookmark("after", job->after);
+	options.upto = citer_options_bookmark("upto", job->upto);
+	options.stored = false;
+	options.snapshot = CITER_SNAPSHOT_CHUNK;
+	options.columns_known = true;
+	options.quiet = false;
+	iterator = citer_iterator_open(&options);
+	walk = citer_iterator_walk(iterator);
+	if (walk->key->physical && walk->relation->has_children)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot resume in the physical order of %s", walk->relation->sql),
+				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
+				 errhint("Run a job for each of its children, or order by columns.")));
+	return iterator;
+}
+
+/*
+ * The ranges of a new job, job->parts of them.  Where there are too few rows
+ * for so many, the rest of them are done from the start.
+ */
+static CiterJobRange *
+plan_ranges(const CiterJob *job, CiterIterator *iterator)
+{
+	RangePlan	plan = {job, palloc0(sizeof(CiterJobRange) * job->parts), 0};
+	const CiterWalk *walk = citer_iterator_walk(iterator);
+	const CiterPosition *end = citer_iterator_end(iterator);
+	bool		empty = citer_iterator_is_done(iterator);
+	NullableDatum after = job->after;
+	NullableDatum upto = write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
+
+	if (!after.isnull)
+		after = write_bound(walk->key, &walk->after);
+	if (!empty && (job->parts > 1 || walk->key->physical))
+	{
+		CiterOptions options = citer_job_target_options(job);
+
+		options.after = citer_options_bookmark("after", after);
+		options.upto = citer_options_bookmark("upto", upto);
+		citer_split(&options, job->parts, plan_range, &plan);
+	}
+	else if (!empty)
+		add_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
+	while (plan.nranges < job->parts)
+	{
+		add_range(&plan, upto, upto, 0);
+		plan.ranges[plan.nranges - 1].done = true;
+	}
+	return plan.ranges;
+}
+
+/*
+ * A bound of the walk as what is stored of it, or NULL.  What the user has
+ * passed means something in this session only.
+ */
+static NullableDatum
+write_bound(const CiterKey *key, const CiterPosition *bound)
+{
+	NullableDatum text = {(Datum) 0, bound->nelements == 0};
+
+	if (!text.isnull)
+		text.value = PointerGetDatum(citer_bookmark_write(key, bound));
+	return text;
+}
+
+/* Takes a range of the split. */
+static void
+plan_range(const CiterSplitRange *range, void *arg)
+{
+	RangePlan  *plan = arg;
+	MemoryContext caller = MemoryContextSwitchTo(plan->job->context);
+
+	add_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
+{
+	CiterJobRange *range = &plan->ranges[plan->nranges++];
+
+	range->range_no = plan->nranges;
+	range->after = range->position = after;
+	range->upto = upto;
+	range->estimated_rows = (int64) rint(rows);
+}
+
+/* A copy of an array, or of NULL. */
+static NullableDatum
+copy_array(const ArrayType *array)
+{
+	NullableDatum copy = {(Datum) 0, array == NULL};
+
+	if (array != NULL)
+		copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(array)));
+	return copy;
+}
+
+/*
+ * In physical order an UPDATE of what is walked puts rows in front of the
+ * position again; only a filter can tell that they are done.
+ */
+static void
+warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatement *statement)
+{
+	if (!walk->key->physical || job->filter != NULL ||
+		!citer_job_statement_updates(statement, walk->relation->relid))
+		return;
+	ereport(WARNING,
+			(errmsg("rows of %s that are updated can be walked again", walk->relation->sql),
+			 errdetail("An UPDATE moves a row to another place, and the job is in physical order."),
+			 errhint("Order by columns, or leave out rows that are done with \"filter\".")));
+}
+
+/* A statement that goes by the bounds alone passes over NULLs. */
+static void
+warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
+{
+	const CiterKey *key = walk->key;
+
+	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
+		citer_job_statement_uses_ranges(statement))
+		return;
+	for (int i = 0; i < key->nelements; i++)
+	{
+		if (key->elements[i].nullable)
+			ereport(WARNING,
+					(errmsg("comparisons with $1 ... do not find rows in which %s is NULL",
+							key->elements[i].index_column),
+					 errhint("Write WHERE chunk_range(%s), or let the statement join \"%s\".",
+							 walk->relation->alias, "chunk")));
+	}
+}
+
+/*
+ * 42501 unless the role is the owner of the job.  Neither members of that role
+ * nor superusers run it: whoever owns it would get the statement run with
+ * their rights.
+ */
+static void
+check_owner(const CiterJob *job)
+{
+	if (job->owner_oid == GetUserId())
+		return;
+	if (!OidIsValid(job->owner_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for job \"%s\"", job->name),
+				 errdetail("It belongs to role \"%s\", which does not exist.", job->owner),
+				 errhint("As a superuser, UPDATE chunked_iter_jobs SET owner = ... WHERE job = %s gives it to a role.",
+						 quote_literal_cstr(job->name))));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for job \"%s\"", job->name),
+			 errdetail("It belongs to role \"%s\", and its statement would run with your rights.",
+					   job->owner),
+			 errhint("SET ROLE %s first.", quote_identifier(job->owner))));
+}
+
+/* 22023 if an argument is given that says what the job is not about. */
+static void
+check_same(const CiterJob *job, const CiterJobArguments *arguments)
+{
+	if (OidIsValid(arguments->relid) && arguments->relid != citer_job_target_relid(job))
+		refuse_change(job, "rel");
+	if (differs(arguments->statement, job->statement))
+		refuse_change(job, "statement");
+	if (differs(arguments->order_by, job->order_by))
+		refuse_change(job, "order_by");
+	if (arguments->reverse >= 0 && (arguments->reverse == 1) != job->reverse)
+		refuse_change(job, "reverse");
+	if (differs(arguments->filter, job->filter))
+		refuse_change(job, "filter");
+	if (!arguments->after.isnull && !citer_job_same_array(arguments->after, job->after))
+		refuse_change(job, "after");
+	if (!arguments->upto.isnull && !citer_job_same_array(arguments->upto, job->upto))
+		refuse_change(job, "upto");
+	if (arguments->parts > 0 && arguments->parts != job->parts)
+		refuse_change(job, "parts");
+}
+
+static void
+refuse_change(const CiterJob *job, const char *argument)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("job \"%s\" was started with another \"%s\"", job->name, argument),
+			 errdetail("Its position is one in the walk it was started with."),
+			 errhint("Leave the argument out to go on, give the new job another name, or SELECT chunked_iter_forget(%s).",
+					 quote_literal_cstr(job->name))));
+}
+
+/* Is something given, and not what is kept? */
+static bool
+differs(const char *given, const char *kept)
+{
+	return given != NULL && (kept == NULL || strcmp(given, kept) != 0);
+}
+
+/* Takes over how the job is to be done, as far as the arguments say it. */
+static void
+take_settings(CiterJob *job, const CiterJobArguments *arguments)
+{
+	if (arguments->chunk_size > 0)
+		job->chunk_size = arguments->chunk_size;
+	if (arguments->lock_rows != NULL)
+		job->lock_rows = arguments->lock_rows[0] != '\0' ? arguments->lock_rows : NULL;
+	if (arguments->target_ms >= 0)
+		job->target_ms = arguments->target_ms;
+	if (arguments->pause_ms >= 0)
+		job->pause_ms = arguments->pause_ms;
+	if (arguments->throttle_query != NULL)
+		job->throttle_query = arguments->throttle_query[0] != '\0' ? arguments->throttle_query : NULL;
+	if (arguments->retries >= 0)
+		job->retries = arguments->retries;
+	if (arguments->on_error != NULL)
+		job->on_error = arguments->on_error;
+	if (arguments->statement_is_global >= 0)
+		job->statement_is_global = arguments->statement_is_global == 1;
+}

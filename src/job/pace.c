@@ -1,0 +1,159 @@
+/*
+ * pace.c
+ *	  How fast a job goes.
+ *
+ * All times are of a clock that nobody can set, in milliseconds.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/wait_event.h"
+
+#include "job/pace.h"
+#include "base/options.h"
+#include "sql/spi.h"
+
+/* What one chunk can make of the next one's size. */
+#define FACTOR_MAX 2.0
+
+/* A size that differs by less is not worth another plan. */
+#define FACTOR_WORTH 1.15
+
+#define ADAPTED_MAX 1000000
+
+/* Over how much time the speed of a job is averaged. */
+#define SMOOTHING_MS 10000.0
+
+#define RETRY_FIRST_MS 50.0
+#define RETRY_MAX_MS 10000.0
+
+static bool is_positive(Datum value, Oid type);
+
+/* Milliseconds since some moment in the past. */
+double
+citer_pace_now(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* Sleeps, but can be cancelled. */
+void
+citer_pace_sleep(double ms)
+{
+	double		end = citer_pace_now() + ms;
+
+	for (;;)
+	{
+		double		left = end - citer_pace_now();
+
+		CHECK_FOR_INTERRUPTS();
+		if (left <= 0)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 (long) ceil(Min(left, 60000.0)), WAIT_EVENT_PG_SLEEP);
+		ResetLatch(MyLatch);
+	}
+}
+
+/*
+ * The size of the next chunk, after one of chunk_size rows took chunk_ms and
+ * target_ms are wanted.  It goes half of the way only, at most by a factor of
+ * 2, and not up after a chunk that did not get its rows.
+ */
+int
+citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
+{
+	double		factor = target_ms / Max(chunk_ms, 0.01);
+	double		size;
+
+	factor = sqrt(Max(Min(factor, FACTOR_MAX * FACTOR_MAX), 1 / (FACTOR_MAX * FACTOR_MAX)));
+	if (factor > 1 && !full)
+		return chunk_size;
+	if (factor < FACTOR_WORTH && factor > 1 / FACTOR_WORTH)
+		return chunk_size;
+	size = rint(chunk_size * factor);
+	return (int) Max(Min(size, ADAPTED_MAX), CITER_CHUNK_SIZE_MIN);
+}
+
+/* The speed over the recent past, after another chunk; 0 is not known. */
+double
+citer_pace_smooth(double rows_per_second, double rows, double ms)
+{
+	double		present = rows * 1000 / Max(ms, 0.01);
+	double		weight = exp(-ms / SMOOTHING_MS);
+
+	return rows_per_second > 0 ? rows_per_second * weight + present * (1 - weight) : present;
+}
+
+/* How long to wait before a transaction is tried again, from attempt 1 on. */
+double
+citer_pace_retry_ms(int attempt)
+{
+	return Min(RETRY_FIRST_MS * pow(2, attempt - 1), RETRY_MAX_MS);
+}
+
+/*
+ * Does the query return true, or a number above 0, in the first column of its
+ * first row?  With SPI connected.  22023 if that is of another type.
+ */
+bool
+citer_pace_has_to_wait(const char *throttle_query)
+{
+	bool		wait = false;
+	int			result = citer_spi_execute(throttle_query, true, 1);
+
+	if (result != SPI_OK_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be a SELECT", "throttle_query"),
+				 errdetail("It is \"%s\".", throttle_query),
+				 errhint("Let it return true while the job has to wait.")));
+	if (SPI_processed > 0 && SPI_tuptable->tupdesc->natts > 0)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+		wait = !isnull && is_positive(value, SPI_gettypeid(SPI_tuptable->tupdesc, 1));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return wait;
+}
+
+static bool
+is_positive(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+			return DatumGetBool(value);
+		case INT2OID:
+			return DatumGetInt16(value) > 0;
+		case INT4OID:
+			return DatumGetInt32(value) > 0;
+		case INT8OID:
+			return DatumGetInt64(value) > 0;
+		case FLOAT4OID:
+			return DatumGetFloat4(value) > 0;
+		case FLOAT8OID:
+			return DatumGetFloat8(value) > 0;
+		case NUMERICOID:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8, value)) > 0;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" must return a boolean or a number", "throttle_query"),
+					 errdetail("It returns a value of type %s.", format_type_be(type)),
+					 errhint("Let it return true while the job has to wait.")));
+	}
+}

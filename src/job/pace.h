@@ -1,0 +1,15 @@
+/*
+ * pace.h
+ *	  How fast a job goes.
+ */
+#ifndef CITER_JOB_PACE_H
+#define CITER_JOB_PACE_H
+
+extern double citer_pace_now(void);
+extern void citer_pace_sleep(double ms);
+extern int	citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms);
+extern double citer_pace_smooth(double rows_per_second, double rows, double ms);
+extern double citer_pace_retry_ms(int attempt);
+extern bool citer_pace_has_to_wait(const char *throttle_query);
+
+#endif							/* CITER_JOB_PACE_H */

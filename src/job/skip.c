@@ -1,0 +1,251 @@
+/*
+ * skip.c
+ *	  Rows that fail, recorded and skipped.
+ *
+ * A chunk that failed has been narrowed down to one key, which is the key of
+ * several rows if nothing tells them apart.  The statement is run again for
+ * these, in subtransactions: for all of them, then for half of those that
+ * failed, down to the ones that fail by themselves.  So a row that fails is
+ * recorded with its own error, and the rows around it are done, all in the
+ * transaction that moves the position past them.
+ *
+ * A statement that goes by the bounds of the chunk does all rows of the key or
+ * none, whatever rows it is shown; then all of them are recorded.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/resowner.h"
+
+#include "job/run.h"
+#include "job/skip.h"
+#include "job/sql.h"
+
+/* What is tried in a subtransaction. */
+typedef void (*Attempt) (const CiterJobSkip *skip, void *argument);
+
+/* Some of the rows of the chunk, from 0 on, without the last. */
+typedef struct RowSpan
+{
+	int64		from;
+	int64		to;
+} RowSpan;
+
+/* A row to be recorded. */
+typedef struct FailedRow
+{
+	TupleTableSlot *slot;		/* NULL: only its key */
+	const ErrorData *error;
+	const char *message;
+} FailedRow;
+
+static int64 do_span(const CiterJobSkip *skip, RowSpan span);
+static bool goes_by_bounds(const CiterJobStatement *statement);
+static ErrorData *attempt(const CiterJobSkip *skip, Attempt work, void *argument);
+static void run_statement(const CiterJobSkip *skip, void *argument);
+static TupleTableSlot *start_reading(const CiterJobSkip *skip, int64 from);
+static void record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error);
+static char *message_for(RowSpan span, const ErrorData *error);
+static void record_row(const CiterJobSkip *skip, FailedRow *row);
+static void insert_row(const CiterJobSkip *skip, void *argument);
+
+/*
+ * Whether an error of the statement is one of a row, which can be skipped, and
+ * not one that every row would have (the statement is wrong or not permitted,
+ * the server is in trouble) or that others can have caused.
+ */
+bool
+citer_job_skip_may(const ErrorData *error)
+{
+	static const int classes[] = {
+		ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
+		ERRCODE_INVALID_TRANSACTION_TERMINATION,
+		ERRCODE_INSUFFICIENT_RESOURCES,
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		ERRCODE_OPERATOR_INTERVENTION,
+		ERRCODE_SYSTEM_ERROR,
+		ERRCODE_CONFIG_FILE_ERROR,
+		ERRCODE_INTERNAL_ERROR,
+	};
+
+	if (citer_job_in_the_way(error))
+		return false;
+	for (int i = 0; i < (int) lengthof(classes); i++)
+	{
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(classes[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Runs the statement for the rows of the chunk, records those that fail in
+ * chunked_iter_failed_rows, and returns how many these are.  Throws errors
+ * that are not those of a row.
+ */
+int64
+citer_job_skip_failing(const CiterJobSkip *skip)
+{
+	RowSpan		all = {0, skip->nrows};
+
+	return do_span(skip, all);
+}
+
+/* The same for a part of the rows. */
+static int64
+do_span(const CiterJobSkip *skip, RowSpan span)
+{
+	ErrorData  *error = attempt(skip, run_statement, &span);
+	int64		middle = span.from + (span.to - span.from) / 2;
+	int64		failed;
+
+	if (error == NULL)
+		return 0;
+	if (!citer_job_skip_may(error))
+		ReThrowError(error);
+	if (span.to - span.from == 1 || goes_by_bounds(skip->statement))
+	{
+		record_span(skip, span, error);
+		failed = span.to - span.from;
+	}
+	else
+		failed = do_span(skip, (RowSpan) {span.from, middle}) +
+			do_span(skip, (RowSpan) {middle, span.to});
+	FreeErrorData(error);
+	return failed;
+}
+
+/* Whether the statement does all rows of a key or none. */
+static bool
+goes_by_bounds(const CiterJobStatement *statement)
+{
+	return citer_job_statement_uses_bounds(statement) ||
+		citer_job_statement_uses_ranges(statement) || !citer_job_statement_uses_rows(statement);
+}
+
+/* Does something in a subtransaction.  Returns NULL, or why it was undone. */
+static ErrorData *
+attempt(const CiterJobSkip *skip, Attempt work, void *argument)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	CHECK_FOR_INTERRUPTS();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		work(skip, argument);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+static void
+run_statement(const CiterJobSkip *skip, void *argument)
+{
+	const RowSpan *span = argument;
+	TupleTableSlot *slot = start_reading(skip, span->from);
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	CiterJobEffect effect = {0};
+
+	for (int64 i = span->from; i < span->to; i++)
+	{
+		tuplestore_gettupleslot(skip->rows, true, false, slot);
+		tuplestore_puttupleslot(rows, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	citer_job_statement_run(skip->statement, rows, skip->bounds, &effect);
+	tuplestore_end(rows);
+	skip->effect->counted = effect.counted;
+	skip->effect->changed += effect.changed;
+	skip->effect->own += effect.own;
+}
+
+/* A slot, and the rows of the chunk at hand from a number on. */
+static TupleTableSlot *
+start_reading(const CiterJobSkip *skip, int64 from)
+{
+	tuplestore_rescan(skip->rows);
+	tuplestore_skiptuples(skip->rows, from, true);
+	return MakeSingleTupleTableSlot(skip->walk->relation->tupdesc, &TTSOpsMinimalTuple);
+}
+
+/* Adds rows to chunked_iter_failed_rows. */
+static void
+record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error)
+{
+	TupleTableSlot *slot = start_reading(skip, span.from);
+	char	   *message = message_for(span, error);
+
+	for (int64 i = span.from; i < span.to; i++)
+	{
+		FailedRow	row = {slot, error, message};
+
+		tuplestore_gettupleslot(skip->rows, true, false, slot);
+		record_row(skip, &row);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* The error's message; with a word on it if it may be that of another row. */
+static char *
+message_for(RowSpan span, const ErrorData *error)
+{
+	if (span.to - span.from == 1)
+		return error->message;
+	return psprintf("%s (one of %lld rows of this key, which the statement does by its bounds, all or none)",
+					error->message, (long long) (span.to - span.from));
+}
+
+/*
+ * Adds a row to chunked_iter_failed_rows.  One that cannot be turned into
+ * jsonb, whatever keeps it from that, is known by its key alone.
+ */
+static void
+record_row(const CiterJobSkip *skip, FailedRow *row)
+{
+	ErrorData  *error = attempt(skip, insert_row, row);
+
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || citer_job_in_the_way(error))
+		ReThrowError(error);
+	FreeErrorData(error);
+	row->slot = NULL;
+	insert_row(skip, row);
+}
+
+static void
+insert_row(const CiterJobSkip *skip, void *argument)
+{
+	const FailedRow *row = argument;
+	CiterJobValues values;
+
+	values.n = 0;
+	citer_job_add_text(&values, skip->job->name);
+	citer_job_add_int(&values, skip->range->range_no);
+	citer_job_add_array(&values, skip->position);
+	citer_job_add_text(&values, unpack_sql_state(row->error->sqlerrcode));
+	citer_job_add_text(&values, row->message);
+	if (row->slot != NULL)
+		citer_job_add(&values, skip->walk->relation->rowtype,
+					  ExecFetchSlotHeapTupleDatum(row->slot), false);
+	citer_job_sql_run_text(skip->job->procedure, row->slot == NULL ?
+						   CITER_JOB_SQL_FAILED("NULL") : CITER_JOB_SQL_FAILED("pg_catalog.to_jsonb($6)"),
+						   &values);
+}

@@ -1,0 +1,29 @@
+/*
+ * skip.h
+ *	  Rows that fail, recorded and skipped.
+ */
+#ifndef CITER_JOB_SKIP_H
+#define CITER_JOB_SKIP_H
+
+#include "job/state.h"
+#include "job/statement.h"
+#include "walk/walk.h"
+
+/* A chunk of one key, read with all its columns. */
+typedef struct CiterJobSkip
+{
+	const CiterJob *job;
+	const CiterJobRange *range;
+	const CiterWalk *walk;
+	CiterJobStatement *statement;
+	Tuplestorestate *rows;
+	int64		nrows;
+	const CiterJobBounds *bounds;
+	NullableDatum position;		/* the last key as text[] */
+	CiterJobEffect *effect;		/* of the statement, on the rows it did */
+} CiterJobSkip;
+
+extern bool citer_job_skip_may(const ErrorData *error);
+extern int64 citer_job_skip_failing(const CiterJobSkip *skip);
+
+#endif							/* CITER_JOB_SKIP_H */

@@ -1,0 +1,278 @@
+/*
+ * sql.c
+ *	  The SQL on the tables of jobs.
+ *
+ * The tables are in the schema of the extension, which is that of the
+ * procedure called, asked for anew each time, since it may move between two
+ * chunks.  All runs with the rights of the caller; row-level security shows a
+ * role its own jobs, and is switched on for roles that have it off.  Names are
+ * looked up in pg_catalog only, whatever the session's search_path.
+ *
+ * Each statement is prepared once in a session and kept: there are few.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "job/sql.h"
+#include "base/settings.h"
+
+/*
+ * The state of a job j: what was asked for, if it has not ended by itself.
+ * Requests have a table of their own, so that none who makes one keeps the job
+ * waiting for the end of that transaction.
+ */
+#define STATE \
+	"CASE WHEN j.state <> 'succeeded' THEN coalesce((SELECT q.request" \
+	" FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), j.state) ELSE j.state END"
+
+#define JOB_COLUMNS \
+	STATE ", relation, relation_oid, relation_storage, database_id, key, has_index, " \
+	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
+	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global, " \
+	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings"
+
+/* "@" stands for the schema. */
+static const char *const texts[] = {
+	[CITER_JOB_SQL_READ] =
+	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j WHERE job = $1",
+	[CITER_JOB_SQL_INSERT] =
+	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
+	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
+	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
+	" key_basis, settings)"
+	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
+	[CITER_JOB_SQL_START] =
+	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
+	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
+	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12, last_error = NULL,"
+	" waiting_for = NULL, updated_at = clock_timestamp()"
+	" WHERE job = $1",
+	[CITER_JOB_SQL_SET_STATE] =
+	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
+	" waiting_for = NULL, updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",
+	[CITER_JOB_SQL_FAIL] =
+	"UPDATE @.chunked_iter_jobs SET state = 'failed', last_error = $2, waiting_for = NULL,"
+	" updated_at = clock_timestamp()"
+	" WHERE job = $1 AND state NOT IN ('succeeded', 'cancelled')",
+	[CITER_JOB_SQL_REQUEST] =
+	"INSERT INTO @.chunked_iter_job_requests AS q (job, request) VALUES ($1, $2)"
+	" ON CONFLICT (job) DO UPDATE SET request = excluded.request, requested_at = clock_timestamp()",
+	[CITER_JOB_SQL_DROP_REQUEST] =
+	"DELETE FROM @.chunked_iter_job_requests WHERE job IN"
+	" (SELECT q.job FROM @.chunked_iter_job_requests AS q WHERE q.job = $1 FOR UPDATE SKIP LOCKED)",
+	[CITER_JOB_SQL_FINISH] =
+	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', waiting_for = NULL, updated_at = clock_timestamp()"
+	" WHERE job = $1 AND state IN ('running', 'interrupted') AND NOT EXISTS"
+	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done) AND NOT EXISTS"
+	" (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)",
+	[CITER_JOB_SQL_DELETE] =
+	"DELETE FROM @.chunked_iter_jobs WHERE job = $1",
+	[CITER_JOB_SQL_INSERT_RANGE] =
+	"INSERT INTO @.chunked_iter_job_ranges (job, range_no, after, upto, \"position\", done, estimated_rows, chunk_size)"
+	" VALUES ($1, $2, $3, $4, $3, $5, $6, $7)",
+	[CITER_JOB_SQL_LIST_RANGES] =
+	"SELECT r.range_no, r.done, r.after, r.upto, r.\"position\", r.estimated_rows, r.rows_done"
+	" FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 ORDER BY r.range_no",
+	[CITER_JOB_SQL_UNFINISHED_RANGES] =
+	"SELECT r.range_no FROM @.chunked_iter_job_ranges AS r"
+	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done ORDER BY r.range_no LIMIT $3",
+	[CITER_JOB_SQL_LOCK_RANGE] =
+	"SELECT " STATE ", r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second,"
+	" r.rows_done, r.estimated_rows, r.chunks_done"
+	" FROM @.chunked_iter_job_ranges AS r JOIN @.chunked_iter_jobs AS j ON j.job = r.job"
+	" WHERE r.job = $1 AND r.range_no = $2 FOR UPDATE OF r",
+	[CITER_JOB_SQL_ADVANCE] =
+	"UPDATE @.chunked_iter_job_ranges SET \"position\" = $3, done = $4, rows_done = rows_done + $5,"
+	" chunks_done = chunks_done + $6, chunk_size = $7, rows_per_second = $8, waiting_for = $9,"
+	" rows_changed = CASE WHEN $10 IS NULL THEN rows_changed ELSE coalesce(rows_changed, 0) + $10 END,"
+	" updated_at = clock_timestamp()"
+	" WHERE job = $1 AND range_no = $2",
+	[CITER_JOB_SQL_WAIT] =
+	"UPDATE @.chunked_iter_job_ranges SET waiting_for = $2, updated_at = clock_timestamp()"
+	" WHERE job = $1 AND range_no = $3",
+	[CITER_JOB_SQL_WAIT_JOB] =
+	"UPDATE @.chunked_iter_jobs SET waiting_for = $2, updated_at = clock_timestamp() WHERE job = $1",
+};
+
+static const CiterSetting job_settings[] = {
+	{"search_path", "pg_catalog, pg_temp"},
+	{"row_security", "on"},
+	{NULL, NULL}
+};
+
+/* The statements that this session has prepared, each for one schema. */
+static struct
+{
+	char	   *schema;			/* quoted; NULL: not prepared */
+	SPIPlanPtr	plan;
+}			kept[lengthof(texts)];
+
+static char *extension_schema(Oid procedure);
+static char *complete_sql(const char *text, const char *schema);
+static SPIPlanPtr keep_plan(CiterJobSql sql, const char *schema, const CiterJobValues *values);
+static ParamListInfo make_params(const CiterJobValues *values);
+
+/* Adds a parameter. */
+void
+citer_job_add(CiterJobValues *values, Oid type, Datum value, bool isnull)
+{
+	Assert(values->n < CITER_JOB_VALUES_MAX);
+	values->types[values->n] = type;
+	values->values[values->n] = value;
+	values->isnull[values->n] = isnull;
+	values->n++;
+}
+
+/* Adds a text; NULL stands for an SQL NULL. */
+void
+citer_job_add_text(CiterJobValues *values, const char *text)
+{
+	citer_job_add(values, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
+}
+
+void
+citer_job_add_int(CiterJobValues *values, int number)
+{
+	citer_job_add(values, INT4OID, Int32GetDatum(number), false);
+}
+
+/* Adds a text[]. */
+void
+citer_job_add_array(CiterJobValues *values, NullableDatum array)
+{
+	citer_job_add(values, TEXTARRAYOID, array.value, array.isnull);
+}
+
+/*
+ * Runs a statement in the current transaction, with SPI connected.  "procedure"
+ * is one of the extension's.  The rows are in SPI_tuptable, or SPI_processed
+ * says how many were changed.  55000 if the extension is gone.
+ */
+void
+citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
+{
+	int			nestlevel = citer_settings_begin();
+	char	   *schema = extension_schema(procedure);
+	SPIExecuteOptions options = {0};
+
+	citer_settings_set(job_settings);
+	if (kept[sql].schema == NULL || strcmp(kept[sql].schema, schema) != 0)
+		kept[sql].plan = keep_plan(sql, schema, values);
+	options.params = make_params(values);
+	citer_spi_run_any(kept[sql].plan, &options);
+	citer_settings_end(nestlevel);
+}
+
+/* The same for a statement that is needed now and then only. */
+void
+citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values)
+{
+	int			nestlevel = citer_settings_begin();
+	SPIExecuteOptions options = {0};
+	char	   *text = complete_sql(sql, extension_schema(procedure));
+	SPIPlanPtr	plan;
+
+	citer_settings_set(job_settings);
+	plan = citer_spi_prepare(text, values->n, unconstify(Oid *, &values->types[0]), 0);
+	options.params = make_params(values);
+	citer_spi_run_any(plan, &options);
+	SPI_freeplan(plan);
+	citer_settings_end(nestlevel);
+}
+
+/* A column of the first row as text, in the current context, or NULL. */
+char *
+citer_job_get_text(int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+}
+
+/* A column of the first row; valid as long as SPI_tuptable. */
+Datum
+citer_job_get(int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* A text[] column of the first row, copied into the current context. */
+NullableDatum
+citer_job_get_array(int column)
+{
+	NullableDatum array;
+
+	array.value = citer_job_get(column, &array.isnull);
+	if (!array.isnull)
+		array.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(array.value));
+	return array;
+}
+
+/* The schema of the extension, quoted; 55000 if it was dropped. */
+static char *
+extension_schema(Oid procedure)
+{
+	Oid			namespace = get_func_namespace(procedure);
+	char	   *schema = OidIsValid(namespace) ? get_namespace_name(namespace) : NULL;
+
+	if (schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"%s\" was dropped while a job was running", "chunked_iter")));
+	return pstrdup(quote_identifier(schema));
+}
+
+/* Puts the schema into the text of a statement. */
+static char *
+complete_sql(const char *text, const char *schema)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '@')
+			appendStringInfoString(&sql, schema);
+		else
+			appendStringInfoChar(&sql, *text);
+	}
+	return sql.data;
+}
+
+/* Prepares a statement for a schema, in place of what was kept of it. */
+static SPIPlanPtr
+keep_plan(CiterJobSql sql, const char *schema, const CiterJobValues *values)
+{
+	SPIPlanPtr	plan = citer_spi_prepare(complete_sql(texts[sql], schema), values->n,
+										 unconstify(Oid *, &values->types[0]), 0);
+	char	   *name = MemoryContextStrdup(TopMemoryContext, schema);
+
+	if (kept[sql].schema != NULL)
+	{
+		pfree(kept[sql].schema);
+		SPI_freeplan(kept[sql].plan);
+	}
+	SPI_keepplan(plan);
+	kept[sql].schema = name;
+	kept[sql].plan = plan;
+	return plan;
+}
+
+static ParamListInfo
+make_params(const CiterJobValues *values)
+{
+	ParamListInfo params = makeParamList(values->n);
+
+	for (int i = 0; i < values->n; i++)
+	{
+		params->params[i].value = values->values[i];
+		params->params[i].isnull = values->isnull[i];
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = values->types[i];
+	}
+	return params;
+}

@@ -1,0 +1,61 @@
+/*
+ * sql.h
+ *	  The SQL on the tables of jobs.
+ */
+#ifndef CITER_JOB_SQL_H
+#define CITER_JOB_SQL_H
+
+#include "sql/spi.h"
+
+typedef enum CiterJobSql
+{
+	CITER_JOB_SQL_READ,
+	CITER_JOB_SQL_INSERT,
+	CITER_JOB_SQL_START,
+	CITER_JOB_SQL_SET_STATE,
+	CITER_JOB_SQL_FAIL,
+	CITER_JOB_SQL_REQUEST,
+	CITER_JOB_SQL_DROP_REQUEST,
+	CITER_JOB_SQL_FINISH,
+	CITER_JOB_SQL_DELETE,
+	CITER_JOB_SQL_INSERT_RANGE,
+	CITER_JOB_SQL_LIST_RANGES,
+	CITER_JOB_SQL_UNFINISHED_RANGES,
+	CITER_JOB_SQL_LOCK_RANGE,
+	CITER_JOB_SQL_ADVANCE,
+	CITER_JOB_SQL_WAIT,
+	CITER_JOB_SQL_WAIT_JOB
+} CiterJobSql;
+
+/*
+ * Adds a failed row, whose range is locked: its job, range, key, sqlstate and
+ * message, and the row by an SQL expression, of $6 perhaps.
+ */
+#define CITER_JOB_SQL_FAILED(row) \
+	"INSERT INTO @.chunked_iter_failed_rows (job, range_no, failed_no, key, sqlstate, message, \"row\")" \
+	" SELECT $1, $2, coalesce(pg_catalog.max(f.failed_no), 0) + 1, $3, $4, $5, " row \
+	" FROM @.chunked_iter_failed_rows AS f WHERE f.job = $1 AND f.range_no = $2"
+
+#define CITER_JOB_VALUES_MAX 32
+
+/* The parameters of a statement, in order. */
+typedef struct CiterJobValues
+{
+	int			n;
+	Oid			types[CITER_JOB_VALUES_MAX];
+	Datum		values[CITER_JOB_VALUES_MAX];
+	bool		isnull[CITER_JOB_VALUES_MAX];
+} CiterJobValues;
+
+extern void citer_job_add(CiterJobValues *values, Oid type, Datum value, bool isnull);
+extern void citer_job_add_text(CiterJobValues *values, const char *text);
+extern void citer_job_add_int(CiterJobValues *values, int number);
+extern void citer_job_add_array(CiterJobValues *values, NullableDatum array);
+
+extern void citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
+extern void citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values);
+extern char *citer_job_get_text(int column);
+extern Datum citer_job_get(int column, bool *isnull);
+extern NullableDatum citer_job_get_array(int column);
+
+#endif							/* CITER_JOB_SQL_H */

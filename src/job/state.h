@@ -1,0 +1,101 @@
+/*
+ * state.h
+ *	  What is kept of a job: its definition, its state, its ranges.
+ */
+#ifndef CITER_JOB_STATE_H
+#define CITER_JOB_STATE_H
+
+#include "job/arguments.h"
+
+typedef enum CiterJobState
+{
+	CITER_JOB_RUNNING,
+	CITER_JOB_PAUSED,
+	CITER_JOB_INTERRUPTED,
+	CITER_JOB_SUCCEEDED,
+	CITER_JOB_CANCELLED,
+	CITER_JOB_FAILED
+} CiterJobState;
+
+/* A job as its table has it. */
+typedef struct CiterJob
+{
+	MemoryContext context;		/* it lives in */
+	Oid			procedure;		/* one of the extension's, to find the tables */
+	char	   *name;
+	char	   *owner;
+	Oid			owner_oid;		/* InvalidOid: the role is gone */
+	CiterJobState state;
+
+	/* What it is about; see job_target.c. */
+	char	   *relation;		/* schema-qualified and quoted */
+	Oid			relid;
+	Oid			storage;		/* its relfilenode in physical order, else 0 */
+	char	   *home;			/* where these OIDs are valid */
+	NullableDatum key;			/* text[] */
+	NullableDatum key_basis;	/* text[]; see basis.c */
+	bool		has_index;
+	char	   *statement;
+	char	   *search_path;
+	NullableDatum settings;		/* text[], under which its SQL is read */
+	char	   *order_by;
+	bool		reverse;
+	char	   *filter;
+	NullableDatum after;
+	NullableDatum upto;
+	int			parts;
+
+	/* How it is done; each run may change these. */
+	int			chunk_size;
+	char	   *lock_rows;		/* NULL: no locks */
+	int			target_ms;		/* 0: none */
+	int			pause_ms;
+	char	   *throttle_query; /* NULL: none */
+	int			retries;
+	char	   *on_error;
+	bool		statement_is_global;	/* and not one of the chunk's rows */
+} CiterJob;
+
+/* A range of a job, as it is while its row is locked. */
+typedef struct CiterJobRange
+{
+	int			range_no;
+	NullableDatum after;		/* text[]; where the range begins */
+	NullableDatum upto;
+	NullableDatum position;		/* where it goes on */
+	bool		done;
+	int			chunk_size;
+	double		rows_per_second;	/* 0: not known */
+	int64		rows_done;
+	int64		estimated_rows;
+	int64		chunks_done;
+} CiterJobRange;
+
+/* Ranges that are looked up at once. */
+#define CITER_JOB_RANGES_MAX 100
+
+extern CiterJob *citer_job_read(Oid procedure, const char *name);
+extern CiterJobState citer_job_read_state(const CiterJob *job);
+extern void citer_job_insert(const CiterJob *job);
+extern void citer_job_start(const CiterJob *job);
+extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
+extern void citer_job_fail(const CiterJob *job, const char *error);
+extern void citer_job_request(const CiterJob *job, CiterJobState state);
+extern bool citer_job_finish(const CiterJob *job);
+extern bool citer_job_delete(const CiterJob *job);
+extern bool citer_job_is_active(CiterJobState state);
+extern const char *citer_job_state_name(CiterJobState state);
+extern bool citer_job_same_array(NullableDatum a, NullableDatum b);
+extern char *citer_job_array_text(NullableDatum array);
+
+extern void citer_job_insert_range(const CiterJob *job, const CiterJobRange *range);
+extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
+extern int	citer_job_unfinished_ranges(const CiterJob *job, int behind,
+										int range_nos[CITER_JOB_RANGES_MAX]);
+extern bool citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state);
+extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
+							  int64 rows, NullableDatum changed, int chunks,
+							  const char *waiting_for);
+extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
+
+#endif							/* CITER_JOB_STATE_H */

@@ -1,0 +1,588 @@
+/*
+ * statement.c
+ *	  The statement of a job, prepared.
+ *
+ * It sees the rows of a chunk as the relation "chunk": an ephemeral named
+ * relation, as the transition tables of triggers are, which exists for the SPI
+ * connection of the job and nowhere else.  The first and the last key of the
+ * chunk are its parameters, $1 ... $n and the n after these.
+ *
+ * chunk_range(t) becomes a condition, whose parameters are those after the
+ * user's (job_conditions.c).  It has a few forms, so that there are a few texts,
+ * each of which is prepared once.
+ *
+ * Each command of the statement is a plan of its own, which says by itself how
+ * many rows it has changed.
+ *
+ * What of "chunk" it uses is read off its queries after rewriting, so that what
+ * a rule or a view asks for counts, too.  A statement that does not mention
+ * "chunk" needs no row to be copied, and one that mentions some of its columns
+ * does not have to read the others.
+ *
+ * The plans are kept over the job's transactions and freed by who has prepared
+ * them.  They depend on the columns of the relation; when those change, the
+ * statement is prepared anew.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "parser/analyze.h"
+#include "parser/parse_node.h"
+#include "parser/parse_param.h"
+#include "parser/parser.h"
+#include "parser/parsetree.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/queryenvironment.h"
+
+#include "base/compat.h"
+#include "job/check.h"
+#include "job/conditions.h"
+#include "job/statement.h"
+#include "job/text.h"
+#include "job/uses.h"
+#include "sql/spi.h"
+
+#define CHUNK_NAME "chunk"
+
+/* Texts whose plans are kept; a key of many columns can give more. */
+#define SHAPES_MAX 16
+
+/* A command of the statement, in one of its texts. */
+typedef struct Command
+{
+	int			start;			/* offset in the text */
+	int			length;
+	bool		is_query;		/* rather than a utility command */
+	bool		counts;			/* the rows it has changed */
+	bool		is_own;			/* and they are the job's relation's */
+	SPIPlanPtr	plan;
+} Command;
+
+/* The statement with conditions of one form in the place of chunk_range(). */
+typedef struct Shape
+{
+	MemoryContext context;		/* holds all of it but the plans */
+	CiterJobText text;
+	List	   *commands;
+} Shape;
+
+struct CiterJobStatement
+{
+	MemoryContext context;		/* holds all of it but the plans */
+	CiterJobText *text;
+	CiterJobConditions *conditions;
+	List	   *commands;		/* without their place and plan */
+	List	   *shapes;
+	char	   *params_in_words;
+	char	   *advice;
+	int			nkeys;			/* elements of the key */
+	Oid		   *types;			/* of the parameters, 4 * nkeys */
+	EphemeralNamedRelation chunk;
+	bool		counted;		/* a command changes rows */
+	CiterJobUses uses;
+};
+
+/* While the statement's text is read: its errors point into the user's. */
+typedef struct Reading
+{
+	const CiterJobStatement *statement;
+	const char *sql;			/* the user's text */
+	const CiterJobText *text;	/* what is read; NULL: the same */
+	int			start;			/* of the command at hand, in characters */
+	ErrorContextCallback context;
+} Reading;
+
+static void begin_reading(Reading *reading, const CiterJobStatement *statement, const char *sql);
+static void end_reading(Reading *reading);
+static void report_reading(void *arg);
+static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
+						   TupleDesc columns, int chunk_size);
+static void check_statement(CiterJobStatement *statement, const CiterJob *job,
+							const CiterWalk *walk);
+static Query *analyze_command(const CiterJobStatement *statement, RawStmt *raw,
+							  const CiterRelation *relation);
+static Shape *find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds);
+static Shape *prepare_shape(CiterJobStatement *statement, Reading *reading);
+static void free_plans(Shape *shape);
+static double estimate_changes(const CiterJobStatement *statement, const char *sql,
+							   ParamListInfo params);
+static void note_uses(CiterJobStatement *statement, const Shape *shape);
+static ParamListInfo make_params(const CiterJobStatement *statement, const CiterJobBounds *bounds);
+
+/*
+ * Prepares a job's statement for chunks of the walk, in a memory context of
+ * its own below the current one, with SPI connected.  Throws the parser's
+ * errors; 22023 for an empty statement and for one that cannot be right
+ * (job_check.c), 2D000 for one that ends the transaction, 0A000 for one that
+ * talks to the client.  It is read under the job's settings, which the caller
+ * has set, as for the verbs that run and explain it.
+ */
+CiterJobStatement *
+citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter statement",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	CiterJobStatement *statement = palloc0(sizeof(CiterJobStatement));
+	const CiterKey *key = walk->key;
+	CiterPosition somewhere = citer_position_symbolic(key->nelements);
+	Reading		reading = {0};
+
+	statement->context = context;
+	statement->nkeys = key->nelements;
+	statement->types = palloc(sizeof(Oid) * 4 * key->nelements);
+	for (int i = 0; i < 4 * key->nelements; i++)
+		statement->types[i] = key->elements[i % key->nelements].type;
+	statement->params_in_words = citer_job_check_params(key);
+	statement->advice = citer_job_check_advice(walk->relation);
+	register_chunk(statement, caller, walk->relation->tupdesc, job->chunk_size);
+
+	begin_reading(&reading, statement, job->statement);
+	statement->text = citer_job_text_read(job->statement, 2 * key->nelements);
+	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
+	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
+	reading.text = statement->text;
+	check_statement(statement, job, walk);
+	statement->shapes = list_make1(prepare_shape(statement, &reading));
+	note_uses(statement, linitial(statement->shapes));
+	end_reading(&reading);
+	MemoryContextSwitchTo(caller);
+	return statement;
+}
+
+/* Whether the statement is prepared for chunks of rows with these columns. */
+bool
+citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns)
+{
+	return equalTupleDescs(statement->chunk->md.tupdesc, columns);
+}
+
+bool
+citer_job_statement_uses_rows(const CiterJobStatement *statement)
+{
+	return statement->uses.rows;
+}
+
+/* Whether it uses $1 ... */
+bool
+citer_job_statement_uses_bounds(const CiterJobStatement *statement)
+{
+	return statement->uses.bounds;
+}
+
+/* Whether it uses chunk_range(). */
+bool
+citer_job_statement_uses_ranges(const CiterJobStatement *statement)
+{
+	return statement->text->nranges > 0;
+}
+
+/* Whether one of its commands updates rows of the relation. */
+bool
+citer_job_statement_updates(const CiterJobStatement *statement, Oid relid)
+{
+	return list_member_oid(statement->uses.updated, relid);
+}
+
+/* The columns of "chunk" that it uses, as pull_varattnos() gives them. */
+Bitmapset *
+citer_job_statement_columns(const CiterJobStatement *statement)
+{
+	return statement->uses.columns;
+}
+
+/*
+ * Runs the statement.  "rows" holds the chunk, or is NULL if the statement
+ * does not use it.  Deferred constraints are checked at once, so that what
+ * they find is an error of this statement and not of the commit.
+ */
+void
+citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
+						const CiterJobBounds *bounds, CiterJobEffect *effect)
+{
+	SPIExecuteOptions options = {0};
+	Shape	   *shape = find_shape(statement, bounds);
+	ListCell   *cell;
+
+	memset(effect, 0, sizeof(*effect));
+	effect->counted = statement->counted;
+	statement->chunk->reldata = rows;
+	options.params = make_params(statement, bounds);
+	options.dest = None_Receiver;
+	foreach(cell, shape->commands)
+	{
+		Command    *command = lfirst(cell);
+		int			result = citer_spi_run_any(command->plan, &options);
+
+		if (!command->counts)
+			continue;
+		/* A rule has made something else of it. */
+		if (result == SPI_OK_REWRITTEN)
+			effect->counted = false;
+		effect->changed += SPI_processed;
+		if (command->is_own)
+			effect->own = Max(effect->own, (int64) SPI_processed);
+	}
+	statement->chunk->reldata = NULL;
+	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
+}
+
+/*
+ * Appends what the parameters are, and the plans of the statement's commands
+ * for a chunk of these bounds, with the rows they are expected to change.
+ */
+void
+citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *bounds,
+							StringInfo output)
+{
+	ParamListInfo params = make_params(statement, bounds);
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	Shape	   *shape = find_shape(statement, bounds);
+	ListCell   *cell;
+
+	statement->chunk->reldata = rows;
+	foreach(cell, shape->commands)
+	{
+		Command    *command = lfirst(cell);
+		char	   *sql = pnstrdup(shape->text.expanded + command->start, command->length);
+		SPIExecuteOptions options = {0};
+		SPIPlanPtr	plan;
+
+		if (!command->is_query)
+			continue;
+		plan = citer_spi_prepare(psprintf("EXPLAIN (COSTS OFF) %s", sql),
+								 4 * statement->nkeys, statement->types, 0);
+		options.params = params;
+		citer_spi_run(plan, &options, SPI_OK_UTILITY);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			appendStringInfo(output, "    %s\n", SPI_getvalue(SPI_tuptable->vals[i],
+															  SPI_tuptable->tupdesc, 1));
+		SPI_freetuptable(SPI_tuptable);
+		SPI_freeplan(plan);
+		if (command->counts)
+			appendStringInfo(output, "    Rows to change: about %.0f\n",
+							 estimate_changes(statement, sql, params));
+	}
+	statement->chunk->reldata = NULL;
+	tuplestore_end(rows);
+}
+
+/* What each $n is, in words. */
+const char *
+citer_job_statement_params(const CiterJobStatement *statement)
+{
+	return statement->params_in_words;
+}
+
+/* Frees the statement, with SPI connected or not. */
+void
+citer_job_statement_free(CiterJobStatement *statement)
+{
+	ListCell   *cell;
+
+	SPI_unregister_relation(CHUNK_NAME);
+	foreach(cell, statement->shapes)
+		free_plans(lfirst(cell));
+	MemoryContextDelete(statement->context);
+}
+
+/* Makes errors point into the user's text until end_reading(). */
+static void
+begin_reading(Reading *reading, const CiterJobStatement *statement, const char *sql)
+{
+	reading->statement = statement;
+	reading->sql = sql;
+	reading->context.callback = report_reading;
+	reading->context.arg = reading;
+	reading->context.previous = error_context_stack;
+	error_context_stack = &reading->context;
+}
+
+static void
+end_reading(Reading *reading)
+{
+	error_context_stack = reading->context.previous;
+}
+
+/*
+ * Error context callback: the position becomes one in the user's text, and
+ * errors that come of not knowing what to write say what.
+ */
+static void
+report_reading(void *arg)
+{
+	Reading    *reading = arg;
+	int			position = geterrposition();
+
+	if (position > 0)
+		errposition(0);
+	else
+		position = getinternalerrposition();
+	if (position > 0)
+	{
+		if (reading->text != NULL)
+			position = citer_job_text_position(reading->text, reading->start + position);
+		internalerrposition(position);
+		internalerrquery(reading->sql);
+	}
+	switch (geterrcode())
+	{
+		case ERRCODE_UNDEFINED_PARAMETER:
+			errhint("The statement has %s.", reading->statement->params_in_words);
+			break;
+		case ERRCODE_AMBIGUOUS_COLUMN:
+			errhint("Put the table's name in front of it, or in place of joining \"%s\" write %s.",
+					CHUNK_NAME, reading->statement->advice);
+			break;
+		case ERRCODE_UNDEFINED_FUNCTION:
+		case ERRCODE_DATATYPE_MISMATCH:
+		case ERRCODE_CANNOT_COERCE:
+		case ERRCODE_AMBIGUOUS_FUNCTION:
+			if (reading->text != NULL && reading->text->has_params)
+				errcontext("the statement of a job, with %s", reading->statement->params_in_words);
+			break;
+	}
+}
+
+/*
+ * Makes "chunk" known to the SPI connection, which keeps its list of such
+ * relations where it is first added to: in the caller's context.
+ */
+static void
+register_chunk(CiterJobStatement *statement, MemoryContext caller,
+			   TupleDesc columns, int chunk_size)
+{
+	EphemeralNamedRelation chunk = palloc0(sizeof(EphemeralNamedRelationData));
+	int			result;
+
+	chunk->md.name = pstrdup(CHUNK_NAME);
+	chunk->md.tupdesc = CreateTupleDescCopyConstr(columns);
+	chunk->md.reliddesc = InvalidOid;
+	chunk->md.enrtype = ENR_NAMED_TUPLESTORE;
+	chunk->md.enrtuples = chunk_size;
+	statement->chunk = chunk;
+	MemoryContextSwitchTo(caller);
+	SPI_unregister_relation(CHUNK_NAME);
+	result = SPI_register_relation(chunk);
+	MemoryContextSwitchTo(statement->context);
+	if (result != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation returned %s", SPI_result_code_string(result));
+}
+
+/*
+ * Reads the commands of the expanded text and refuses those that no job can
+ * have.
+ */
+static void
+check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk)
+{
+	CiterJobCheck check = {job, walk, statement->text};
+	List	   *commands = raw_parser(statement->text->expanded, RAW_PARSE_DEFAULT);
+	ListCell   *cell;
+
+	if (commands == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" has no command in it", "statement"),
+				 errdetail("It is \"%s\".", job->statement),
+				 errhint("Pass what is to be done for each chunk, such as UPDATE %s SET ... %s.",
+						 walk->relation->sql, statement->advice)));
+	foreach(cell, commands)
+		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
+	foreach(cell, commands)
+	{
+		Query	   *query = analyze_command(statement, lfirst_node(RawStmt, cell), walk->relation);
+		Command    *command = palloc0(sizeof(Command));
+
+		command->is_query = query->commandType != CMD_UTILITY;
+		command->counts = command->is_query && query->commandType != CMD_SELECT;
+		command->is_own = command->counts && query->commandType != CMD_INSERT &&
+			rt_fetch(query->resultRelation, query->rtable)->relid == walk->relation->relid;
+		statement->counted |= command->counts;
+		statement->commands = lappend(statement->commands, command);
+		citer_job_check_command(&check, query);
+	}
+}
+
+/*
+ * A command as the parser understands it, before any rewriting.  22023 for a
+ * chunk_range() with a name that there is not.
+ */
+static Query *
+analyze_command(const CiterJobStatement *statement, RawStmt *raw, const CiterRelation *relation)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	MemoryContext caller = CurrentMemoryContext;
+	Query	   *volatile query = NULL;
+
+	pstate->p_sourcetext = statement->text->expanded;
+	pstate->p_queryEnv = create_queryEnv();
+	register_ENR(pstate->p_queryEnv, statement->chunk);
+	citer_compat_set_fixed_params(pstate, statement->types, 4 * statement->nkeys);
+	PG_TRY();
+	{
+		query = transformTopLevelStmt(pstate, raw);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		const CiterJobTextRange *range;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		range = citer_job_text_range_of_error(statement->text, error->internalpos);
+		if (range == NULL ||
+			(error->sqlerrcode != ERRCODE_UNDEFINED_TABLE &&
+			 error->sqlerrcode != ERRCODE_UNDEFINED_COLUMN))
+			PG_RE_THROW();
+		FlushErrorState();
+		citer_job_check_refuse_range(statement->text, range, relation);
+	}
+	PG_END_TRY();
+	free_parsestate(pstate);
+	return query;
+}
+
+/* The plans for chunks that lie like this one, prepared if there are none. */
+static Shape *
+find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Reading		reading = {0};
+	Shape	   *shape;
+	ListCell   *cell;
+
+	if (statement->text->nranges == 0)
+		return linitial(statement->shapes);
+	citer_job_conditions_expand(statement->conditions, bounds->after, bounds->last);
+	foreach(cell, statement->shapes)
+	{
+		shape = lfirst(cell);
+		if (strcmp(shape->text.expanded, statement->text->expanded) == 0)
+			return shape;
+	}
+	if (list_length(statement->shapes) >= SHAPES_MAX)
+	{
+		shape = linitial(statement->shapes);
+		free_plans(shape);
+		MemoryContextDelete(shape->context);
+		statement->shapes = list_delete_first(statement->shapes);
+	}
+	begin_reading(&reading, statement, statement->text->sql);
+	shape = prepare_shape(statement, &reading);
+	end_reading(&reading);
+	MemoryContextSwitchTo(statement->context);
+	statement->shapes = lappend(statement->shapes, shape);
+	MemoryContextSwitchTo(caller);
+	return shape;
+}
+
+/* Prepares the commands of the text as it is expanded now. */
+static Shape *
+prepare_shape(CiterJobStatement *statement, Reading *reading)
+{
+	MemoryContext context = AllocSetContextCreate(statement->context, "chunked_iter shape",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Shape	   *shape = palloc0(sizeof(Shape));
+	CiterJobText *text = &shape->text;
+	ListCell   *raw;
+	ListCell   *command;
+
+	shape->context = context;
+	*text = *statement->text;
+	text->expanded = pstrdup(text->expanded);
+	text->ranges = palloc(sizeof(CiterJobTextRange) * Max(text->nranges, 1));
+	memcpy(text->ranges, statement->text->ranges, sizeof(CiterJobTextRange) * text->nranges);
+	reading->text = text;
+	forboth(raw, raw_parser(text->expanded, RAW_PARSE_DEFAULT), command, statement->commands)
+	{
+		int			start = lfirst_node(RawStmt, raw)->stmt_location;
+		int			length = lfirst_node(RawStmt, raw)->stmt_len;
+		Command    *prepared = palloc(sizeof(Command));
+
+		*prepared = *(Command *) lfirst(command);
+		(void) CleanQuerytext(text->expanded, &start, &length);
+		prepared->start = start;
+		prepared->length = length;
+		reading->start = pg_mbstrlen_with_len(text->expanded, start);
+		prepared->plan = citer_spi_prepare(pnstrdup(text->expanded + start, prepared->length),
+										   4 * statement->nkeys, statement->types,
+										   CURSOR_OPT_PARALLEL_OK);
+		SPI_keepplan(prepared->plan);
+		shape->commands = lappend(shape->commands, prepared);
+	}
+	reading->start = 0;
+	MemoryContextSwitchTo(caller);
+	return shape;
+}
+
+/* Frees the plans of a text. */
+static void
+free_plans(Shape *shape)
+{
+	ListCell   *cell;
+
+	foreach(cell, shape->commands)
+		SPI_freeplan(((Command *) lfirst(cell))->plan);
+}
+
+/* How many rows the planner expects a command to change. */
+static double
+estimate_changes(const CiterJobStatement *statement, const char *sql, ParamListInfo params)
+{
+	SPIPlanPtr	plan = citer_spi_prepare(sql, 4 * statement->nkeys, statement->types,
+										 CURSOR_OPT_CUSTOM_PLAN);
+	CachedPlan *custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	double		rows = 0;
+	ListCell   *cell;
+
+	foreach(cell, custom->stmt_list)
+	{
+		PlannedStmt *planned = lfirst_node(PlannedStmt, cell);
+
+		if (planned->canSetTag && IsA(planned->planTree, ModifyTable))
+			rows += outerPlan(planned->planTree)->plan_rows;
+	}
+	ReleaseCachedPlan(custom, NULL);
+	SPI_freeplan(plan);
+	return rows;
+}
+
+/* Notes what the statement uses, after rewriting. */
+static void
+note_uses(CiterJobStatement *statement, const Shape *shape)
+{
+	ListCell   *command;
+	ListCell   *source;
+
+	foreach(command, shape->commands)
+	{
+		foreach(source, SPI_plan_get_plan_sources(((Command *) lfirst(command))->plan))
+			citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys,
+							   ((CachedPlanSource *) lfirst(source))->query_list);
+	}
+}
+
+/* The parameters: both keys as the user has them, then those of chunk_range(). */
+static ParamListInfo
+make_params(const CiterJobStatement *statement, const CiterJobBounds *bounds)
+{
+	const CiterPosition *positions[] = {bounds->first, bounds->last, bounds->after, bounds->last};
+	ParamListInfo params = makeParamList(4 * statement->nkeys);
+
+	for (int i = 0; i < 4 * statement->nkeys; i++)
+	{
+		const CiterPosition *position = positions[i / statement->nkeys];
+		int			element = i % statement->nkeys;
+		ParamExternData *param = &params->params[i];
+
+		param->isnull = element >= position->nelements || position->isnull[element];
+		param->value = param->isnull ? (Datum) 0 : position->values[element];
+		param->pflags = PARAM_FLAG_CONST;
+		param->ptype = statement->types[i];
+	}
+	return params;
+}

@@ -1,0 +1,48 @@
+/*
+ * statement.h
+ *	  The statement of a job, prepared.
+ */
+#ifndef CITER_JOB_STATEMENT_H
+#define CITER_JOB_STATEMENT_H
+
+#include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
+#include "utils/tuplestore.h"
+
+#include "job/state.h"
+#include "walk/walk.h"
+
+typedef struct CiterJobStatement CiterJobStatement;
+
+/* Where a chunk lies: what is behind "after", from "first" up to "last". */
+typedef struct CiterJobBounds
+{
+	const CiterPosition *after;
+	const CiterPosition *first;
+	const CiterPosition *last;
+} CiterJobBounds;
+
+/* What the statement did. */
+typedef struct CiterJobEffect
+{
+	bool		counted;		/* all its commands that write were counted */
+	int64		changed;		/* rows, by all commands together */
+	int64		own;			/* rows of the job's relation, by the command
+								 * that changed most of them */
+} CiterJobEffect;
+
+extern CiterJobStatement *citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk);
+extern bool citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns);
+extern bool citer_job_statement_uses_rows(const CiterJobStatement *statement);
+extern bool citer_job_statement_uses_bounds(const CiterJobStatement *statement);
+extern bool citer_job_statement_uses_ranges(const CiterJobStatement *statement);
+extern bool citer_job_statement_updates(const CiterJobStatement *statement, Oid relid);
+extern const char *citer_job_statement_params(const CiterJobStatement *statement);
+extern Bitmapset *citer_job_statement_columns(const CiterJobStatement *statement);
+extern void citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
+									const CiterJobBounds *bounds, CiterJobEffect *effect);
+extern void citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *bounds,
+										StringInfo output);
+extern void citer_job_statement_free(CiterJobStatement *statement);
+
+#endif							/* CITER_JOB_STATEMENT_H */

@@ -1,0 +1,21 @@
+/*
+ * uses.h
+ *	  What of the chunk a job's statement uses, to be read for it.
+ */
+#ifndef CITER_JOB_USES_H
+#define CITER_JOB_USES_H
+
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+
+typedef struct CiterJobUses
+{
+	bool		rows;
+	bool		bounds;			/* $1 ... */
+	Bitmapset  *columns;		/* of the rows, as pull_varattnos() gives them */
+	List	   *updated;		/* OIDs of relations whose rows are updated */
+} CiterJobUses;
+
+extern void citer_job_uses_add(CiterJobUses *uses, const char *chunk, int nbounds, List *queries);
+
+#endif							/* CITER_JOB_USES_H */

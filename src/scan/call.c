@@ -1,0 +1,177 @@
+/*
+ * call.c
+ *	  Calls of chunked_iter and chunked_iter_query as expressions.
+ *
+ * The planner and the executor of a scan meet a call as an expression tree in
+ * the range table; here it is recognized and turned into a request.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "scan/call.h"
+
+static bool is_query(List *arguments);
+static bool decides(bool is_query, int argument);
+
+/*
+ * The call that is all there is of a range table entry; NULL for any other
+ * entry.  A call is known by its support function, given as its C function.
+ */
+FuncExpr *
+citer_call_find(RangeTblEntry *rte, PGFunction support)
+{
+	RangeTblFunction *function;
+	FuncExpr   *call;
+	Oid			support_id;
+	FmgrInfo	finfo;
+
+	if (rte->rtekind != RTE_FUNCTION || rte->funcordinality ||
+		list_length(rte->functions) != 1)
+		return NULL;
+	function = linitial_node(RangeTblFunction, rte->functions);
+	if (!citer_call_is(function->funcexpr))
+		return NULL;
+	call = (FuncExpr *) function->funcexpr;
+	support_id = get_func_support(call->funcid);
+	if (!OidIsValid(support_id))
+		return NULL;
+	fmgr_info(support_id, &finfo);
+	return finfo.fn_addr == support ? call : NULL;
+}
+
+/*
+ * Is this a call with the arguments of chunked_iter, for a table's row type,
+ * or with those of chunked_iter_query?
+ */
+bool
+citer_call_is(Node *node)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+
+	if (!IsA(call, FuncExpr))
+		return false;
+	if (is_query(call->args))
+		return exprType(linitial(call->args)) == TEXTOID;
+	return list_length(call->args) == CITER_ARGUMENTS &&
+		get_typtype(exprType(linitial(call->args))) == TYPTYPE_COMPOSITE;
+}
+
+/* Is it a call of chunked_iter_query, not of chunked_iter? */
+bool
+citer_call_is_query(FuncExpr *call)
+{
+	return is_query(call->args);
+}
+
+/*
+ * The columns of the call's result, in the current memory context: those of
+ * the row type, or those of the column definition list.
+ */
+TupleDesc
+citer_call_columns(RangeTblFunction *function)
+{
+	FuncExpr   *call = (FuncExpr *) function->funcexpr;
+
+	if (!is_query(call->args))
+		return lookup_rowtype_tupdesc_copy(exprType(linitial(call->args)), -1);
+	return BlessTupleDesc(BuildDescFromLists(function->funccolnames, function->funccoltypes,
+											 function->funccoltypmods,
+											 function->funccolcollations));
+}
+
+/*
+ * Reads a request from those arguments that are constants; the others are left
+ * at their defaults.  Returns false if one of those is not a constant that
+ * decide which rows there are and in which order: only the bounds, the size of
+ * a chunk and the snapshot can be left open.
+ */
+bool
+citer_call_read_known(List *arguments, TupleDesc columns, CiterOptions *options)
+{
+	NullableDatum values[CITER_ARGUMENTS];
+	ListCell   *cell;
+	int			i = 0;
+
+	foreach(cell, arguments)
+	{
+		Const	   *constant = (Const *) lfirst(cell);
+		bool		known = IsA(constant, Const);
+
+		if (!known && decides(is_query(arguments), i))
+			return false;
+		values[i].value = known ? constant->constvalue : (Datum) 0;
+		values[i].isnull = !known || constant->constisnull;
+		i++;
+	}
+	citer_call_read(values, i, columns, options);
+	return true;
+}
+
+/* The argument "after" among the arguments of a call, which others may follow. */
+Node *
+citer_call_after(List *arguments, int narguments)
+{
+	return list_nth(arguments, narguments == CITER_QUERY_ARGUMENTS ? CITER_QUERY_ARGUMENT_AFTER :
+					CITER_ARGUMENT_AFTER);
+}
+
+/* The argument "upto", likewise. */
+Node *
+citer_call_upto(List *arguments, int narguments)
+{
+	return list_nth(arguments, narguments == CITER_QUERY_ARGUMENTS ? CITER_QUERY_ARGUMENT_UPTO :
+					CITER_ARGUMENT_UPTO);
+}
+
+/* The arguments of the same walk the other way round; "reverse" must be a constant. */
+List *
+citer_call_reversed_arguments(FuncExpr *call)
+{
+	List	   *arguments = copyObject(call->args);
+	Const	   *reverse = list_nth_node(Const, arguments,
+										is_query(arguments) ? CITER_QUERY_ARGUMENT_REVERSE :
+										CITER_ARGUMENT_REVERSE);
+
+	reverse->constvalue = BoolGetDatum(reverse->constisnull || !DatumGetBool(reverse->constvalue));
+	reverse->constisnull = false;
+	return arguments;
+}
+
+/* Reads a request from the values of a call's arguments. */
+void
+citer_call_read(const NullableDatum *arguments, int narguments, TupleDesc columns,
+				CiterOptions *options)
+{
+	if (narguments == CITER_QUERY_ARGUMENTS)
+		citer_options_read_query(options, columns, arguments);
+	else
+		citer_options_read(options, columns->tdtypeid, arguments);
+}
+
+/* Are these the arguments of chunked_iter_query, not those of chunked_iter? */
+static bool
+is_query(List *arguments)
+{
+	return list_length(arguments) == CITER_QUERY_ARGUMENTS;
+}
+
+/*
+ * Whether an argument has a part in which rows the walk has and in which
+ * order, its bounds aside.  Of "rel" only the type is read.
+ */
+static bool
+decides(bool is_query, int argument)
+{
+	if (is_query)
+		return argument == CITER_QUERY_ARGUMENT_QUERY ||
+			argument == CITER_QUERY_ARGUMENT_ORDER_BY ||
+			argument == CITER_QUERY_ARGUMENT_REVERSE;
+	return argument == CITER_ARGUMENT_ORDER_BY || argument == CITER_ARGUMENT_REVERSE ||
+		argument == CITER_ARGUMENT_FILTER;
+}

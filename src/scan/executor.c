@@ -1,0 +1,473 @@
+/*
+ * executor.c
+ *	  chunked_iter() in FROM as a scan that streams: the executor's side.
+ *
+ * The scan opens an iterator for the present values of the call's arguments
+ * when the first row is asked for, and again after each rescan.  It returns
+ * the iterator's slot as it is where it can: on a plain table no row is
+ * touched between the chunk and the scan's own projection.
+ *
+ * Expressions are compiled for the row type that the plan was made for.  So
+ * that is compared at the start, when the relation is locked, and again with
+ * what the walk has found when it is opened; and so is the key, on which the
+ * plan may rest.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "executor/executor.h"
+#include "nodes/extensible.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/ruleutils.h"
+
+#include "scan/call.h"
+#include "base/compat.h"
+#include "walk/explain.h"
+#include "walk/iterator.h"
+#include "scan/scan.h"
+
+/* The executor's state of a scan; what is common to all of them comes first. */
+typedef struct CiterScanState
+{
+	CustomScanState css;
+	RangeTblFunction *function; /* the call, as the plan was made for it */
+	TupleDesc	columns;		/* of its result */
+	Index		rti;			/* range table entry of the call */
+	int			narguments;		/* of the call, in custom_exprs */
+	List	   *expressions;	/* states of custom_exprs */
+	CiterOptions plan;			/* what of a request the plan decides */
+	List	   *claim;			/* what the plan rests on; NIL: nothing */
+	bool		has_whole_row;	/* the slot ends with the row as a whole */
+	CiterIterator *iterator;	/* NULL before the first row */
+	MemoryContext context;		/* holds the iterator */
+	CiterCost	cost;			/* of walks that have ended */
+} CiterScanState;
+
+static Node *create_scan_state(CustomScan *scan);
+static void begin_scan(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec_scan(CustomScanState *node);
+static TupleTableSlot *next_row(ScanState *node);
+static CiterIterator *open_iterator(CiterScanState *state);
+static void evaluate(CiterScanState *state, NullableDatum *values);
+static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *values);
+static void read_plan(CiterScanState *state, const CustomScan *scan);
+static void check_row_type(CiterScanState *state);
+static void check_walk(const CiterScanState *state, const CiterWalk *walk);
+static bool same_columns(TupleDesc a, TupleDesc b);
+static TupleTableSlot *store_row(CiterScanState *state, TupleTableSlot *row);
+static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
+static bool recheck_row(ScanState *node, TupleTableSlot *slot);
+static void end_scan(CustomScanState *node);
+static void rescan(CustomScanState *node);
+static void close_scan(CiterScanState *state);
+static void explain_scan(CustomScanState *node, List *ancestors, ExplainState *es);
+static void explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es);
+static void explain_bound(const char *label, Node *bound, List *context, ExplainState *es);
+static CiterCost total_cost(const CiterScanState *state);
+static const CiterWalk *known_walk(CiterScanState *state);
+static void complete_options(const CiterScanState *state, CiterOptions *options,
+							 NullableDatum *params);
+
+const CustomScanMethods citer_scan_methods = {
+	.CustomName = "ChunkedIter",
+	.CreateCustomScanState = create_scan_state,
+};
+
+static const CustomExecMethods exec_methods = {
+	.CustomName = "ChunkedIter",
+	.BeginCustomScan = begin_scan,
+	.ExecCustomScan = exec_scan,
+	.EndCustomScan = end_scan,
+	.ReScanCustomScan = rescan,
+	.ExplainCustomScan = explain_scan,
+};
+
+/* Custom scan callback: makes the executor's state. */
+static Node *
+create_scan_state(CustomScan *scan)
+{
+	CiterScanState *state = (CiterScanState *) newNode(sizeof(CiterScanState), T_CustomScanState);
+
+	state->css.methods = &exec_methods;
+	read_plan(state, scan);
+	citer_compat_set_slot_ops(&state->css, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
+	return (Node *) state;
+}
+
+/* Takes over what the planner has left in the plan; see CiterScanPrivate. */
+static void
+read_plan(CiterScanState *state, const CustomScan *scan)
+{
+	List	   *private = scan->custom_private;
+	List	   *params;
+	ListCell   *cell;
+
+	state->function = list_nth_node(RangeTblFunction, private, CITER_SCAN_FUNCTION);
+	state->narguments = list_length(((FuncExpr *) state->function->funcexpr)->args);
+	state->plan.columns_known = true;
+	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
+		state->plan.columns = bms_add_member(state->plan.columns, lfirst_int(cell));
+	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->plan.columns);
+	if (list_length(private) <= CITER_SCAN_ORDER)
+		return;
+
+	params = list_copy_tail(scan->custom_exprs, state->narguments);
+	state->plan.nparams = list_length(params);
+	state->plan.param_types = citer_scan_param_types(params);
+	state->plan.quals = list_nth(private, CITER_SCAN_QUALS);
+	state->plan.resolved = true;
+	state->plan.order = list_nth(private, CITER_SCAN_ORDER);
+	state->plan.filter_clause = list_nth(private, CITER_SCAN_FILTER);
+	state->claim = list_nth(private, CITER_SCAN_CLAIM);
+}
+
+/*
+ * Custom scan callback: prepares the call's arguments; opens nothing yet.  The
+ * relation is locked to the end of the transaction before its row type is
+ * looked at.
+ */
+static void
+begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused())
+{
+	CiterScanState *state = (CiterScanState *) node;
+	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
+
+	citer_compat_apply_slot_ops(node, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
+	state->columns = citer_call_columns(state->function);
+	state->rti = bms_singleton_member(scan->custom_relids);
+	check_row_type(state);
+	state->expressions = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
+	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
+										   ALLOCSET_SMALL_SIZES);
+}
+
+/* Custom scan callback: the next row that satisfies the node's quals. */
+static TupleTableSlot *
+exec_scan(CustomScanState *node)
+{
+	return ExecScan(&node->ss, next_row, recheck_row);
+}
+
+/* Access method of ExecScan: the next row of the walk, or an empty slot. */
+static TupleTableSlot *
+next_row(ScanState *node)
+{
+	CiterScanState *state = (CiterScanState *) node;
+	TupleTableSlot *row;
+
+	if (state->iterator == NULL)
+		state->iterator = open_iterator(state);
+	row = citer_iterator_next(state->iterator);
+	if (row == NULL)
+		return ExecClearTuple(node->ss_ScanTupleSlot);
+	if (!state->has_whole_row && TTS_IS_HEAPTUPLE(row))
+		return row;
+	return store_row(state, row);
+}
+
+/* Opens the iterator for the present values of arguments and parameters. */
+static CiterIterator *
+open_iterator(CiterScanState *state)
+{
+	MemoryContext caller = MemoryContextSwitchTo(state->context);
+	NullableDatum *values = palloc(sizeof(NullableDatum) * list_length(state->expressions));
+	CiterOptions options;
+	CiterIterator *iterator;
+
+	evaluate(state, values);
+	citer_call_read(values, state->narguments, state->columns, &options);
+	complete_options(state, &options, copy_params(state, values + state->narguments));
+	iterator = citer_iterator_open(&options);
+	check_walk(state, citer_iterator_walk(iterator));
+	MemoryContextSwitchTo(caller);
+	return iterator;
+}
+
+/* The present values of all expressions, which the next row may change. */
+static void
+evaluate(CiterScanState *state, NullableDatum *values)
+{
+	ListCell   *cell;
+
+	foreach(cell, state->expressions)
+	{
+		values->value = ExecEvalExpr((ExprState *) lfirst(cell), state->css.ss.ps.ps_ExprContext,
+									 &values->isnull);
+		values++;
+	}
+}
+
+/* Values of the parameters that last as long as the walk. */
+static NullableDatum *
+copy_params(CiterScanState *state, const NullableDatum *values)
+{
+	NullableDatum *params = palloc(sizeof(NullableDatum) * Max(state->plan.nparams, 1));
+
+	for (int i = 0; i < state->plan.nparams; i++)
+	{
+		int16		length;
+		bool		by_value;
+
+		params[i] = values[i];
+		if (values[i].isnull)
+			continue;
+		get_typlenbyval(state->plan.param_types[i], &length, &by_value);
+		params[i].value = datumCopy(values[i].value, by_value, length);
+	}
+	return params;
+}
+
+/*
+ * Throws 42804 if the row type is not what the plan was made for: the lock that
+ * keeps it as it is was taken a moment after the plan was found to be valid.
+ */
+static void
+check_row_type(CiterScanState *state)
+{
+	TupleDesc	planned = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	TupleDesc	present = state->columns;
+	bool		same = present->natts == planned->natts - (state->has_whole_row ? 1 : 0);
+
+	for (int i = 0; same && i < present->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(present, i);
+
+		same = attribute->attisdropped ||
+			attribute->atttypid == TupleDescAttr(planned, i)->atttypid;
+	}
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("row type %s was altered after the query was prepared",
+						format_type_be(present->tdtypeid)),
+				 errhint("Run the query again.")));
+}
+
+/*
+ * 55000 unless the walk that is open has the columns, and the key, that the
+ * plan was made for: this session can have changed them since.
+ */
+static void
+check_walk(const CiterScanState *state, const CiterWalk *walk)
+{
+	if (same_columns(walk->relation->tupdesc, state->columns) &&
+		(state->claim == NIL || equal(citer_scan_claim(walk->key, false), state->claim)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s was changed after the walk was planned",
+					citer_relation_describe(walk->relation)),
+			 errdetail("Its columns, or the key that it is walked by, are not what they were."),
+			 errhint("Start the walk again.")));
+}
+
+/* Whether two descriptors have the same columns, as far as values go. */
+static bool
+same_columns(TupleDesc a, TupleDesc b)
+{
+	bool		same = a->natts == b->natts;
+
+	for (int i = 0; same && i < a->natts; i++)
+	{
+		Form_pg_attribute column_a = TupleDescAttr(a, i);
+		Form_pg_attribute column_b = TupleDescAttr(b, i);
+
+		same = column_a->attisdropped == column_b->attisdropped &&
+			column_a->atttypid == column_b->atttypid;
+	}
+	return same;
+}
+
+/* Copies a row into the scan's own slot, and its whole behind the columns. */
+static TupleTableSlot *
+store_row(CiterScanState *state, TupleTableSlot *row)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	int			natts = row->tts_tupleDescriptor->natts;
+
+	if (!state->has_whole_row)
+		return ExecCopySlot(slot, row);
+	ExecClearTuple(slot);
+	slot_getallattrs(row);
+	memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * natts);
+	memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * natts);
+	slot->tts_values[natts] = row_datum(state, row);
+	slot->tts_isnull[natts] = false;
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* The row as a composite value, in memory that is reset for each row. */
+static Datum
+row_datum(CiterScanState *state, TupleTableSlot *row)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	MemoryContext caller = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	Datum		datum = ExecFetchSlotHeapTupleDatum(row);
+
+	MemoryContextSwitchTo(caller);
+	return datum;
+}
+
+/*
+ * Recheck method of ExecScan, which for a scan with scanrelid 0 has to find
+ * the row as well: for the join that is rechecked (EvalPlanQual) that is the
+ * very row which it was made from, kept as a whole; in a subquery that a
+ * recheck runs from the start, the next row of a walk.
+ */
+static bool
+recheck_row(ScanState *node, TupleTableSlot *slot)
+{
+	CiterScanState *state = (CiterScanState *) node;
+	EPQState   *recheck = node->ps.state->es_epq_active;
+	TupleTableSlot *row;
+	bool		found;
+
+	if (recheck->relsubs_rowmark[state->rti - 1] == NULL)
+	{
+		row = next_row(node);
+		if (TupIsNull(row))
+			return false;
+		if (row != slot)
+			ExecCopySlot(slot, row);
+		return true;
+	}
+
+	if (recheck->relsubs_done[state->rti - 1])
+		return false;
+	recheck->relsubs_done[state->rti - 1] = true;
+	row = MakeSingleTupleTableSlot(state->columns, &TTSOpsVirtual);
+	found = EvalPlanQualFetchRowMark(recheck, state->rti, row);
+	if (found)
+		store_row(state, row);
+	ExecDropSingleTupleTableSlot(row);
+	return found;
+}
+
+/* Custom scan callback: ends the walk, early or late. */
+static void
+end_scan(CustomScanState *node)
+{
+	close_scan((CiterScanState *) node);
+}
+
+/* Custom scan callback: the next row is the first again. */
+static void
+rescan(CustomScanState *node)
+{
+	close_scan((CiterScanState *) node);
+	ExecScanReScan(&node->ss);
+}
+
+static void
+close_scan(CiterScanState *state)
+{
+	ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
+	state->cost = total_cost(state);
+	if (state->iterator != NULL)
+		citer_iterator_close(state->iterator);
+	state->iterator = NULL;
+	MemoryContextReset(state->context);
+}
+
+/* Custom scan callback: the properties of the walk, and what it has cost. */
+static void
+explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	CiterScanState *state = (CiterScanState *) node;
+	const CiterWalk *walk = known_walk(state);
+	CiterCost	cost = total_cost(state);
+
+	if (walk != NULL)
+		citer_explain_scan(walk, es);
+	explain_expressions(state, ancestors, es);
+	if (es->analyze)
+		citer_explain_cost(walk, &cost, es);
+}
+
+/* The bounds of the walk, and the parameters of its filter. */
+static void
+explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es)
+{
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *context = set_deparse_context_plan(es->deparse_cxt, &scan->scan.plan, ancestors);
+	StringInfoData params;
+
+	explain_bound("Walk After", citer_call_after(scan->custom_exprs, state->narguments), context, es);
+	explain_bound("Walk Up To", citer_call_upto(scan->custom_exprs, state->narguments), context, es);
+	if (state->plan.nparams == 0)
+		return;
+	initStringInfo(&params);
+	for (int i = 0; i < state->plan.nparams; i++)
+		appendStringInfo(&params, "%s$%d = %s", i > 0 ? ", " : "", i + 1,
+						 deparse_expression(list_nth(scan->custom_exprs, state->narguments + i),
+											context, es->verbose, false));
+	ExplainPropertyText("Walk Parameters", params.data, es);
+}
+
+/* A bound as it was given, unless there is none for certain. */
+static void
+explain_bound(const char *label, Node *bound, List *context, ExplainState *es)
+{
+	if (!IsA(bound, Const) || !((Const *) bound)->constisnull)
+		ExplainPropertyText(label, deparse_expression(bound, context, false, false), es);
+}
+
+/* What all walks of the scan have cost together. */
+static CiterCost
+total_cost(const CiterScanState *state)
+{
+	CiterCost	total = state->cost;
+	CiterCost	present = {0};
+
+	if (state->iterator != NULL)
+		present = citer_iterator_cost(state->iterator);
+	total.chunks += present.chunks;
+	total.rows += present.rows;
+	total.examined += present.examined;
+	total.peak_memory = Max(total.peak_memory, present.peak_memory);
+	return total;
+}
+
+/* The walk under way, or else the one there will be, if that is known. */
+static const CiterWalk *
+known_walk(CiterScanState *state)
+{
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *arguments = list_truncate(list_copy(scan->custom_exprs), state->narguments);
+	CiterOptions options;
+
+	if (state->iterator != NULL)
+		return citer_iterator_walk(state->iterator);
+	if (state->claim == NIL ||
+		!citer_call_read_known(arguments, state->columns, &options))
+		return NULL;
+	complete_options(state, &options, NULL);
+	return citer_walk_resolve(&options);
+}
+
+/*
+ * Adds to the request what the planner has found out; the parameters' values
+ * are NULL if they are not known.
+ */
+static void
+complete_options(const CiterScanState *state, CiterOptions *options, NullableDatum *params)
+{
+	options->columns = state->plan.columns;
+	options->columns_known = state->plan.columns_known;
+	options->resolved = state->plan.resolved;
+	options->order = state->plan.order;
+	options->filter_clause = state->plan.filter_clause;
+	options->quals = state->plan.quals;
+	options->nparams = state->plan.nparams;
+	options->param_types = state->plan.param_types;
+	options->param_values = params;
+	options->measure = state->css.ss.ps.instrument != NULL;
+}

@@ -1,0 +1,433 @@
+/*
+ * bookmark.c
+ *	  Key values: as text that outlives a session, and out of rows.
+ *
+ * A bookmark is written by one session and read by another, whose DateStyle,
+ * TimeZone, IntervalStyle and so on may differ.  It is therefore written
+ * under fixed settings, in forms that every session reads as the same value:
+ * dates in ISO order, time stamps in UTC, floats with all their digits.  What
+ * a user passes is read under the session's own settings, so that a key typed
+ * by hand means what it means elsewhere in the session, apart from money and
+ * the NULLs of arrays; what a job has stored is read as it was written.
+ * (postgres_fdw sends its constants in the same way, see
+ * set_transmission_modes there.)
+ *
+ * A text that reads back as another value is no bookmark: a walk that went on
+ * there would lose rows or repeat them.  Types whose text is exact for certain
+ * are listed; any other value is read back as it is written, and compared by
+ * the key's own comparison.  What is kept of an object name is its OID, for
+ * names can be ambiguous and change.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "walk/bookmark.h"
+#include "base/settings.h"
+
+/* Evaluates the elements of a key for rows of the relation. */
+struct CiterKeyReader
+{
+	CiterKey   *key;
+	EState	   *estate;			/* owns the expressions' states */
+	ExprContext *econtext;
+	ExprState **states;			/* one for each element */
+	TupleTableSlot *row;		/* a view of the caller's row */
+};
+
+/* The element of a bookmark that is being read. */
+typedef struct BookmarkElement
+{
+	const char *argument;		/* name of the argument it came in */
+	int			number;			/* from 1 */
+} BookmarkElement;
+
+static Datum read_value(Oid type, char *text);
+static char *write_value(const CiterKeyElement *element, Datum value);
+static void check_exact(CiterKeyElement *element, Datum value, char *text);
+static Datum read_back(const CiterKeyElement *element, char *text);
+static void refuse_value(const CiterKeyElement *element, const char *detail);
+static bool needs_settings(const CiterKey *key);
+static bool has_fixed_text(const CiterKeyElement *element);
+static bool has_exact_text(const CiterKeyElement *element);
+static Oid	written_type(const CiterKeyElement *element);
+static void report_element(void *arg);
+
+/* Beside citer_settings_exact: what is written, and read of what was stored. */
+static const CiterSetting stored_settings[] = {
+	{"timezone", "GMT"},
+	{"search_path", "pg_catalog"},
+	{NULL, NULL}
+};
+
+/* What is read, whoever has written it. */
+static const CiterSetting read_settings[] = {
+	{"lc_monetary", "C"},
+	{"array_nulls", "on"},
+	{NULL, NULL}
+};
+
+/* A position of NULLs, in the current memory context. */
+CiterPosition
+citer_position_create(int nelements)
+{
+	CiterPosition position = {0};
+
+	position.nelements = nelements;
+	position.values = palloc0(sizeof(Datum) * nelements);
+	position.isnull = palloc(sizeof(bool) * nelements);
+	memset(position.isnull, true, sizeof(bool) * nelements);
+	return position;
+}
+
+/* Some position in the middle of a walk; it has no values. */
+CiterPosition
+citer_position_symbolic(int nelements)
+{
+	CiterPosition position = citer_position_create(nelements);
+
+	position.symbolic = true;
+	memset(position.isnull, false, sizeof(bool) * nelements);
+	return position;
+}
+
+/* A position in physical order, in the current memory context. */
+CiterPosition
+citer_position_of_tid(BlockNumber block, OffsetNumber offset)
+{
+	CiterPosition position = citer_position_create(1);
+	ItemPointer tid = palloc(sizeof(ItemPointerData));
+
+	ItemPointerSet(tid, block, offset);
+	position.values[0] = PointerGetDatum(tid);
+	position.isnull[0] = false;
+	return position;
+}
+
+/*
+ * The values a bookmark stands for, in the current memory context.  "stored"
+ * says that citer_bookmark_write() has written it, and not a user.  22023 if
+ * it has more elements than the key; the input function's error if an element
+ * is no value of its type.
+ */
+CiterPosition
+citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookmark *bookmark,
+					bool stored)
+{
+	CiterPosition position;
+	int			nestlevel;
+	BookmarkElement element = {argument, 0};
+	ErrorContextCallback context = {error_context_stack, report_element, &element};
+
+	if (bookmark->nelements > key->nelements)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" has too many elements", argument),
+				 errdetail("It has %d elements, but the key has %d: %s.",
+						   bookmark->nelements, key->nelements,
+						   citer_key_describe(key)),
+				 errhint("Pass chunked_iter_key() of a row, with the same \"order_by\".")));
+
+	position = citer_position_create(bookmark->nelements);
+	if (bookmark->nelements == 0)
+		return position;
+	nestlevel = citer_settings_begin();
+	if (needs_settings(key))
+	{
+		citer_settings_set(read_settings);
+		if (stored)
+		{
+			citer_settings_set(citer_settings_exact);
+			citer_settings_set(stored_settings);
+		}
+	}
+	error_context_stack = &context;
+	for (int i = 0; i < bookmark->nelements; i++)
+	{
+		position.isnull[i] = bookmark->elements[i] == NULL;
+		if (position.isnull[i])
+			continue;
+		element.number = i + 1;
+		position.values[i] = read_value(key->elements[i].type, bookmark->elements[i]);
+	}
+	error_context_stack = context.previous;
+	citer_settings_end(nestlevel);
+	return position;
+}
+
+/*
+ * A position as the text[] to pass as a bookmark, in the current context.
+ * 0A000 for a value that no text stands for exactly.
+ */
+ArrayType *
+citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
+{
+	Datum	   *elements = palloc0(sizeof(Datum) * Max(position->nelements, 1));
+	int			dims[1] = {position->nelements};
+	int			lower_bounds[1] = {1};
+	bool		set = needs_settings(key);
+	int			nestlevel = 0;
+
+	if (set)
+	{
+		nestlevel = citer_settings_begin();
+		citer_settings_set(read_settings);
+		citer_settings_set(citer_settings_exact);
+		citer_settings_set(stored_settings);
+	}
+	for (int i = 0; i < position->nelements; i++)
+	{
+		if (!position->isnull[i])
+			elements[i] = CStringGetTextDatum(write_value(&key->elements[i], position->values[i]));
+	}
+	if (set)
+		citer_settings_end(nestlevel);
+	return construct_md_array(elements, position->isnull, 1, dims, lower_bounds,
+							  TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* A value of a type from its text. */
+static Datum
+read_value(Oid type, char *text)
+{
+	Oid			typinput;
+	Oid			typioparam;
+
+	getTypeInputInfo(type, &typinput, &typioparam);
+	return OidInputFunctionCall(typinput, text, typioparam, -1);
+}
+
+/* The text of a value, under the settings for that. */
+static char *
+write_value(const CiterKeyElement *element, Datum value)
+{
+	Oid			typoutput;
+	bool		is_varlena;
+	char	   *text;
+
+	getTypeOutputInfo(written_type(element), &typoutput, &is_varlena);
+	text = OidOutputFunctionCall(typoutput, value);
+	if (!has_fixed_text(element) && !has_exact_text(element))
+		check_exact(unconstify(CiterKeyElement *, element), value, text);
+	return text;
+}
+
+/* 0A000 unless the text is text and reads back as an equal value. */
+static void
+check_exact(CiterKeyElement *element, Datum value, char *text)
+{
+	if (!pg_verifymbstr(text, strlen(text), true))
+		refuse_value(element, "It is written as bytes that are no text in this database.");
+	if (citer_key_compare(element, value, false, read_back(element, text), false) != 0)
+		refuse_value(element, psprintf("It is written as \"%s\", which is read as another value.", text));
+}
+
+/* The value that the text is read as; 0A000 if it is not read at all. */
+static Datum
+read_back(const CiterKeyElement *element, char *text)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		value = (Datum) 0;
+
+	PG_TRY();
+	{
+		value = read_value(element->type, text);
+	}
+	PG_CATCH();
+	{
+		int			category = ERRCODE_TO_CATEGORY(geterrcode());
+		ErrorData  *error;
+
+		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION) &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_FEATURE_NOT_SUPPORTED) &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		refuse_value(element, psprintf("It is written as \"%s\", which is not read again: %s.",
+									   text, error->message));
+	}
+	PG_END_TRY();
+	return value;
+}
+
+static void
+refuse_value(const CiterKeyElement *element, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("no bookmark stands for a value of %s exactly, which has type %s",
+					element->index_column, format_type_be(element->type)),
+			 errdetail("%s", detail),
+			 element->sort_using ?
+			 errhint("Order by another column, or by an expression whose text is exact.") :
+			 errhint("Order by another column, or by the text of this one: order_by => '%s::text'.",
+					 element->index_column)));
+}
+
+/*
+ * Whether the text of this key's values may depend on settings.  Setting them
+ * takes much longer than to write a key, and is not done for nothing.
+ */
+static bool
+needs_settings(const CiterKey *key)
+{
+	for (int i = 0; i < key->nelements; i++)
+		if (!has_fixed_text(&key->elements[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Whether values are the same text under all settings, and the text the same
+ * value, for certain.
+ */
+static bool
+has_fixed_text(const CiterKeyElement *element)
+{
+	switch (written_type(element))
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case NAMEOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case UUIDOID:
+		case TIDOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Whether the text that is written under our settings is exact, for certain. */
+static bool
+has_exact_text(const CiterKeyElement *element)
+{
+	switch (element->type)
+	{
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case BYTEAOID:
+		case INETOID:
+		case CIDROID:
+		case MACADDROID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * The type as which an element is written: its own, or oid if that is what
+ * its values are compared as (regclass and its like, which read numbers too).
+ */
+static Oid
+written_type(const CiterKeyElement *element)
+{
+	return element->operand_type == OIDOID ? OIDOID : element->type;
+}
+
+/*
+ * Makes a reader of keys out of rows of the relation, in the current memory
+ * context; the expressions are initialized once.
+ */
+CiterKeyReader *
+citer_key_reader_create(CiterKey *key)
+{
+	CiterKeyReader *reader = palloc0(sizeof(CiterKeyReader));
+
+	reader->key = key;
+	reader->estate = CreateExecutorState();
+	reader->econtext = CreateExprContext(reader->estate);
+	reader->states = palloc0(sizeof(ExprState *) * key->nelements);
+	for (int i = 0; i < key->nelements; i++)
+		reader->states[i] = ExecPrepareExpr(key->elements[i].expr, reader->estate);
+	return reader;
+}
+
+/* Frees what the reader holds beside the memory of its context. */
+void
+citer_key_reader_free(CiterKeyReader *reader)
+{
+	FreeExecutorState(reader->estate);
+}
+
+/*
+ * The key of the row in the slot, which has the relation's columns.  The
+ * values are copied into the current memory context, nothing toasted left.
+ */
+CiterPosition
+citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot)
+{
+	CiterKey   *key = reader->key;
+	CiterPosition position = citer_position_create(key->nelements);
+
+	reader->econtext->ecxt_scantuple = slot;
+	for (int i = 0; i < key->nelements; i++)
+	{
+		CiterKeyElement *element = &key->elements[i];
+		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext,
+													  &position.isnull[i]);
+
+		if (position.isnull[i])
+			continue;
+		if (element->typlen == -1)
+			position.values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+		else
+			position.values[i] = datumCopy(value, element->typbyval, element->typlen);
+	}
+	ResetExprContext(reader->econtext);
+	return position;
+}
+
+/*
+ * Compares the key of the row in the slot with a position, or its first
+ * elements with those of a shorter one: less than, equal to or greater than 0
+ * if the row is before, at or after it in the order of the walk.
+ */
+int
+citer_key_reader_compare(CiterKeyReader *reader, TupleTableSlot *slot,
+						 const CiterPosition *position)
+{
+	CiterKey   *key = reader->key;
+	int			order = 0;
+
+	reader->econtext->ecxt_scantuple = slot;
+	for (int i = 0; order == 0 && i < position->nelements; i++)
+	{
+		bool		isnull;
+		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext, &isnull);
+
+		order = citer_key_compare(&key->elements[i], value, isnull,
+								  position->values[i], position->isnull[i]);
+	}
+	ResetExprContext(reader->econtext);
+	return order;
+}
+
+/* Error context callback: says which element is no value of its type. */
+static void
+report_element(void *arg)
+{
+	BookmarkElement *element = arg;
+
+	errcontext("element %d of argument \"%s\"", element->number, element->argument);
+}

@@ -1,0 +1,199 @@
+/*
+ * iterator.c
+ *	  Walks a relation, one chunk in memory at a time.
+ *
+ * Between two calls an iterator holds memory in its own context and nothing
+ * else: no SPI connection, no plan, no snapshot, no open relation.  Whatever
+ * ends the query that it serves, an error included, therefore ends it too.
+ * (The exception is the temporary file behind ties that exceed the memory of
+ * a chunk, which belongs to the resource owner of the calling query, as that
+ * of a tuplestore of its own would.)
+ *
+ * Snapshots: the queries of one calling statement all run under that
+ * statement's own snapshot, which is the active one whenever a row is asked
+ * for; or, if the user wants to see what is committed meanwhile, each chunk
+ * under a new one (see iterator_end.c).  Either way what the calling statement
+ * itself writes, or the transaction after it, is not seen.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "walk/iterator_state.h"
+#include "base/settings.h"
+
+static void warn_of_missing_index(const CiterWalk *walk);
+
+/*
+ * Opens a walk, in a memory context of its own below the current one.  Throws
+ * what is wrong with the options; warns if the walk sorts for every chunk.
+ */
+CiterIterator *
+citer_iterator_open(const CiterOptions *options)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter walk",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	CiterIterator *iterator = palloc0(sizeof(CiterIterator));
+
+	iterator->context = context;
+	iterator->scratch = AllocSetContextCreate(context, "chunked_iter scratch",
+											  ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < 2; i++)
+		iterator->position_contexts[i] = AllocSetContextCreate(context, "chunked_iter position",
+															   ALLOCSET_SMALL_SIZES);
+	iterator->walk = citer_walk_resolve(options);
+	if (!iterator->walk->key->physical)
+		iterator->reader = citer_key_reader_create(iterator->walk->key);
+	iterator->chunk = citer_chunk_create(iterator->walk->relation->tupdesc,
+										 iterator->walk->ncolumns,
+										 iterator->walk->chunk_size,
+										 citer_settings_chunk_memory());
+	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));
+	citer_session_remember(&iterator->session);
+	iterator->after = iterator->walk->after;
+	iterator->upto = iterator->walk->upto;
+
+	if (options->measure)
+		iterator->measured = citer_relation_scanned(iterator->walk->relation);
+	if (!options->quiet)
+		warn_of_missing_index(iterator->walk);
+	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		citer_iterator_freeze_end(iterator);
+	MemoryContextSwitchTo(caller);
+	return iterator;
+}
+
+/*
+ * The next row, in a slot that is valid until the next call; NULL after the
+ * last.  55000 if the role or the relation is not what it was at the start.
+ */
+TupleTableSlot *
+citer_iterator_next(CiterIterator *iterator)
+{
+	TupleTableSlot *slot;
+
+	if (!citer_session_is_same(&iterator->session))
+		citer_session_check(&iterator->session, iterator->walk);
+	while ((slot = citer_chunk_next(iterator->chunk)) == NULL)
+	{
+		if (iterator->done)
+			return NULL;
+		citer_iterator_read_chunk(iterator);
+	}
+	return slot;
+}
+
+/*
+ * Reads the next chunk, for a caller who takes chunk by chunk and has taken
+ * all rows of the one before; false if there is none.  If rows are locked, a
+ * chunk may have none left and still not be the last.
+ */
+bool
+citer_iterator_next_chunk(CiterIterator *iterator)
+{
+	if (!iterator->done)
+		return citer_iterator_read_chunk(iterator);
+	citer_chunk_reset(iterator->chunk);
+	return false;
+}
+
+/* The next row of that chunk, or NULL; valid until the next call. */
+TupleTableSlot *
+citer_iterator_next_in_chunk(CiterIterator *iterator)
+{
+	return citer_chunk_next(iterator->chunk);
+}
+
+/* Is there known to be no chunk after the one at hand? */
+bool
+citer_iterator_is_done(const CiterIterator *iterator)
+{
+	return iterator->done;
+}
+
+/*
+ * The lowest key of the rows of the chunk at hand, which must have some, in the
+ * current memory context; none in physical order.  It is the first row's,
+ * unless that has been changed before it was locked.
+ */
+CiterPosition
+citer_iterator_first(CiterIterator *iterator)
+{
+	return iterator->walk->locking != NULL ? iterator->lowest :
+		citer_iterator_key(iterator, citer_chunk_first(iterator->chunk));
+}
+
+/*
+ * The key of a row of the walk, in the current memory context; none in
+ * physical order, where rows do not carry their place.
+ */
+CiterPosition
+citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot)
+{
+	CiterPosition none = {0};
+
+	return iterator->reader != NULL ? citer_key_reader_read(iterator->reader, slot) : none;
+}
+
+/*
+ * Where the next chunk starts: the key of the last row read.  Valid until that
+ * chunk is read.
+ */
+const CiterPosition *
+citer_iterator_position(const CiterIterator *iterator)
+{
+	return &iterator->after;
+}
+
+/* Where the walk ends: what the user has given, or what was frozen. */
+const CiterPosition *
+citer_iterator_end(const CiterIterator *iterator)
+{
+	return &iterator->upto;
+}
+
+/*
+ * Ends a walk early or late and frees its memory.  After an error there is
+ * nothing to close: the memory goes with the caller's.
+ */
+void
+citer_iterator_close(CiterIterator *iterator)
+{
+	citer_chunk_free(iterator->chunk);
+	if (iterator->reader != NULL)
+		citer_key_reader_free(iterator->reader);
+	MemoryContextDelete(iterator->context);
+}
+
+/* What is walked. */
+const CiterWalk *
+citer_iterator_walk(const CiterIterator *iterator)
+{
+	return iterator->walk;
+}
+
+/* What the walk has cost so far. */
+CiterCost
+citer_iterator_cost(const CiterIterator *iterator)
+{
+	return iterator->cost;
+}
+
+static void
+warn_of_missing_index(const CiterWalk *walk)
+{
+	char	   *index_sql;
+
+	if (!citer_walk_lacks_index(walk))
+		return;
+	index_sql = citer_key_index_sql(walk->relation, walk->key);
+	ereport(WARNING,
+			(errmsg("no index gives the order of this walk of %s", walk->relation->sql),
+			 walk->index_shape.sorts ?
+			 errdetail("Every chunk reads and sorts all that is left, by %s.",
+					   citer_key_describe(walk->key)) :
+			 errdetail("An index gives the order of the first columns, and every chunk sorts the rest of %s.",
+					   citer_key_describe(walk->key)),
+			 index_sql ? errhint("%s", index_sql) : 0));
+}

@@ -1,0 +1,62 @@
+/*
+ * iterator_query.c
+ *	  Runs one query of a walk, and hands on its rows.
+ */
+#include "postgres.h"
+
+#include "walk/iterator_state.h"
+
+static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
+static void ignore_end(DestReceiver *self);
+
+/* Runs the query of some rows, and adds what its scans look at to the cost. */
+void
+citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
+{
+	iterator->examined_before = citer_relation_examined(iterator->measured);
+	citer_walk_run(iterator->walk, rows, receiver);
+	iterator->cost.examined += citer_relation_examined(iterator->measured) -
+		iterator->examined_before;
+}
+
+/* Runs the queries of all rows between rows->after and rows->upto. */
+void
+citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows, DestReceiver *receiver)
+{
+	int			nranges = citer_walk_split(iterator->walk, rows, iterator->ranges);
+	int			step = iterator->walk->stepwise ? 1 : nranges;
+
+	rows->nranges = step;
+	for (int i = 0; i < nranges; i += step)
+	{
+		rows->ranges = &iterator->ranges[i];
+		citer_iterator_run_query(iterator, rows, receiver);
+	}
+}
+
+/* A receiver that does nothing but receive rows. */
+DestReceiver
+citer_iterator_receiver(CiterReceive receive)
+{
+	DestReceiver receiver = {
+		.receiveSlot = receive,
+		.rStartup = ignore_startup,
+		.rShutdown = ignore_end,
+		.rDestroy = ignore_end,
+		/* SPI tells DestSPI and DestNone from others, and is told no more. */
+		.mydest = DestTuplestore,
+	};
+
+	return receiver;
+}
+
+static void
+ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+			   TupleDesc tupdesc pg_attribute_unused())
+{
+}
+
+static void
+ignore_end(DestReceiver *self pg_attribute_unused())
+{
+}

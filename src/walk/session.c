@@ -1,0 +1,83 @@
+/*
+ * session.c
+ *	  What a walk relies upon in its caller's session.
+ *
+ * A walk is suspended between two rows, and the session can run anything
+ * meanwhile.  Its role and its relations have to stay what they were, or the
+ * walk ends with an error; search_path is put back while its queries run; and
+ * a snapshot of a chunk does not see what the session has written since.
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+
+#include "walk/session.h"
+#include "base/settings.h"
+
+/* Remembers the session as it is now, in the current memory context. */
+void
+citer_session_remember(CiterSession *session)
+{
+	session->user = GetUserId();
+	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	session->started_at = GetActiveSnapshot()->curcid;
+	session->checked_at = GetCurrentCommandId(false);
+}
+
+/*
+ * Throws 55000 unless the role and the relation are those of the start.  Done
+ * before each chunk, and after other commands of the session also before a
+ * row that is in memory: its type may be gone, or what its toast pointers
+ * point to.
+ */
+void
+citer_session_check(CiterSession *session, const CiterWalk *walk)
+{
+	if (GetUserId() != session->user)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the role was changed while %s was being walked",
+						citer_relation_describe(walk->relation)),
+				 errdetail("The walk was started by role \"%s\".",
+						   GetUserNameFromId(session->user, true)),
+				 errhint("Go on under that role, or start the walk again.")));
+	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
+	session->checked_at = GetCurrentCommandId(false);
+}
+
+/*
+ * Sets the stage for queries: checks the session, takes a snapshot if each
+ * chunk has its own, and puts search_path back to what it was at the start,
+ * since the filter and the key may have names in them, and for a query all
+ * that its text is read under.  Returns what citer_session_end() needs.
+ */
+int
+citer_session_begin(CiterSession *session, const CiterWalk *walk)
+{
+	CiterSetting settings[] = {{"search_path", session->search_path}, {NULL, NULL}};
+	int			nestlevel;
+
+	citer_session_check(session, walk);
+	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
+	{
+		/* What the caller's own commands write from now on is not seen. */
+		PushCopiedSnapshot(GetTransactionSnapshot());
+		GetActiveSnapshot()->curcid = session->started_at;
+	}
+	nestlevel = citer_settings_begin();
+	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
+		citer_settings_set(settings);
+	if (walk->relation->query_settings != NULL)
+		citer_settings_restore(walk->relation->query_settings);
+	return nestlevel;
+}
+
+/* Undoes what citer_session_begin() has set. */
+void
+citer_session_end(const CiterWalk *walk, int nestlevel)
+{
+	citer_settings_end(nestlevel);
+	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		PopActiveSnapshot();
+}

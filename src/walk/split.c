@@ -1,0 +1,591 @@
+/*
+ * split.c
+ *	  Splits a walk into ranges of keys that several sessions can share.
+ *
+ * A boundary between two ranges is the key of a row that exists, found by
+ * looking at keys and never by computing with them: so any key will do, and
+ * whether its values are dense or clustered makes no difference.
+ *
+ * Ranges of so many rows need one pass over all keys, in order, which an
+ * index-only scan gives.  For so many ranges the keys of a sample of the
+ * table's blocks do, sorted here and cut at the quantiles; the pass is made
+ * where a sample is not to be had (views, foreign tables), would be a good part
+ * of the table anyway, or finds too little.  In that pass the number of rows is
+ * known only at the end, so it keeps every key at first, and each time that
+ * becomes too many drops every other one: what is left is evenly spaced.
+ *
+ * Memory: at most so many keys a part, or the one boundary at hand.  Where keys
+ * are not unique a boundary stands behind the last row of its key.
+ *
+ * In physical order ranges are numbers of blocks, and nothing is read.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "walk/bookmark.h"
+#include "walk/split.h"
+#include "walk/walk.h"
+
+/*
+ * Keys to choose boundaries from, for each part and at least, if there are as
+ * many rows.
+ */
+#define KEYS_PER_PART 64
+#define KEYS_MIN 8192
+
+/*
+ * Blocks that a sample has for each part, and at least.  Rows that are stored
+ * together often have keys that are close together, so it is the number of
+ * blocks that counts: the sizes of parts vary by about 1 / sqrt(128), 9 %.
+ */
+#define SAMPLE_BLOCKS_PER_PART 128
+#define SAMPLE_BLOCKS_MIN 1024
+
+/* How many times that the table must have, or all keys are looked at. */
+#define SAMPLE_WORTHWHILE 10
+
+/* A possible boundary. */
+typedef struct SplitKey
+{
+	CiterPosition position;
+	double		rows;			/* up to it, all of its own key included */
+} SplitKey;
+
+/* A split under way; also the receiver of the rows whose keys it looks at. */
+typedef struct Splitter
+{
+	DestReceiver pub;
+	CiterWalk  *walk;
+	CiterKeyReader *reader;		/* NULL in physical order */
+	MemoryContext context;		/* of what it allocates for itself */
+	MemoryContext scratch;		/* emptied after each range */
+
+	/* The way out. */
+	CiterSplitEmit emit;
+	void	   *emit_arg;
+	CiterSplitRange range;		/* the next one, as far as it is known */
+	ArrayType  *end;			/* of the last range */
+	double		rows_out;		/* in ranges before the next one */
+	int64		rows_found;		/* in these, if servers have to agree on them */
+
+	/* The pass over the keys. */
+	double		rows;			/* seen so far */
+	double		step;			/* rows from one boundary to the next */
+	double		due;			/* the row that will be one */
+	bool		pending;		/* it has been seen, but rows may tie with it */
+	CiterPosition boundary;
+
+	/* What a split into parts keeps; no room if it is by rows. */
+	SplitKey   *keys;
+	int			nkeys;
+	int			max_keys;
+} Splitter;
+
+static void begin_split(Splitter *splitter, const CiterOptions *options);
+static void split_keys(Splitter *splitter, int parts);
+static bool sample_keys(Splitter *splitter, int parts);
+static double sample_percent(const CiterRelation *relation, int parts);
+static void read_sample(Splitter *splitter, double percent);
+static bool receive_sample(TupleTableSlot *slot, DestReceiver *self);
+static void sort_sample(Splitter *splitter);
+static int	compare_keys(const void *a, const void *b, void *arg);
+static void read_keys(Splitter *splitter);
+static bool receive_key(TupleTableSlot *slot, DestReceiver *self);
+static void take_boundary(Splitter *splitter);
+static void keep_key(Splitter *splitter, const CiterPosition *position);
+static void cut_keys(Splitter *splitter, int parts);
+static void split_blocks(Splitter *splitter, int parts, int chunk_size);
+static void check_access(Splitter *splitter);
+static bool receive_nothing(TupleTableSlot *slot, DestReceiver *self);
+static BlockNumber block_of(Datum ctid);
+static BlockNumber number_of_blocks(Oid relid);
+static void put_range(Splitter *splitter, const CiterPosition *upto, double rows);
+static void count_range(Splitter *splitter, const CiterPosition *upto);
+static void check_ranges(const Splitter *splitter);
+static CiterPosition read_position(Splitter *splitter, TupleTableSlot *slot);
+static void free_position(const Splitter *splitter, CiterPosition *position);
+static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
+static void ignore_end(DestReceiver *self);
+
+/*
+ * Splits what a request would walk into "parts" ranges of about as many rows
+ * each, or, if that is 0, into ranges of the request's chunk_size rows, and
+ * emits them in walking order.  Together they are the walk: the first begins
+ * where it does, each of the others where the one before ends.  None is empty,
+ * unless there are no rows at all: then it is the only one.  Fewer than "parts"
+ * come out where there are fewer rows, or fewer keys; none in physical order if
+ * nothing can lie between the bounds.
+ *
+ * Throws what citer_walk_resolve() throws, and 0A000 for the physical order of
+ * a relation with children.
+ */
+void
+citer_split(const CiterOptions *options, int parts, CiterSplitEmit emit, void *arg)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter split",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Splitter	splitter = {
+		.context = context,
+		.scratch = AllocSetContextCreate(context, "chunked_iter split scratch",
+										 ALLOCSET_SMALL_SIZES),
+		.emit = emit,
+		.emit_arg = arg,
+	};
+
+	begin_split(&splitter, options);
+	if (splitter.walk->key->physical)
+		split_blocks(&splitter, parts, options->chunk_size);
+	else if (parts > 0)
+		split_keys(&splitter, parts);
+	else
+	{
+		splitter.step = splitter.due = options->chunk_size;
+		read_keys(&splitter);
+		put_range(&splitter, NULL, splitter.rows - splitter.rows_out);
+	}
+	if (citer_walk_must_agree(splitter.walk))
+		check_ranges(&splitter);
+	if (splitter.reader != NULL)
+		citer_key_reader_free(splitter.reader);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+}
+
+/* Resolves the walk, of which nothing but keys is wanted, all in one go. */
+static void
+begin_split(Splitter *splitter, const CiterOptions *options)
+{
+	CiterOptions keys_only = *options;
+	CiterWalk  *walk;
+
+	keys_only.chunk_size = CITER_CHUNK_SIZE_MAX;
+	keys_only.columns_known = true;
+	keys_only.columns = NULL;
+	walk = splitter->walk = citer_walk_resolve(&keys_only);
+	if (!walk->key->physical)
+		splitter->reader = citer_key_reader_create(walk->key);
+	splitter->pub.rStartup = ignore_startup;
+	splitter->pub.rShutdown = ignore_end;
+	splitter->pub.rDestroy = ignore_end;
+	splitter->pub.mydest = DestTuplestore;
+	if (options->after.nelements > 0)
+		splitter->range.after = citer_bookmark_write(walk->key, &walk->after);
+	if (options->upto.nelements > 0)
+		splitter->end = citer_bookmark_write(walk->key, &walk->upto);
+}
+
+static void
+split_keys(Splitter *splitter, int parts)
+{
+	splitter->max_keys = 2 * Max(KEYS_PER_PART * parts, KEYS_MIN);
+	splitter->keys = MemoryContextAllocHuge(splitter->context,
+											sizeof(SplitKey) * splitter->max_keys);
+	if (parts == 1 || !sample_keys(splitter, parts))
+	{
+		splitter->step = splitter->due = 1;
+		read_keys(splitter);
+	}
+	cut_keys(splitter, parts);
+}
+
+/* Collects keys from a sample, if one is worthwhile and finds enough of them. */
+static bool
+sample_keys(Splitter *splitter, int parts)
+{
+	double		percent = sample_percent(splitter->walk->relation, parts);
+
+	if (percent == 0)
+		return false;
+	read_sample(splitter, percent);
+	if (splitter->nkeys < KEYS_PER_PART * parts)
+	{
+		while (splitter->nkeys > 0)
+			free_position(splitter, &splitter->keys[--splitter->nkeys].position);
+		splitter->rows = 0;
+		return false;
+	}
+	splitter->rows *= 100 / percent;
+	sort_sample(splitter);
+	return true;
+}
+
+/* How much of the relation's blocks a sample should read; 0 for no sample. */
+static double
+sample_percent(const CiterRelation *relation, int parts)
+{
+	double		wanted = Max((double) SAMPLE_BLOCKS_PER_PART * parts, SAMPLE_BLOCKS_MIN);
+	double		blocks = 0;
+	ListCell   *cell;
+
+	if (!citer_relation_is_table(relation))
+		return 0;
+	foreach(cell, citer_relation_heaps(relation))
+		blocks += number_of_blocks(lfirst_oid(cell));
+	return blocks < wanted * SAMPLE_WORTHWHILE ? 0 : 100 * wanted / blocks;
+}
+
+/* Keeps keys of the rows in a sample of the blocks, in no order. */
+static void
+read_sample(Splitter *splitter, double percent)
+{
+	CiterWalk	walk = *splitter->walk;
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk.key));
+	CiterQueryRows rows = {
+		.after = &walk.after,
+		.upto = &walk.upto,
+		.ranges = ranges,
+		.sample = psprintf("TABLESAMPLE pg_catalog.system (%.9f) REPEATABLE (0)", percent),
+	};
+
+	walk.steer = CITER_STEER_FREE;
+	splitter->pub.receiveSlot = receive_sample;
+	splitter->step = splitter->due = 1;
+	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
+	citer_walk_run(&walk, &rows, &splitter->pub);
+}
+
+/* DestReceiver callback: takes the key of every so-manyth row of a sample. */
+static bool
+receive_sample(TupleTableSlot *slot, DestReceiver *self)
+{
+	Splitter   *splitter = (Splitter *) self;
+
+	splitter->rows++;
+	if (splitter->rows >= splitter->due)
+	{
+		CiterPosition position = read_position(splitter, slot);
+
+		keep_key(splitter, &position);
+	}
+	return true;
+}
+
+/*
+ * Puts the keys of a sample in order and leaves one of each kind, with the rows
+ * that there are up to it.  The last is no boundary: nothing is known to
+ * follow it.
+ */
+static void
+sort_sample(Splitter *splitter)
+{
+	SplitKey   *keys = splitter->keys;
+	int			nkeys = splitter->nkeys;
+	int			nkept = 0;
+
+	qsort_arg(keys, nkeys, sizeof(SplitKey), compare_keys, splitter->walk->key);
+	for (int i = 0; i + 1 < nkeys; i++)
+	{
+		if (compare_keys(&keys[i], &keys[i + 1], splitter->walk->key) == 0)
+			continue;
+		keys[nkept].position = keys[i].position;
+		keys[nkept].rows = splitter->rows * (i + 1) / nkeys;
+		nkept++;
+	}
+	splitter->nkeys = nkept;
+}
+
+/* qsort_arg callback: the order of the key. */
+static int
+compare_keys(const void *a, const void *b, void *arg)
+{
+	const CiterPosition *position_a = &((const SplitKey *) a)->position;
+	const CiterPosition *position_b = &((const SplitKey *) b)->position;
+	CiterKey   *key = arg;
+	int			order = 0;
+
+	CHECK_FOR_INTERRUPTS();
+	for (int i = 0; order == 0 && i < key->nelements; i++)
+		order = citer_key_compare(&key->elements[i],
+								  position_a->values[i], position_a->isnull[i],
+								  position_b->values[i], position_b->isnull[i]);
+	return order;
+}
+
+/* Looks at all keys, in order, and takes every step-th as a boundary. */
+static void
+read_keys(Splitter *splitter)
+{
+	CiterWalk  *walk = splitter->walk;
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
+	CiterQueryRows rows = {
+		.after = &walk->after,
+		.upto = &walk->upto,
+		.ranges = ranges,
+	};
+	int			nranges = citer_walk_split(walk, &rows, ranges);
+
+	splitter->pub.receiveSlot = receive_key;
+	if (!walk->stepwise && nranges > 0)
+	{
+		rows.nranges = nranges;
+		citer_walk_run(walk, &rows, &splitter->pub);
+		return;
+	}
+	rows.nranges = 1;
+	for (int i = 0; i < nranges; i++)
+	{
+		rows.ranges = &ranges[i];
+		citer_walk_run(walk, &rows, &splitter->pub);
+	}
+}
+
+/*
+ * DestReceiver callback: counts a row.  A boundary counts as one only when a
+ * row with another key follows it.
+ */
+static bool
+receive_key(TupleTableSlot *slot, DestReceiver *self)
+{
+	Splitter   *splitter = (Splitter *) self;
+
+	if (splitter->pending &&
+		(splitter->walk->key->unique ||
+		 citer_key_reader_compare(splitter->reader, slot, &splitter->boundary) != 0))
+		take_boundary(splitter);
+	splitter->rows++;
+	if (!splitter->pending && splitter->rows >= splitter->due)
+	{
+		splitter->boundary = read_position(splitter, slot);
+		splitter->pending = true;
+	}
+	return true;
+}
+
+/* Keeps the boundary, or ends a range there. */
+static void
+take_boundary(Splitter *splitter)
+{
+	splitter->pending = false;
+	if (splitter->max_keys > 0)
+	{
+		keep_key(splitter, &splitter->boundary);
+		return;
+	}
+	put_range(splitter, &splitter->boundary, splitter->rows - splitter->rows_out);
+	free_position(splitter, &splitter->boundary);
+	splitter->due = splitter->rows + splitter->step;
+}
+
+/* Keeps a key, up to which there are the rows seen so far. */
+static void
+keep_key(Splitter *splitter, const CiterPosition *position)
+{
+	if (splitter->nkeys == splitter->max_keys)
+	{
+		for (int i = 0; i < splitter->max_keys; i += 2)
+		{
+			free_position(splitter, &splitter->keys[i].position);
+			splitter->keys[i / 2] = splitter->keys[i + 1];
+		}
+		splitter->nkeys /= 2;
+		splitter->step *= 2;
+	}
+	splitter->keys[splitter->nkeys].position = *position;
+	splitter->keys[splitter->nkeys].rows = splitter->rows;
+	splitter->nkeys++;
+	splitter->due = splitter->rows + splitter->step;
+}
+
+/* Makes ranges that end at the keys nearest to where they should. */
+static void
+cut_keys(Splitter *splitter, int parts)
+{
+	const SplitKey *keys = splitter->keys;
+	int			chosen = 0;
+	int			last = -1;
+
+	for (int i = 1; i < parts && splitter->nkeys > 0; i++)
+	{
+		double		target = splitter->rows * i / parts;
+
+		while (chosen + 1 < splitter->nkeys &&
+			   fabs(keys[chosen + 1].rows - target) <= fabs(keys[chosen].rows - target))
+			chosen++;
+		if (chosen == last)
+			continue;
+		put_range(splitter, &keys[chosen].position, keys[chosen].rows - splitter->rows_out);
+		last = chosen;
+	}
+	put_range(splitter, NULL, splitter->rows - splitter->rows_out);
+}
+
+/* Splits a table by blocks; with no parts given, by an estimate of its rows. */
+static void
+split_blocks(Splitter *splitter, int parts, int chunk_size)
+{
+	CiterWalk  *walk = splitter->walk;
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
+	CiterPosition whole = {0};
+	double		rows;
+	double		total;
+	double		from;
+	double		first;
+	double		end;
+	double		nranges = parts;
+
+	if (walk->relation->has_children)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot split the physical order of %s", walk->relation->sql),
+				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
+				 errhint("Split each of its children, or order by columns.")));
+	check_access(splitter);
+	if (citer_range_split(walk->key, &walk->after, &walk->upto, ranges) == 0)
+		return;
+	rows = citer_walk_estimate(walk, &whole, &whole);
+	total = number_of_blocks(walk->relation->relid);
+	first = block_of(walk->after.values[0]);
+	end = walk->upto.nelements > 0 ? Min(total, block_of(walk->upto.values[0])) : total;
+	if (parts == 0)
+		nranges = ceil(rows * Max(end - first, 0) / Max(total, 1) / chunk_size);
+	from = first;
+	for (double i = 1; i < nranges; i++)
+	{
+		double		block = first + floor((end - first) * i / nranges);
+		CiterPosition boundary;
+
+		CHECK_FOR_INTERRUPTS();
+		if (block <= from)
+			continue;
+		boundary = citer_position_of_tid((BlockNumber) block, InvalidOffsetNumber);
+		put_range(splitter, &boundary, rows * (block - from) / total);
+		free_position(splitter, &boundary);
+		from = block;
+	}
+	put_range(splitter, NULL, rows * Max(end - from, 0) / Max(total, 1));
+}
+
+/* Has the executor check that the caller may read what is to be split. */
+static void
+check_access(Splitter *splitter)
+{
+	CiterWalk  *walk = splitter->walk;
+	CiterRange	ranges[1];
+	CiterPosition whole = {0};
+	CiterQueryRows rows = {
+		.after = &whole,
+		.upto = &whole,
+		.ranges = ranges,
+		.limit = 1,
+	};
+
+	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
+	splitter->pub.receiveSlot = receive_nothing;
+	citer_walk_run(walk, &rows, &splitter->pub);
+}
+
+/* DestReceiver callback: enough. */
+static bool
+receive_nothing(TupleTableSlot *slot pg_attribute_unused(), DestReceiver *self pg_attribute_unused())
+{
+	return false;
+}
+
+/* The block of a ctid. */
+static BlockNumber
+block_of(Datum ctid)
+{
+	return ItemPointerGetBlockNumberNoCheck((ItemPointer) DatumGetPointer(ctid));
+}
+
+static BlockNumber
+number_of_blocks(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
+
+	relation_close(rel, NoLock);
+	return blocks;
+}
+
+/* Ends a range at a position, or the last one with NULL, and emits it. */
+static void
+put_range(Splitter *splitter, const CiterPosition *upto, double rows)
+{
+	MemoryContext caller = MemoryContextSwitchTo(splitter->scratch);
+	CiterSplitRange *range = &splitter->range;
+
+	if (citer_walk_must_agree(splitter->walk))
+		count_range(splitter, upto ? upto : &splitter->walk->upto);
+	range->number++;
+	range->upto = upto ? citer_bookmark_write(splitter->walk->key, upto) : splitter->end;
+	range->rows = rows;
+	splitter->emit(range, splitter->emit_arg);
+	splitter->rows_out += rows;
+	if (upto != NULL)
+	{
+		if (range->after != NULL)
+			pfree(range->after);
+		MemoryContextSwitchTo(splitter->context);
+		range->after = DatumGetArrayTypePCopy(PointerGetDatum(range->upto));
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(splitter->scratch);
+}
+
+/* Counts the rows that a walk of the range will find. */
+static void
+count_range(Splitter *splitter, const CiterPosition *upto)
+{
+	const CiterWalk *walk = splitter->walk;
+	NullableDatum text = {PointerGetDatum(splitter->range.after), splitter->range.after == NULL};
+	CiterBookmark bookmark = citer_options_bookmark("after", text);
+	CiterPosition after = citer_bookmark_read(walk->key, "after", &bookmark, true);
+
+	splitter->rows_found += citer_walk_count(walk, &after, upto);
+}
+
+/* HV000 if there are rows in several ranges: a server has the ends in another order. */
+static void
+check_ranges(const Splitter *splitter)
+{
+	const CiterWalk *walk = splitter->walk;
+	int64		rows = citer_walk_count(walk, &walk->after, &walk->upto);
+
+	if (rows != splitter->rows_found)
+		citer_walk_report_comparer(walk, psprintf("Of %lld rows the ranges would have %lld.",
+												  (long long) rows,
+												  (long long) splitter->rows_found));
+}
+
+/* The key of a row, in the splitter's memory. */
+static CiterPosition
+read_position(Splitter *splitter, TupleTableSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(splitter->context);
+	CiterPosition position = citer_key_reader_read(splitter->reader, slot);
+
+	MemoryContextSwitchTo(caller);
+	return position;
+}
+
+static void
+free_position(const Splitter *splitter, CiterPosition *position)
+{
+	const CiterKey *key = splitter->walk->key;
+
+	for (int i = 0; i < position->nelements; i++)
+		if (!key->elements[i].typbyval && !position->isnull[i])
+			pfree(DatumGetPointer(position->values[i]));
+	pfree(position->values);
+	pfree(position->isnull);
+}
+
+static void
+ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+			   TupleDesc tupdesc pg_attribute_unused())
+{
+}
+
+static void
+ignore_end(DestReceiver *self pg_attribute_unused())
+{
+}
