@@ -184,7 +184,11 @@ SELECT failure($$SELECT count(*) FROM chunked_iter(NULL::span, order_by => 's > 
 SELECT failure($$SELECT count(*) FROM chunked_iter(NULL::span, filter => 'EXISTS (SELECT FROM span o WHERE o.s > ''1.234564'')')$$);
 SELECT count(*) FROM chunked_iter(NULL::span, filter => 's > ''1.5''');
 SELECT count(*) FROM chunked_iter(NULL::span) AS c WHERE s > '1.234564';
-DROP TABLE span;
+CREATE TABLE routine AS SELECT i AS id, (2107 + i % 2)::oid::regproc AS p FROM generate_series(1, 9) i;
+SELECT failure($$SELECT count(*) FROM chunked_iter(NULL::routine, order_by => 'id', filter => 'p <> ''2108''::regproc')$$);
+SELECT count(*) FROM chunked_iter(NULL::routine, order_by => 'id', filter => 'p <> ''pg_backend_pid''::regproc AND p <> 2108::oid');
+SELECT count(*) FROM chunked_iter(NULL::routine, order_by => 'id') AS c WHERE p <> '2108'::regproc;
+DROP TABLE span, routine;
 DROP EXTENSION seg;
 
 -- The items of an order refer to columns.

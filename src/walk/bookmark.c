@@ -30,6 +30,7 @@
 
 #include "walk/bookmark.h"
 #include "base/settings.h"
+#include "base/value.h"
 
 /* Evaluates the elements of a key for rows of the relation. */
 struct CiterKeyReader
@@ -48,7 +49,6 @@ typedef struct BookmarkElement
 	int			number;			/* from 1 */
 } BookmarkElement;
 
-static Datum read_value(Oid type, char *text);
 static char *write_value(const CiterKeyElement *element, Datum value);
 static void check_exact(CiterKeyElement *element, Datum value, char *text);
 static Datum read_back(const CiterKeyElement *element, char *text);
@@ -154,7 +154,7 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 		if (position.isnull[i])
 			continue;
 		element.number = i + 1;
-		position.values[i] = read_value(key->elements[i].type, bookmark->elements[i]);
+		position.values[i] = citer_value_read(key->elements[i].type, bookmark->elements[i]);
 	}
 	error_context_stack = context.previous;
 	citer_settings_end(nestlevel);
@@ -192,27 +192,12 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 							  TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* A value of a type from its text. */
-static Datum
-read_value(Oid type, char *text)
-{
-	Oid			typinput;
-	Oid			typioparam;
-
-	getTypeInputInfo(type, &typinput, &typioparam);
-	return OidInputFunctionCall(typinput, text, typioparam, -1);
-}
-
 /* The text of a value, under the settings for that. */
 static char *
 write_value(const CiterKeyElement *element, Datum value)
 {
-	Oid			typoutput;
-	bool		is_varlena;
-	char	   *text;
+	char	   *text = citer_value_write(written_type(element), value);
 
-	getTypeOutputInfo(written_type(element), &typoutput, &is_varlena);
-	text = OidOutputFunctionCall(typoutput, value);
 	if (!has_fixed_text(element) && !has_exact_text(element))
 		check_exact(unconstify(CiterKeyElement *, element), value, text);
 	return text;
@@ -232,30 +217,12 @@ check_exact(CiterKeyElement *element, Datum value, char *text)
 static Datum
 read_back(const CiterKeyElement *element, char *text)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Datum		value = (Datum) 0;
+	Datum		value;
+	char	   *error;
 
-	PG_TRY();
-	{
-		value = read_value(element->type, text);
-	}
-	PG_CATCH();
-	{
-		int			category = ERRCODE_TO_CATEGORY(geterrcode());
-		ErrorData  *error;
-
-		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
-			category != ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION) &&
-			category != ERRCODE_TO_CATEGORY(ERRCODE_FEATURE_NOT_SUPPORTED) &&
-			category != ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION))
-			PG_RE_THROW();
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
+	if (!citer_value_read_back(element->type, text, &value, &error))
 		refuse_value(element, psprintf("It is written as \"%s\", which is not read again: %s.",
-									   text, error->message));
-	}
-	PG_END_TRY();
+									   text, error));
 	return value;
 }
 

@@ -38,6 +38,7 @@
 #include "walk/clause.h"
 #include "base/compat.h"
 #include "base/settings.h"
+#include "base/value.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
 #define ORDER_BY_PREFIX "SELECT FROM relation ORDER BY "
@@ -422,25 +423,23 @@ check_constants(Node *node, Clause *clause)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("argument \"%s\" must not contain a constant of type %s that no text stands for",
 						clause->argument, format_type_be(((Const *) node)->consttype)),
-				 errdetail("It is in \"%s\", and is another value when it is written and read again.",
+				 errdetail("It is in \"%s\", and is not the same when it is written and read again.",
 						   clause->text),
 				 errhint("Round it, or use a function that returns it.")));
 	return expression_tree_walker(node, check_constants, clause);
 }
 
 /*
- * Whether the text of a constant is read as the same value.  Types without an
+ * Whether the text of a constant is read as the same value; if not, the caller
+ * throws an error (see citer_value_read_back).  Types without an
  * equality (json, xml, point ...) have values that are their text.
  */
 static bool
 reads_back(const Const *constant)
 {
 	TypeCacheEntry *type;
-	Oid			typoutput;
-	Oid			typinput;
-	Oid			typioparam;
-	bool		is_varlena;
 	Datum		again;
+	char	   *error;
 
 	if (constant->constisnull || constant->consttype == TEXTOID || constant->consttype == INT4OID)
 		return true;
@@ -448,10 +447,10 @@ reads_back(const Const *constant)
 	if (!OidIsValid(type->eq_opr_finfo.fn_oid))
 		return true;
 	citer_settings_set(citer_settings_exact);
-	getTypeOutputInfo(constant->consttype, &typoutput, &is_varlena);
-	getTypeInputInfo(constant->consttype, &typinput, &typioparam);
-	again = OidInputFunctionCall(typinput, OidOutputFunctionCall(typoutput, constant->constvalue),
-								 typioparam, -1);
+	if (!citer_value_read_back(constant->consttype,
+							   citer_value_write(constant->consttype, constant->constvalue),
+							   &again, &error))
+		return false;
 	return datumIsEqual(constant->constvalue, again, constant->constbyval, constant->constlen) ||
 		DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, constant->constcollid,
 									   constant->constvalue, again));
