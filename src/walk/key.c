@@ -79,7 +79,7 @@ static void write_element_sql(CiterKeyElement *element, const CiterRelation *rel
 static char *expression_sql(const CiterRelation *relation, Expr *expr, bool with_alias);
 static char *type_sql(Oid type);
 static char *operator_sql(Oid opfamily, Oid opcintype, int strategy);
-static void append_index_columns(StringInfo sql, const CiterKey *key, bool turned);
+static char *index_expression(const CiterRelation *relation, const CiterKeyElement *element);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -199,14 +199,21 @@ citer_key_describe(const CiterKey *key)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	append_index_columns(&sql, key, false);
+	for (int i = 0; i < key->nelements; i++)
+	{
+		CiterKeyElement *element = &key->elements[i];
+
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", element->index_column);
+		append_direction(&sql, element->descending, element->nulls_first);
+	}
 	return sql.data;
 }
 
 /*
  * The CREATE INDEX command whose index gives the key's order; NULL when none
  * can, because an index cannot hold the key or the relation has no indexes.
- * An inheritance parent needs one for each of its children as well.
+ * An inheritance parent needs one for each of its children as well.  Virtual
+ * columns are indexed as the expressions that they stand for.
  */
 char *
 citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
@@ -217,7 +224,15 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 		return NULL;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
-	append_index_columns(&sql, key, key->reverse);
+	for (int i = 0; i < key->nelements; i++)
+	{
+		CiterKeyElement *element = &key->elements[i];
+
+		appendStringInfo(&sql, "%s%s%s", i > 0 ? ", " : "", index_expression(relation, element),
+						 element->index_class);
+		append_direction(&sql, element->descending != key->reverse,
+						 element->nulls_first != key->reverse);
+	}
 	appendStringInfoString(&sql, ");");
 	if (relation->has_children && relation->relkind != RELKIND_PARTITIONED_TABLE)
 		appendStringInfoString(&sql, " and the same on each of its children");
@@ -480,7 +495,8 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 
 /*
  * Can the expression be NULL?  A parent's NOT NULL says nothing of the rows
- * of its inheritance children, nor does that of a foreign table.
+ * of its inheritance children, nor does that of a foreign table.  That of a
+ * virtual column has been checked for what it is in the partition.
  */
 static bool
 is_nullable(const CiterRelation *relation, Expr *expr)
@@ -494,6 +510,8 @@ is_nullable(const CiterRelation *relation, Expr *expr)
 		return attnum == 0;
 	if (relation->relkind != RELKIND_PARTITIONED_TABLE &&
 		(relation->relkind != RELKIND_RELATION || relation->has_children))
+		return true;
+	if (relation->has_children && citer_compat_column_is_virtual(relation->relid, attnum))
 		return true;
 	return !citer_compat_column_not_null(relation->tupdesc, attnum);
 }
@@ -527,11 +545,13 @@ write_element_sql(CiterKeyElement *element, const CiterRelation *relation, Oid o
 
 	element->sort_using = element->opfamily != type->btree_opf;
 	element->index_column = expression_sql(relation, element->expr, false);
+	element->index_class = "";
 	if (element->sort_using)
-		element->index_column = psprintf("%s %s", element->index_column,
-										 generate_opclass_name(opclass_for_family_datatype(BTREE_AM_OID,
-																						   element->opfamily,
-																						   opcintype)));
+		element->index_class = psprintf(" %s",
+										generate_opclass_name(opclass_for_family_datatype(BTREE_AM_OID,
+																						  element->opfamily,
+																						  opcintype)));
+	element->index_column = psprintf("%s%s", element->index_column, element->index_class);
 }
 
 /*
@@ -587,17 +607,15 @@ operator_sql(Oid opfamily, Oid opcintype, int strategy)
 	return sql;
 }
 
-/* Writes the elements as an index lists its columns, turned around if asked. */
-static void
-append_index_columns(StringInfo sql, const CiterKey *key, bool turned)
+/* The element as an index holds it, without its operator class. */
+static char *
+index_expression(const CiterRelation *relation, const CiterKeyElement *element)
 {
-	for (int i = 0; i < key->nelements; i++)
-	{
-		CiterKeyElement *element = &key->elements[i];
+	Relation	rel = relation_open(relation->relid, AccessShareLock);
+	Node	   *expr = citer_compat_expand_virtual((Node *) element->expr, rel);
 
-		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", element->index_column);
-		append_direction(sql, element->descending != turned, element->nulls_first != turned);
-	}
+	relation_close(rel, NoLock);
+	return expression_sql(relation, (Expr *) expr, false);
 }
 
 /* Writes what differs from ASC NULLS LAST, each direction's own default. */

@@ -40,6 +40,7 @@ typedef struct CiterKeyElement
 	char	   *sort_expr;		/* the expression as an ORDER BY item */
 	bool		sort_using;		/* that item needs USING, not ASC or DESC */
 	char	   *index_column;	/* as a column of CREATE INDEX */
+	char	   *index_class;	/* the operator class at its end; or "" */
 } CiterKeyElement;
 
 typedef struct CiterKey

@@ -45,6 +45,7 @@ static uint64 hash_name(const char *name);
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
 static bool same_row_type(const CiterRelation *relation);
 static bool is_plain(const CiterRelation *relation);
+static bool computes_alike(const CiterRelation *relation, Relation heap);
 
 /*
  * Opens the relation whose row type is given and describes it, in the current
@@ -77,6 +78,7 @@ citer_relation_open(Oid rowtype)
 	relation->row_security = rel->rd_rel->relrowsecurity;
 	relation->has_children = has_children(rel);
 	relation->is_plain = is_plain(relation);
+	citer_compat_forget_virtual(relation->tupdesc);
 
 	relation->definition_version = definition_version(rel);
 	relation->rowtype_version = assign_record_type_identifier(rowtype, -1);
@@ -238,7 +240,8 @@ citer_relation_foreign_heaps(const CiterRelation *relation)
  * What to select from to read just the rows that are stored in one of the
  * relation's heaps; NULL if that has to be asked of the relation itself,
  * because the caller must not read the heap directly, or not without its
- * policies.
+ * policies, or because a virtual column is computed otherwise there: to the
+ * server a parent's expression holds for the rows of its children.
  */
 char *
 citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
@@ -251,7 +254,7 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 		pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		return NULL;
 	rel = relation_open(heap, AccessShareLock);
-	if (!rel->rd_rel->relrowsecurity)
+	if (!rel->rd_rel->relrowsecurity && computes_alike(relation, rel))
 		sql = psprintf("ONLY %s",
 					   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 												  RelationGetRelationName(rel)));
@@ -513,4 +516,15 @@ is_plain(const CiterRelation *relation)
 		if (!citer_compat_column_is_stored(relation->tupdesc, i))
 			return false;
 	return true;
+}
+
+/* Whether the relation's virtual columns are computed in the heap as in itself. */
+static bool
+computes_alike(const CiterRelation *relation, Relation heap)
+{
+	Relation	rel = relation_open(relation->relid, AccessShareLock);
+	bool		alike = citer_compat_same_virtual(rel, heap);
+
+	relation_close(rel, NoLock);
+	return alike;
 }
