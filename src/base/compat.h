@@ -294,6 +294,16 @@ citer_compat_append_path(PlannerInfo *root, RelOptInfo *rel, Path *first, Path *
 #endif
 }
 
+/*
+ * The kind of range table entry that the server keeps in plans for a view, to
+ * have the plan cache lock it: before 16 that of any relation.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CITER_LOCKED_RTEKIND RTE_SUBQUERY
+#else
+#define CITER_LOCKED_RTEKIND RTE_RELATION
+#endif
+
 /* What a custom scan says of itself, to be trusted with projections. */
 #if PG_VERSION_NUM >= 150000
 #define CITER_CUSTOMPATH_FLAGS CUSTOMPATH_SUPPORT_PROJECTION

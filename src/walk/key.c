@@ -62,6 +62,7 @@ typedef struct UniqueIndex
 
 static CiterKey *resolve_key(const CiterRelation *relation, const char *order_by, List *order,
 							 bool reverse);
+static char *describe(const CiterKey *key, bool backwards);
 static List *read_order(const CiterRelation *relation, const char *order_by);
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
 static void resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex *unique);
@@ -196,6 +197,19 @@ citer_key_order_sql(const CiterKey *key, bool backwards)
 char *
 citer_key_describe(const CiterKey *key)
 {
+	return describe(key, false);
+}
+
+/* The same of the walk the other way round. */
+char *
+citer_key_describe_reverse(const CiterKey *key)
+{
+	return describe(key, true);
+}
+
+static char *
+describe(const CiterKey *key, bool backwards)
+{
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -204,7 +218,8 @@ citer_key_describe(const CiterKey *key)
 		CiterKeyElement *element = &key->elements[i];
 
 		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", element->index_column);
-		append_direction(&sql, element->descending, element->nulls_first);
+		append_direction(&sql, element->descending != backwards,
+						 element->nulls_first != backwards);
 	}
 	return sql.data;
 }

@@ -65,6 +65,7 @@ extern int	citer_key_compare(CiterKeyElement *element,
 							  Datum a, bool a_isnull, Datum b, bool b_isnull);
 extern char *citer_key_order_sql(const CiterKey *key, bool backwards);
 extern char *citer_key_describe(const CiterKey *key);
+extern char *citer_key_describe_reverse(const CiterKey *key);
 extern char *citer_key_index_sql(const CiterRelation *relation, const CiterKey *key);
 
 #endif							/* CITER_KEY_H */

@@ -24,6 +24,9 @@
  * setting such as search_path or the role, and never for a parameter's sake.
  * Each gets a new generation number from the plan cache, and by that number
  * one is known that was made behind our back (use_kept_plan).
+ *
+ * A plan that is made while a statement is explained, or that has an index
+ * which does not exist, is used for that and not kept: see explaining.c.
  */
 #include "postgres.h"
 
@@ -34,8 +37,10 @@
 #include "utils/plancache.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "walk/explaining.h"
 #include "walk/plan.h"
 #include "base/settings.h"
 #include "sql/spi.h"
@@ -120,6 +125,7 @@ static void use_plan(const CiterQuery *query, PlanUse use, void *arg);
 static bool use_kept_plan(KeptPlan *kept, PlanUse use, void *arg);
 static bool is_planned(const KeptPlan *kept);
 static CachedPlan *make_plan(KeptPlan *kept);
+static bool may_be_kept(const PlannedStmt *statement);
 static bool fits_query(const CiterQuery *query, const PlannedStmt *statement);
 static void run_plan(const KeptPlan *kept, PlannedStmt *statement, void *arg);
 static void describe_plan(const KeptPlan *kept, PlannedStmt *statement, void *shape);
@@ -247,7 +253,11 @@ use_kept_plan(KeptPlan *kept, PlanUse use, void *arg)
 		if (is_planned(kept))
 			plan = GetCachedPlan(kept->source, NULL, CurrentResourceOwner, NULL);
 		else
+		{
 			plan = make_plan(kept);
+			if (!may_be_kept(only_statement(plan)))
+				retire_plan(kept);
+		}
 		ours = plan->generation == kept->generation;
 		if (ours)
 			use(kept, only_statement(plan), arg);
@@ -316,6 +326,20 @@ make_plan(KeptPlan *kept)
 	return plan;
 }
 
+/* Whether a plan that was just made serves as well when its query runs again. */
+static bool
+may_be_kept(const PlannedStmt *statement)
+{
+	ListCell   *cell;
+
+	if (citer_explaining())
+		return false;
+	foreach(cell, citer_plan_shape_read(statement).indexes)
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
+			return false;
+	return true;
+}
+
 /* Whether a plan gives what the query's SQL leaves unsaid. */
 static bool
 fits_query(const CiterQuery *query, const PlannedStmt *statement)
@@ -349,13 +373,18 @@ explain_plan(const KeptPlan *kept, PlannedStmt *statement, void *output)
 	explain_statement(copyObject(statement), kept->query.sql, output);
 }
 
-/* The kept plan of a query, prepared if there is none. */
+/*
+ * The kept plan of a query, prepared if there is none.  While a statement is
+ * explained it is prepared for that alone.
+ */
 static KeptPlan *
 find_plan(const CiterQuery *query)
 {
 	uint32		hash = hash_query(query);
 	dlist_iter	iter;
 
+	if (citer_explaining())
+		return keep_plan(query, hash);
 	dlist_foreach(iter, &kept_plans)
 	{
 		KeptPlan   *kept = dlist_container(KeptPlan, node, iter.cur);
