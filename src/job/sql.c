@@ -163,7 +163,7 @@ citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 	if (kept[sql].schema == NULL || strcmp(kept[sql].schema, schema) != 0)
 		kept[sql].plan = keep_plan(sql, schema, values);
 	options.params = make_params(values);
-	citer_spi_run_any(kept[sql].plan, &options);
+	citer_spi_run(kept[sql].plan, &options);
 	citer_settings_end(nestlevel);
 }
 
@@ -179,7 +179,7 @@ citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *val
 	citer_settings_set(job_settings);
 	plan = citer_spi_prepare(text, values->n, unconstify(Oid *, &values->types[0]), 0);
 	options.params = make_params(values);
-	citer_spi_run_any(plan, &options);
+	citer_spi_run(plan, &options);
 	SPI_freeplan(plan);
 	citer_settings_end(nestlevel);
 }

@@ -219,7 +219,7 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
-		int			result = citer_spi_run_any(command->plan, &options);
+		int			result = citer_spi_run(command->plan, &options);
 
 		if (!command->counts)
 			continue;
@@ -231,7 +231,8 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 			effect->own = Max(effect->own, (int64) SPI_processed);
 	}
 	statement->chunk->reldata = NULL;
-	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
+	options.params = NULL;
+	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", &options);
 }
 
 /*
@@ -260,7 +261,7 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 		plan = citer_spi_prepare(psprintf("EXPLAIN (COSTS OFF) %s", sql),
 								 4 * statement->nkeys, statement->types, 0);
 		options.params = params;
-		citer_spi_run(plan, &options, SPI_OK_UTILITY);
+		citer_spi_run(plan, &options);
 		for (uint64 i = 0; i < SPI_processed; i++)
 			appendStringInfo(output, "    %s\n", SPI_getvalue(SPI_tuptable->vals[i],
 															  SPI_tuptable->tupdesc, 1));
