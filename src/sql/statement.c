@@ -336,7 +336,7 @@ begin_settings(const CiterStatementSource *source)
 	int			nestlevel = citer_settings_begin();
 
 	for (int i = 0; i < CITER_STATEMENT_SETTINGS_MAX && source->settings[i] != NULL; i++)
-		citer_settings_set_known(source->settings[i]);
+		citer_settings_set(source->settings[i]);
 	return nestlevel;
 }
 

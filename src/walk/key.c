@@ -472,6 +472,7 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 	element->nulls_first = nulls_first;
 	element->nullable = is_nullable(relation, expr);
 	element->type = getBaseType(exprType((Node *) expr));
+	element->operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? element->type : opcintype;
 	get_typlenbyval(element->type, &element->typlen, &element->typbyval);
 	write_element_sql(element, relation, opcintype);
 	return element;
@@ -502,7 +503,7 @@ static void
 write_element_sql(CiterKeyElement *element, const CiterRelation *relation, Oid opcintype)
 {
 	Oid			expr_type = exprType((Node *) element->expr);
-	Oid			operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? element->type : opcintype;
+	Oid			operand_type = element->operand_type;
 	TypeCacheEntry *type = lookup_type_cache(expr_type, TYPECACHE_BTREE_OPFAMILY);
 
 	element->sort_expr = expression_sql(relation, element->expr, true);

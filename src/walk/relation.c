@@ -32,6 +32,7 @@
 #include "walk/clause.h"
 #include "base/compat.h"
 #include "walk/relation.h"
+#include "base/settings.h"
 
 static Oid	rowtype_relid(Oid rowtype);
 static bool has_children(Relation rel);
@@ -104,6 +105,7 @@ citer_relation_under_name(const CiterRelation *relation, const char *name)
 /*
  * Describes a query as if it were a relation, in the current memory context:
  * a subquery in FROM whose columns are named by the column definition list.
+ * Its text is read again for each of our queries, under the settings of now.
  * Throws what citer_clause_query throws.
  */
 CiterRelation *
@@ -118,6 +120,7 @@ citer_relation_of_query(const char *query, TupleDesc columns)
 	relation->tupdesc = columns;
 	relation->query = citer_clause_query(query, relation->name, columns, &select);
 	relation->names = citer_clause_names(relation);
+	relation->query_settings = citer_settings_save();
 	relation->sql = psprintf("(%s\n)", select);
 	relation->alias = relation->name;
 	initStringInfo(&alias);

@@ -7,6 +7,7 @@
 
 #include "access/tupdesc.h"
 #include "nodes/parsenodes.h"
+#include "utils/array.h"
 
 typedef struct CiterRelation
 {
@@ -22,6 +23,7 @@ typedef struct CiterRelation
 	List	   *names;			/* see citer_clause_names */
 	TupleDesc	tupdesc;		/* of the row type, not reference-counted */
 	RangeTblEntry *query;		/* an entry for a query; NULL for a relation */
+	ArrayType  *query_settings; /* under which its text is read */
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
