@@ -73,6 +73,12 @@ static const char *const texts[] = {
 	" (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)",
 	[CITER_JOB_SQL_DELETE] =
 	"DELETE FROM @.chunked_iter_jobs WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_REQUEST] =
+	"DELETE FROM @.chunked_iter_job_requests WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_RANGES] =
+	"DELETE FROM @.chunked_iter_job_ranges WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_FAILED_ROWS] =
+	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1",
 	[CITER_JOB_SQL_INSERT_RANGE] =
 	"INSERT INTO @.chunked_iter_job_ranges (job, range_no, after, upto, \"position\", done, estimated_rows, chunk_size)"
 	" VALUES ($1, $2, $3, $4, $3, $5, $6, $7)",
