@@ -10,7 +10,7 @@
 #include "log/hooks.h"
 #include "scan/scan.h"
 #include "base/settings.h"
-#include "walk/explaining.h"
+#include "sql/explaining.h"
 
 PG_MODULE_MAGIC;
 

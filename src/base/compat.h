@@ -74,6 +74,14 @@
 #define citer_compat_prefetch(address) ((void) (address))
 #endif
 
+/* Has a scanner read '...' with standard_conforming_strings on, as 19 always does. */
+#if PG_VERSION_NUM < 190000
+#define citer_compat_standard_strings(extra) \
+	((extra)->standard_conforming_strings = true, (extra)->escape_string_warning = false)
+#else
+#define citer_compat_standard_strings(extra) ((void) (extra))
+#endif
+
 /*
  * Is the column known to hold no NULL?  A constraint that was added NOT VALID
  * (18 and later) says nothing about the rows that were there before.
@@ -153,6 +161,24 @@ citer_compat_expand_virtual(Node *expr, Relation rel)
 #else
 	(void) rel;
 	return expr;
+#endif
+}
+
+/*
+ * Whether a column stands for the same in two descriptors of a relation, made
+ * at two times, if it is a virtual generated one (18 and later).
+ */
+static inline bool
+citer_compat_same_expression(TupleDesc a, TupleDesc b, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescAttr(b, attnum - 1)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL ||
+		equal(TupleDescGetDefault(a, attnum), TupleDescGetDefault(b, attnum));
+#else
+	(void) a;
+	(void) b;
+	(void) attnum;
+	return true;
 #endif
 }
 

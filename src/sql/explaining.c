@@ -16,7 +16,7 @@
 #include "tcop/utility.h"
 #include "utils/portal.h"
 
-#include "walk/explaining.h"
+#include "sql/explaining.h"
 
 static ProcessUtility_hook_type previous_utility = NULL;
 
