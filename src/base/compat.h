@@ -422,6 +422,12 @@ citer_compat_text_attribute(int cache, HeapTuple tuple, AttrNumber attribute)
 }
 
 /*
+ * From 16 on the header that has this, utils/pg_locale.h, needs those of ICU,
+ * which the server's development packages do not bring.
+ */
+extern char *get_collation_actual_version(char collprovider, const char *collcollate);
+
+/*
  * The locale of a collation, and provider, locale and recorded version of the
  * database's own: before 15 that is always libc's, and has no version.
  */
