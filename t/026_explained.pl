@@ -70,7 +70,7 @@ sub hypothetical
 {
   SKIP:
 	{
-		skip 'hypopg is not installed; Debian has it in postgresql-NN-hypopg', 5
+		skip 'hypopg is not installed; Debian has it in postgresql-NN-hypopg', 1
 		  unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'hypopg'});
 		$node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION hypopg;
@@ -79,6 +79,8 @@ INSERT INTO entry SELECT i, i % 100, i FROM generate_series(1, 5000) i;
 CREATE INDEX entry_b ON entry (b, id);
 SQL
 		my $walk = q{SELECT count(*) FROM chunked_iter(NULL::entry, order_by => 'a')};
+		my $hide = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE proname = 'hypopg_hide_index'})
+		  ? q{hypopg_hide_index('entry_b'::regclass)} : '';
 		my $result = $node->safe_psql('postgres', <<"SQL");
 SET client_min_messages = error;
 EXPLAIN $walk;
@@ -90,7 +92,8 @@ DO \$\$ BEGIN EXECUTE \$q\$EXPLAIN $walk\$q\$; END \$\$;
 $walk;
 SELECT 'explained', string_agg(line, ' ') FROM chunked_iter_explain(NULL::entry, order_by => 'a') AS line;
 \\echo == hidden
-SELECT hypopg_reset() IS NULL, hypopg_hide_index('entry_b'::regclass);
+SELECT hypopg_reset() IS NULL;
+SELECT $hide;
 EXPLAIN SELECT count(*) FROM chunked_iter(NULL::entry, order_by => 'b');
 \\echo == found
 EXPLAIN (ANALYZE) SELECT count(*) FROM chunked_iter(NULL::entry, order_by => 'b');
@@ -100,7 +103,7 @@ SQL
 		like($made_up, qr/Walk Index: "<\d+>btree_entry_a_id"/, 'EXPLAIN shows an index that was made up');
 		like($run, qr/^5000$/m, 'the walk runs without it');
 		like($run, qr/Index: none, every chunk sorts/, 'and knows that it does');
-		unlike($hidden, qr/Walk Index/, 'EXPLAIN does not show an index that is hidden');
+		unlike($hidden, qr/Walk Index/, 'EXPLAIN does not show an index that is hidden') if $hide;
 		like($found, qr/Walk Index: entry_b/, 'the walk has it');
 	}
 	return;
