@@ -74,18 +74,12 @@ citer_guard_release(const char *job, int range_no)
 }
 
 /*
- * Counts this session among those at work on the job, until it leaves; false
- * if the job is being forgotten.
+ * Counts this session among those at work on the job, until it leaves.  Before
+ * each chunk it takes back a presence that may have been lost.  False if the
+ * job is being forgotten.
  */
 bool
 citer_guard_enter(const char *job)
-{
-	return citer_guard_keep_presence(job);
-}
-
-/* Takes back a presence that this session may have lost; false if it is gone. */
-bool
-citer_guard_keep_presence(const char *job)
 {
 	LOCKTAG		tag = guard_tag(job, PRESENCE);
 

@@ -35,6 +35,9 @@
 #define RETRY_FIRST_MS 50.0
 #define RETRY_MAX_MS 10000.0
 
+#define THROTTLE_FIRST_MS 50.0
+#define THROTTLE_MAX_MS 1000.0
+
 static bool is_positive(Datum value, Oid type);
 
 /* Milliseconds since some moment in the past. */
@@ -103,9 +106,16 @@ citer_pace_retry_ms(int attempt)
 	return Min(RETRY_FIRST_MS * pow(2, attempt - 1), RETRY_MAX_MS);
 }
 
+/* How long to wait for the throttle query, after a wait; 0: the first one. */
+double
+citer_pace_throttle_ms(double last_ms)
+{
+	return Min(Max(2 * last_ms, THROTTLE_FIRST_MS), THROTTLE_MAX_MS);
+}
+
 /*
- * Does the query return true, or a number above 0, in the first column of its
- * first row?  With SPI connected.  22023 if that is of another type.
+ * Whether the query returns true, or a number above 0, in the first column of
+ * its first row.  With SPI connected.  22023 if that is of another type.
  */
 bool
 citer_pace_has_to_wait(const char *throttle_query)

@@ -20,12 +20,12 @@
 #include "utils/builtins.h"
 #include "utils/resowner.h"
 
-#include "job/run.h"
+#include "job/errors.h"
 #include "job/skip.h"
 #include "job/sql.h"
 
-/* What is tried in a subtransaction. */
-typedef void (*Attempt) (const CiterJobSkip *skip, void *argument);
+/* What is done in a subtransaction. */
+typedef void (*Work) (const CiterJobSkip *skip, void *argument);
 
 /* Some of the rows of the chunk, from 0 on, without the last. */
 typedef struct RowSpan
@@ -44,42 +44,13 @@ typedef struct FailedRow
 
 static int64 do_span(const CiterJobSkip *skip, RowSpan span);
 static bool goes_by_bounds(const CiterJobStatement *statement);
-static ErrorData *attempt(const CiterJobSkip *skip, Attempt work, void *argument);
+static ErrorData *try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument);
 static void run_statement(const CiterJobSkip *skip, void *argument);
 static TupleTableSlot *start_reading(const CiterJobSkip *skip, int64 from);
 static void record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error);
 static char *message_for(RowSpan span, const ErrorData *error);
 static void record_row(const CiterJobSkip *skip, FailedRow *row);
 static void insert_row(const CiterJobSkip *skip, void *argument);
-
-/*
- * Whether an error of the statement is one of a row, which can be skipped, and
- * not one that every row would have (the statement is wrong or not permitted,
- * the server is in trouble) or that others can have caused.
- */
-bool
-citer_job_skip_may(const ErrorData *error)
-{
-	static const int classes[] = {
-		ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
-		ERRCODE_INVALID_TRANSACTION_TERMINATION,
-		ERRCODE_INSUFFICIENT_RESOURCES,
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		ERRCODE_OPERATOR_INTERVENTION,
-		ERRCODE_SYSTEM_ERROR,
-		ERRCODE_CONFIG_FILE_ERROR,
-		ERRCODE_INTERNAL_ERROR,
-	};
-
-	if (citer_job_in_the_way(error))
-		return false;
-	for (int i = 0; i < (int) lengthof(classes); i++)
-	{
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(classes[i]))
-			return false;
-	}
-	return true;
-}
 
 /*
  * Runs the statement for the rows of the chunk, records those that fail in
@@ -98,13 +69,13 @@ citer_job_skip_failing(const CiterJobSkip *skip)
 static int64
 do_span(const CiterJobSkip *skip, RowSpan span)
 {
-	ErrorData  *error = attempt(skip, run_statement, &span);
+	ErrorData  *error = try_in_subtransaction(skip, run_statement, &span);
 	int64		middle = span.from + (span.to - span.from) / 2;
 	int64		failed;
 
 	if (error == NULL)
 		return 0;
-	if (!citer_job_skip_may(error))
+	if (!citer_job_error_of_rows(error))
 		ReThrowError(error);
 	if (span.to - span.from == 1 || goes_by_bounds(skip->statement))
 	{
@@ -128,7 +99,7 @@ goes_by_bounds(const CiterJobStatement *statement)
 
 /* Does something in a subtransaction.  Returns NULL, or why it was undone. */
 static ErrorData *
-attempt(const CiterJobSkip *skip, Attempt work, void *argument)
+try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext caller = CurrentMemoryContext;
@@ -194,7 +165,7 @@ record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error)
 
 	for (int64 i = span.from; i < span.to; i++)
 	{
-		FailedRow	row = {slot, error, message};
+		FailedRow	row = {skip->by_key ? NULL : slot, error, message};
 
 		tuplestore_gettupleslot(skip->rows, true, false, slot);
 		record_row(skip, &row);
@@ -219,11 +190,11 @@ message_for(RowSpan span, const ErrorData *error)
 static void
 record_row(const CiterJobSkip *skip, FailedRow *row)
 {
-	ErrorData  *error = attempt(skip, insert_row, row);
+	ErrorData  *error = try_in_subtransaction(skip, insert_row, row);
 
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || citer_job_in_the_way(error))
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || citer_job_error_of_others(error))
 		ReThrowError(error);
 	FreeErrorData(error);
 	row->slot = NULL;
