@@ -135,8 +135,8 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	statement->types = palloc(sizeof(Oid) * 4 * key->nelements);
 	for (int i = 0; i < 4 * key->nelements; i++)
 		statement->types[i] = key->elements[i % key->nelements].type;
-	statement->params_in_words = citer_job_check_params(key);
-	statement->advice = citer_job_check_advice(walk->relation);
+	statement->params_in_words = citer_job_describe_params(key);
+	statement->advice = citer_job_advise(walk->relation);
 	register_chunk(statement, caller, walk->relation->tupdesc, job->chunk_size);
 
 	begin_reading(&reading, statement, job->statement);
@@ -438,7 +438,7 @@ analyze_command(const CiterJobStatement *statement, RawStmt *raw, const CiterRel
 			 error->sqlerrcode != ERRCODE_UNDEFINED_COLUMN))
 			PG_RE_THROW();
 		FlushErrorState();
-		citer_job_check_refuse_range(statement->text, range, relation);
+		citer_job_refuse_range(statement->text, range, relation);
 	}
 	PG_END_TRY();
 	free_parsestate(pstate);
