@@ -38,14 +38,14 @@ typedef struct Mentions
 	int			nrelations;		/* its targets among them */
 	Bitmapset  *bounds;			/* numbers of parameters */
 	int			flags;			/* QTW_ flags for the walk */
-} Mentions;
+}			Mentions;
 
 static void check_utility(const CiterJobCheck *check, Query *command);
 static void check_write(const CiterJobCheck *check, Query *query);
-static void check_bounds(const CiterJobCheck *check, const Mentions *found);
+static void check_bounds(const CiterJobCheck *check, const Mentions * found);
 static Mentions find_mentions(const CiterJobCheck *check, Node *node, int flags);
-static bool note_mention(Node *node, Mentions *found);
-static bool note_relation(RangeTblEntry *rte, Mentions *found);
+static bool note_mention(Node *node, Mentions * found);
+static bool note_relation(RangeTblEntry *rte, Mentions * found);
 static bool writes(const Query *query);
 
 /*
@@ -136,7 +136,7 @@ check_utility(const CiterJobCheck *check, Query *command)
 		(IsA(utility, CopyStmt) && ((CopyStmt *) utility)->is_from) ||
 		(IsA(utility, CallStmt) && bms_is_empty(found.bounds)))
 		citer_job_refuse(check, "a command of the statement would do the same for every chunk",
-			   "It has nothing of the chunk in it.");
+						 "It has nothing of the chunk in it.");
 }
 
 /* 22023 for a query that writes and has nothing of the chunk in it. */
@@ -147,12 +147,12 @@ check_write(const CiterJobCheck *check, Query *query)
 
 	if (!found.rows && !found.ranges && !found.ctes && bms_is_empty(found.bounds))
 		citer_job_refuse(check, "the statement would change the same rows for every chunk",
-			   psprintf("It uses neither %s(), nor \"%s\", nor $1 ...", CITER_CHUNK_RANGE, "chunk"));
+						 psprintf("It uses neither %s(), nor \"%s\", nor $1 ...", CITER_CHUNK_RANGE, "chunk"));
 }
 
 /* 22023 for a command that writes, goes by bounds alone, and must not. */
 static void
-check_bounds(const CiterJobCheck *check, const Mentions *found)
+check_bounds(const CiterJobCheck *check, const Mentions * found)
 {
 	int			nkeys = found->nkeys;
 	int			nfirst = 0;
@@ -167,16 +167,16 @@ check_bounds(const CiterJobCheck *check, const Mentions *found)
 	}
 	if (check->job->filter != NULL || check->job->lock_rows != NULL)
 		citer_job_refuse(check, psprintf("the \"%s\" of the job does not reach a statement that goes by $1 ...",
-							   check->job->filter != NULL ? "filter" : "lock_rows"),
-			   "Between the first and the last key of a chunk there may be rows that are not in it.");
+										 check->job->filter != NULL ? "filter" : "lock_rows"),
+						 "Between the first and the last key of a chunk there may be rows that are not in it.");
 	if (nfirst == 0 || nlast == 0)
 		citer_job_refuse(check, psprintf("the statement uses the chunk's %s key and not its %s",
-							   nlast == 0 ? "first" : "last", nlast == 0 ? "last" : "first"),
-			   citer_job_describe_params(check->walk->key));
+										 nlast == 0 ? "first" : "last", nlast == 0 ? "last" : "first"),
+						 citer_job_describe_params(check->walk->key));
 	if (nfirst < nkeys || nlast < nkeys)
 		citer_job_refuse(check, "the statement uses a part of the chunk's keys only",
-			   psprintf("Chunks can end between rows that do not differ in it. %s",
-						citer_job_describe_params(check->walk->key)));
+						 psprintf("Chunks can end between rows that do not differ in it. %s",
+								  citer_job_describe_params(check->walk->key)));
 }
 
 /* Finds what of the chunk stands in a query or expression. */
@@ -193,7 +193,7 @@ find_mentions(const CiterJobCheck *check, Node *node, int flags)
 }
 
 static bool
-note_mention(Node *node, Mentions *found)
+note_mention(Node *node, Mentions * found)
 {
 	if (node == NULL)
 		return false;
@@ -206,7 +206,7 @@ note_mention(Node *node, Mentions *found)
 			Node	   *utility = query->utilityStmt;
 
 			return note_mention(IsA(utility, CallStmt) ? (Node *) ((CallStmt *) utility)->funcexpr :
-							(Node *) UtilityContainsQuery(utility), found);
+								(Node *) UtilityContainsQuery(utility), found);
 		}
 		return query_tree_walker(query, note_mention, found, found->flags & ~QTW_IGNORE_CTE_SUBQUERIES);
 	}
@@ -223,7 +223,7 @@ note_mention(Node *node, Mentions *found)
 }
 
 static bool
-note_relation(RangeTblEntry *rte, Mentions *found)
+note_relation(RangeTblEntry *rte, Mentions * found)
 {
 	if (rte->rtekind == RTE_NAMEDTUPLESTORE)
 		found->rows = true;

@@ -133,7 +133,7 @@ check_comparison(OpExpr *expr, Scope *scope)
 	check_direction(check, &comparison);
 	if (comparison.column > 0)
 		citer_job_refuse(check, "the statement compares the columns of the key one by one",
-			   "Between two keys the first columns differ first: (a, b) >= ($1, $2) AND (a, b) <= ($3, $4).");
+						 "Between two keys the first columns differ first: (a, b) >= ($1, $2) AND (a, b) <= ($3, $4).");
 }
 
 /* (a, b) >= ($1, $2), likewise. */
@@ -158,7 +158,7 @@ check_row_comparison(RowCompareExpr *expr, Scope *scope)
 		if (comparison.column != i ||
 			key->elements[i].descending != key->elements[0].descending)
 			citer_job_refuse(check, "a row comparison does not give the order of the key",
-				   psprintf("The key is %s.", citer_key_describe(key)));
+							 psprintf("The key is %s.", citer_key_describe(key)));
 		i++;
 	}
 }
@@ -226,10 +226,10 @@ check_column(const CiterJobCheck *check, const Comparison *comparison)
 	if (comparison->column == comparison->element)
 		return;
 	citer_job_refuse(check, psprintf("the statement compares %s with $%d, which is of %s",
-						   key->elements[comparison->column].index_column,
-						   comparison->element + 1 + (comparison->is_last ? key->nelements : 0),
-						   key->elements[comparison->element].index_column),
-		   citer_job_describe_params(key));
+									 key->elements[comparison->column].index_column,
+									 comparison->element + 1 + (comparison->is_last ? key->nelements : 0),
+									 key->elements[comparison->element].index_column),
+					 citer_job_describe_params(key));
 }
 
 /*
@@ -250,7 +250,7 @@ check_direction(const CiterJobCheck *check, const Comparison *comparison)
 		return;
 	/* (a, b) > ($1, $2) is strict by its last pair alone, and so by all. */
 	citer_job_refuse(check, psprintf("the comparison with $%d leaves out rows of the chunk", number),
-		   psprintf("The walk goes by %s: $%d is the %s %s of the chunk, and belongs to it.",
-					citer_key_describe(key), number, is_least ? "least" : "greatest",
-					element->index_column));
+					 psprintf("The walk goes by %s: $%d is the %s %s of the chunk, and belongs to it.",
+							  citer_key_describe(key), number, is_least ? "least" : "greatest",
+							  element->index_column));
 }

@@ -33,7 +33,7 @@ citer_job_refuse(const CiterJobCheck *check, const char *message, const char *de
  */
 void
 citer_job_refuse_range(const CiterJobText *text, const CiterJobTextRange *range,
-							 const CiterRelation *relation)
+					   const CiterRelation *relation)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
