@@ -75,7 +75,6 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	citer_settings_check_sql("filter", arguments->filter);
 	citer_settings_check_sql("throttle_query", arguments->throttle_query);
 	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt32, 1, CITER_PARTS_MAX, 0);
-	arguments->dry_run = NUMBER_OF(CITER_RUN_DRY_RUN, DatumGetBool);
 	arguments->statement_is_global = values[CITER_RUN_STATEMENT_IS_GLOBAL].isnull ? -1 :
 		DatumGetBool(values[CITER_RUN_STATEMENT_IS_GLOBAL].value);
 #undef READ_NUMBER

@@ -26,7 +26,6 @@ typedef struct CiterJobArguments
 	int			retries;		/* -1: not given */
 	char	   *on_error;
 	int			parts;			/* 0: not given */
-	bool		dry_run;
 	int			statement_is_global;	/* 0 or 1; -1: not given */
 } CiterJobArguments;
 
@@ -52,8 +51,7 @@ enum CiterRunArgument
 	CITER_RUN_ON_ERROR,
 	CITER_RUN_PARTS,
 	CITER_RUN_DRY_RUN,
-	CITER_RUN_STATEMENT_IS_GLOBAL,
-	CITER_RUN_ARGUMENTS			/* how many there are */
+	CITER_RUN_STATEMENT_IS_GLOBAL
 };
 
 extern void citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *values);

@@ -38,14 +38,14 @@ typedef struct Mentions
 	int			nrelations;		/* its targets among them */
 	Bitmapset  *bounds;			/* numbers of parameters */
 	int			flags;			/* QTW_ flags for the walk */
-}			Mentions;
+} Mentions;
 
 static void check_utility(const CiterJobCheck *check, Query *command);
 static void check_write(const CiterJobCheck *check, Query *query);
-static void check_bounds(const CiterJobCheck *check, const Mentions * found);
+static void check_bounds(const CiterJobCheck *check, const Mentions *found);
 static Mentions find_mentions(const CiterJobCheck *check, Node *node, int flags);
-static bool note_mention(Node *node, Mentions * found);
-static bool note_relation(RangeTblEntry *rte, Mentions * found);
+static bool note_mention(Node *node, Mentions *found);
+static bool note_relation(RangeTblEntry *rte, Mentions *found);
 static bool writes(const Query *query);
 
 /*
@@ -152,7 +152,7 @@ check_write(const CiterJobCheck *check, Query *query)
 
 /* 22023 for a command that writes, goes by bounds alone, and must not. */
 static void
-check_bounds(const CiterJobCheck *check, const Mentions * found)
+check_bounds(const CiterJobCheck *check, const Mentions *found)
 {
 	int			nkeys = found->nkeys;
 	int			nfirst = 0;
@@ -193,7 +193,7 @@ find_mentions(const CiterJobCheck *check, Node *node, int flags)
 }
 
 static bool
-note_mention(Node *node, Mentions * found)
+note_mention(Node *node, Mentions *found)
 {
 	if (node == NULL)
 		return false;
@@ -223,7 +223,7 @@ note_mention(Node *node, Mentions * found)
 }
 
 static bool
-note_relation(RangeTblEntry *rte, Mentions * found)
+note_relation(RangeTblEntry *rte, Mentions *found)
 {
 	if (rte->rtekind == RTE_NAMEDTUPLESTORE)
 		found->rows = true;

@@ -15,7 +15,7 @@ typedef enum CiterJobChunkMode
 	CITER_CHUNK_ROWS,			/* row by row; those that fail are recorded */
 	CITER_CHUNK_KEYS			/* the same, and of those that fail only the
 								 * key is read and recorded */
-}			CiterJobChunkMode;
+} CiterJobChunkMode;
 
 /* What a chunk was; the texts are for messages. */
 typedef struct CiterJobChunk

@@ -38,14 +38,14 @@ typedef struct Claim
 	int			behind;			/* the range this session was at work on; 0:
 								 * none */
 	int			range_no;		/* taken; 0: none is left */
-}			Claim;
+} Claim;
 
 /* Whether the job is done: the argument of finish_job. */
 typedef struct Finish
 {
 	bool		shows_wait;		/* for others, if it is not */
 	CiterJobState state;
-}			Finish;
+} Finish;
 
 static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
 static void run_job(CiterJobRun *run);

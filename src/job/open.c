@@ -302,7 +302,7 @@ warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatemen
 			 errhint("Order by columns, or leave out rows that are done with \"filter\".")));
 }
 
-/* A statement that goes by the bounds alone passes over NULLs. */
+/* A statement that goes by the bounds alone does not find NULLs. */
 static void
 warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 {
@@ -380,7 +380,7 @@ refuse_change(const CiterJob *job, const char *argument)
 					 quote_literal_cstr(job->name))));
 }
 
-/* Is something given, and not what is kept? */
+/* Whether something is given that differs from what is kept. */
 static bool
 differs(const char *given, const char *kept)
 {

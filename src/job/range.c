@@ -43,12 +43,12 @@ typedef struct RangeWork
 								 * none since the last chunk */
 	double		speed_mark;		/* when the chunk before was done */
 	CiterJobRetries retries;
-}			RangeWork;
+} RangeWork;
 
 /* A chunk's transaction: the argument.  It is valid in run->scratch. */
 typedef struct Attempt
 {
-	const		RangeWork *work;
+	const RangeWork *work;
 	double		started;
 	int			chunk_size;		/* that of the work, once it is read */
 	int			limit;
@@ -66,20 +66,20 @@ typedef struct NewState
 } NewState;
 
 static bool reached_limit(const CiterJobRun *run);
-static void begin_attempt(Attempt *attempt, const RangeWork * work);
+static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
 static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
 static void advance(const CiterJobRun *run, Attempt *attempt);
-static void note_chunk(CiterJobRun *run, RangeWork * work, const Attempt *attempt);
-static void remember_position(RangeWork * work, NullableDatum position);
-static void add_totals(CiterJobTotals * totals, const CiterJobChunk *chunk);
+static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
+static void remember_position(RangeWork *work, NullableDatum position);
+static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 static void refuse_lost(const CiterJobRun *run, int range_no);
-static void handle_error(CiterJobRun *run, RangeWork * work, const Attempt *attempt,
+static void handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt,
 						 ErrorData *error);
-static bool narrow_down(RangeWork * work, const Attempt *attempt);
+static bool narrow_down(RangeWork *work, const Attempt *attempt);
 static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
 						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
@@ -147,7 +147,7 @@ reached_limit(const CiterJobRun *run)
 }
 
 static void
-begin_attempt(Attempt *attempt, const RangeWork * work)
+begin_attempt(Attempt *attempt, const RangeWork *work)
 {
 	CiterJobRange *range = &attempt->range;
 
@@ -234,7 +234,7 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 {
 	CiterJob   *job = run->job;
 	CiterJobRange *range = &attempt->range;
-	const		RangeWork *work = attempt->work;
+	const RangeWork *work = attempt->work;
 
 	attempt->lost = !citer_guard_keep(job->name, range->range_no) || !citer_guard_enter(job->name);
 	if (attempt->lost)
@@ -277,7 +277,7 @@ advance(const CiterJobRun *run, Attempt *attempt)
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
 static void
-note_chunk(CiterJobRun *run, RangeWork * work, const Attempt *attempt)
+note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 {
 	const CiterJobChunk *chunk = &attempt->chunk;
 	double		now = citer_pace_now();
@@ -302,7 +302,7 @@ note_chunk(CiterJobRun *run, RangeWork * work, const Attempt *attempt)
 
 /* Keeps a copy of the position that was committed, in the current context. */
 static void
-remember_position(RangeWork * work, NullableDatum position)
+remember_position(RangeWork *work, NullableDatum position)
 {
 	if (work->position_known && !work->position.isnull)
 		pfree(DatumGetPointer(work->position.value));
@@ -313,7 +313,7 @@ remember_position(RangeWork * work, NullableDatum position)
 }
 
 static void
-add_totals(CiterJobTotals * totals, const CiterJobChunk *chunk)
+add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
 {
 	totals->chunks++;
 	totals->rows += chunk->rows;
@@ -340,7 +340,7 @@ refuse_lost(const CiterJobRun *run, int range_no)
 
 /* Prepares for another attempt after an error, or ends the job with it. */
 static void
-handle_error(CiterJobRun *run, RangeWork * work, const Attempt *attempt, ErrorData *error)
+handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt, ErrorData *error)
 {
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		end_with_error(run, attempt, error, CITER_JOB_INTERRUPTED);
@@ -357,7 +357,7 @@ handle_error(CiterJobRun *run, RangeWork * work, const Attempt *attempt, ErrorDa
  * none of that.
  */
 static bool
-narrow_down(RangeWork * work, const Attempt *attempt)
+narrow_down(RangeWork *work, const Attempt *attempt)
 {
 	const CiterJobChunk *chunk = &attempt->chunk;
 

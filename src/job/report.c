@@ -10,7 +10,7 @@
 /* Between two messages to the client. */
 #define MESSAGE_MS 10000.0
 
-static char *details(const CiterJobTotals * totals);
+static char *details(const CiterJobTotals *totals);
 static void add_sentence(StringInfo text, const char *sentence);
 static char *counted(int64 n, const char *one, const char *many);
 static void warn_of_effect(const CiterJobRun *run);
@@ -36,7 +36,7 @@ citer_job_report_progress(CiterJobRun *run, const CiterJobRange *range, int64 ro
 void
 citer_job_report_end(const CiterJobRun *run, CiterJobState state)
 {
-	const		CiterJobTotals *totals = &run->totals;
+	const CiterJobTotals *totals = &run->totals;
 	const char *name = citer_job_state_name(citer_job_is_active(state) ? CITER_JOB_RUNNING : state);
 	char	   *changed = totals->counted_chunks == 0 ? "" :
 	psprintf(" read, %lld changed,", (long long) totals->changed);
@@ -53,7 +53,7 @@ citer_job_report_end(const CiterJobRun *run, CiterJobState state)
 
 /* What a user has to look after, in sentences; empty if there is nothing. */
 static char *
-details(const CiterJobTotals * totals)
+details(const CiterJobTotals *totals)
 {
 	StringInfoData text;
 
@@ -90,7 +90,7 @@ counted(int64 n, const char *one, const char *many)
 static void
 warn_of_effect(const CiterJobRun *run)
 {
-	const		CiterJobTotals *totals = &run->totals;
+	const CiterJobTotals *totals = &run->totals;
 
 	if (totals->counted_chunks > 0 && totals->changed == 0)
 		ereport(WARNING,

@@ -22,7 +22,7 @@ typedef struct CiterJobTotals
 	int64		unchanged_chunks;	/* in which it changed no row */
 	int64		changed;		/* rows */
 	int64		changed_own;	/* of the job's relation, by one command */
-}			CiterJobTotals;
+} CiterJobTotals;
 
 /*
  * What outlives the transactions of a call.  A transaction gets what it needs

@@ -90,7 +90,7 @@ static const char *const texts[] = {
 	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done ORDER BY r.range_no LIMIT $3",
 	[CITER_JOB_SQL_LOCK_RANGE] =
 	"SELECT " STATE ", r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second,"
-	" r.rows_done, r.estimated_rows, r.chunks_done"
+	" r.rows_done, r.estimated_rows"
 	" FROM @.chunked_iter_job_ranges AS r JOIN @.chunked_iter_jobs AS j ON j.job = r.job"
 	" WHERE r.job = $1 AND r.range_no = $2 FOR UPDATE OF r",
 	[CITER_JOB_SQL_ADVANCE] =

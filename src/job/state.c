@@ -81,7 +81,7 @@ citer_job_read(Oid procedure, const char *name)
 	return job;
 }
 
-/* The state of a job by now; one that has been forgotten is cancelled. */
+/* The present state of a job; one that has been forgotten is cancelled. */
 CiterJobState
 citer_job_read_state(const CiterJob *job)
 {
@@ -247,7 +247,7 @@ citer_job_state_name(CiterJobState state)
 	return state_names[state];
 }
 
-/* Are two text[] the same, byte for byte?  Two NULLs are. */
+/* Whether two text[] are the same, byte for byte.  Two NULLs are. */
 bool
 citer_job_same_array(NullableDatum a, NullableDatum b)
 {
@@ -358,7 +358,6 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *s
 		range->rows_per_second = 0;
 	range->rows_done = DatumGetInt64(citer_job_get(8, &isnull));
 	range->estimated_rows = DatumGetInt64(citer_job_get(9, &isnull));
-	range->chunks_done = DatumGetInt64(citer_job_get(10, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }

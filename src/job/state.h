@@ -68,7 +68,6 @@ typedef struct CiterJobRange
 	double		rows_per_second;	/* 0: not known */
 	int64		rows_done;
 	int64		estimated_rows;
-	int64		chunks_done;
 } CiterJobRange;
 
 /* Ranges that are looked up at once. */

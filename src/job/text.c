@@ -116,7 +116,7 @@ citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *condition
  * is.
  */
 int
-citer_job_text_position(const CiterJobText *text, int position)
+citer_job_text_user_position(const CiterJobText *text, int position)
 {
 	int			offset = pg_mbcharcliplen(text->expanded, strlen(text->expanded), position - 1);
 
