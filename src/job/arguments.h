@@ -5,7 +5,7 @@
 #ifndef CITER_JOB_ARGUMENTS_H
 #define CITER_JOB_ARGUMENTS_H
 
-/* Those that can be left out have a value that says so. */
+/* Those that can be left out have a value that means so. */
 typedef struct CiterJobArguments
 {
 	char	   *job;
@@ -17,7 +17,7 @@ typedef struct CiterJobArguments
 	char	   *filter;
 	NullableDatum after;		/* text[] */
 	NullableDatum upto;
-	char	   *lock_rows;		/* in our own words; empty: none */
+	char	   *lock_rows;		/* as we spell it; empty: none */
 	int			target_ms;		/* 0: none; -1: not given */
 	int			pause_ms;		/* -1: not given */
 	char	   *throttle_query; /* empty: none */

@@ -2,11 +2,11 @@
  * check.c
  *	  Refuses statements that cannot do the rows of each chunk.
  *
- * A job reads the rows of a chunk and then runs a statement that is to do just
- * these.  Nothing makes it do so: without a WHERE it does the whole table once a
- * chunk, and with half a condition it does rows more than once or not at all,
- * while the job counts the rows it has read.  So what can be seen to be wrong is
- * refused before there is any work:
+ * A job reads the rows of a chunk and then runs a statement that should change
+ * just these.  Nothing forces it to: without a WHERE it changes the whole
+ * table for each chunk, and with half a condition it changes rows twice or
+ * never, while the job counts the rows it has read.  So a statement that is
+ * visibly wrong is refused before the job begins:
  *
  *	  a command that writes and has nothing of the chunk in it, or only a part
  *	  of the bounds that the chunk has;
@@ -15,9 +15,9 @@
  *	  bounds alone, where the job has a filter or locks rows: these are not in
  *	  the bounds, and chunk_range() or "chunk" have them.
  *
- * The commands are looked at as the user wrote them, before rewriting.  What
- * functions and triggers do cannot be seen, nor what stands in a DO block.  A
- * user who means it says statement_is_global => true.
+ * The commands are checked as the user wrote them, before rewriting.  What
+ * functions, triggers and DO blocks do is not checked.  statement_is_global =>
+ * true is for a user who means it.
  */
 #include "postgres.h"
 
@@ -27,7 +27,7 @@
 #include "job/check.h"
 #include "job/comparison.h"
 
-/* What of the chunk stands in a query, or in a part of it. */
+/* What a query, or a part of one, mentions of the chunk. */
 typedef struct Mentions
 {
 	int			nkeys;
@@ -49,8 +49,8 @@ static bool note_relation(RangeTblEntry *rte, Mentions *found);
 static bool writes(const Query *query);
 
 /*
- * Checks a command as it was parsed: 2D000 or 0A000 for what no chunk's
- * transaction can do.
+ * Checks a parsed command: 2D000 or 0A000 for one that cannot run in a chunk's
+ * transaction.
  */
 void
 citer_job_check_kind(const CiterJob *job, Node *command)
@@ -75,8 +75,8 @@ citer_job_check_kind(const CiterJob *job, Node *command)
 }
 
 /*
- * Checks a command of a statement, as it was analyzed and before rewriting.
- * 22023 for one that is to be refused.
+ * Checks a command of a statement, after parse analysis and before rewriting.
+ * 22023 if it is refused.
  */
 void
 citer_job_check_command(const CiterJobCheck *check, Query *command)
@@ -123,8 +123,8 @@ citer_job_check_command(const CiterJobCheck *check, Query *command)
 }
 
 /*
- * Commands that are no queries: those that change rows cannot go by the chunk,
- * unless a bound is an argument.
+ * 22023 for a utility command that changes rows: it does not depend on the
+ * chunk, unless a bound is an argument.
  */
 static void
 check_utility(const CiterJobCheck *check, Query *command)
@@ -139,7 +139,7 @@ check_utility(const CiterJobCheck *check, Query *command)
 						 "It has nothing of the chunk in it.");
 }
 
-/* 22023 for a query that writes and has nothing of the chunk in it. */
+/* 22023 for a query that writes and mentions nothing of the chunk. */
 static void
 check_write(const CiterJobCheck *check, Query *query)
 {
@@ -150,7 +150,10 @@ check_write(const CiterJobCheck *check, Query *query)
 						 psprintf("It uses neither %s(), nor \"%s\", nor $1 ...", CITER_CHUNK_RANGE, "chunk"));
 }
 
-/* 22023 for a command that writes, goes by bounds alone, and must not. */
+/*
+ * 22023 for a command that writes and uses bounds alone where these are not
+ * enough.
+ */
 static void
 check_bounds(const CiterJobCheck *check, const Mentions *found)
 {
@@ -179,7 +182,7 @@ check_bounds(const CiterJobCheck *check, const Mentions *found)
 								  citer_job_describe_params(check->walk->key)));
 }
 
-/* Finds what of the chunk stands in a query or expression. */
+/* Finds what a query or expression mentions of the chunk. */
 static Mentions
 find_mentions(const CiterJobCheck *check, Node *node, int flags)
 {
@@ -234,7 +237,7 @@ note_relation(RangeTblEntry *rte, Mentions *found)
 	return false;
 }
 
-/* Whether the query, apart from those inside of it, changes rows. */
+/* Whether the query itself, and not one inside of it, changes rows. */
 static bool
 writes(const Query *query)
 {

@@ -2,9 +2,9 @@
  * chunk.c
  *	  One chunk of a job: read, worked on, its position known.
  *
- * The walk is resolved anew for each chunk, because nothing but text outlives
- * the transaction before; its plans are found ready.  It is read under the
- * transaction's snapshot and lives as long as the chunk.
+ * The walk is resolved again for each chunk, because only text outlives a
+ * transaction; its plans are kept and found by their text.  It is read under
+ * the transaction's snapshot and lives as long as the chunk.
  */
 #include "postgres.h"
 
@@ -67,8 +67,9 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 }
 
 /*
- * Opens the walk of a range from its position on.  It reads what the statement
- * uses, and all columns that the role may read where rows are to be recorded.
+ * Opens the walk of a range, from its position on.  It reads the columns that
+ * the statement uses, or all columns if rows are to be recorded and the role
+ * may read them.
  */
 static CiterIterator *
 open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
@@ -163,8 +164,8 @@ do_rows(CiterIterator *iterator, CiterJobChunkMode mode, CiterJobSkip *skip, Cit
 }
 
 /*
- * The key of the first row.  In physical order, where rows do not carry their
- * place, it is the place right behind the position.
+ * The key of the first row.  In physical order, where rows are read without
+ * their ctid, it is the place right after the position.
  */
 static CiterPosition
 first_key(CiterIterator *iterator)
@@ -186,7 +187,7 @@ store_rows(CiterIterator *iterator)
 	TupleTableSlot *slot;
 	Tuplestorestate *rows;
 
-	/* As much again as the chunk has; the rest is for the bookkeeping. */
+	/* Four times what a chunk may hold: a tuplestore counts more a row. */
 	rows = tuplestore_begin_heap(false, false, Max(work_mem, (int) (citer_settings_chunk_memory() / 256)));
 	while ((slot = citer_iterator_next_in_chunk(iterator)) != NULL)
 		tuplestore_puttupleslot(rows, slot);
@@ -194,8 +195,8 @@ store_rows(CiterIterator *iterator)
 }
 
 /*
- * 22004 if there is a NULL in the bounds that a statement goes by alone: it
- * would not find it.
+ * 22004 if there is a NULL in the bounds and the statement uses nothing else:
+ * no comparison finds it.
  */
 static void
 refuse_nulls(const CiterJobStatement *statement, const CiterJobBounds *bounds)

@@ -2,11 +2,11 @@
  * comparison.c
  *	  Refuses comparisons with the bounds of a chunk that do not mean its rows.
  *
- * A statement that goes by $1 ... compares the columns of the key with them.
- * Each bound has to be compared with its own column, the way the walk goes, and
- * so that the first and the last key are in; columns of a composite key are
- * compared as a row, in the order of the key.  A chunk_range() has to stand
- * where its name is one of the job's relation.
+ * A statement that uses $1 ... compares the columns of the key with them.
+ * Each bound has to be compared with its own column, the way the walk goes,
+ * and so that the first and the last key are included; columns of a composite
+ * key are compared as a row, in the order of the key.  A chunk_range() has to
+ * stand where its name is one of the job's relation.
  */
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 
 #include "job/comparison.h"
 
-/* A walk that has to know what a variable stands for. */
+/* Where a tree walker is, so that it knows what a Var stands for. */
 typedef struct Scope
 {
 	const CiterJobCheck *check;
@@ -46,9 +46,9 @@ static void check_column(const CiterJobCheck *check, const Comparison *compariso
 static void check_direction(const CiterJobCheck *check, const Comparison *comparison);
 
 /*
- * Checks a command of a statement, as it was analyzed and before rewriting:
+ * Checks a command of a statement, after parse analysis and before rewriting:
  * its chunk_range(), and its comparisons unless the statement is global.
- * 22023 for one that is to be refused.
+ * 22023 if it is refused.
  */
 void
 citer_job_check_comparisons(const CiterJobCheck *check, Query *command)
@@ -100,7 +100,7 @@ check_range(Var *var, Scope *scope)
 		citer_job_refuse_range(check->text, range, check->walk->relation);
 }
 
-/* Checks the comparisons that all rows have to pass: those between ANDs. */
+/* Checks the comparisons that all rows have to pass: those joined by AND. */
 static void
 check_condition(Node *condition, Scope *scope)
 {
@@ -164,8 +164,8 @@ check_row_comparison(RowCompareExpr *expr, Scope *scope)
 }
 
 /*
- * Reads the comparison of a column of the key with a bound, whichever is left;
- * false if it is none.
+ * Reads the comparison of a column of the key with a bound, in either order;
+ * false if it is no such comparison.
  */
 static bool
 read_comparison(Node *left, Node *right, Oid operator, Scope *scope, Comparison *comparison)
@@ -233,8 +233,8 @@ check_column(const CiterJobCheck *check, const Comparison *comparison)
 }
 
 /*
- * 22023 if a comparison leaves out what lies between the keys: because it goes
- * up where the walk goes down, or because it is strict.
+ * 22023 if a comparison excludes rows of the chunk: because it goes up where
+ * the walk goes down, or because it is strict.
  */
 static void
 check_direction(const CiterJobCheck *check, const Comparison *comparison)

@@ -24,7 +24,7 @@ citer_job_error_of_others(const ErrorData *error)
 }
 
 /*
- * Whether an error can be that of single rows, which can be skipped, and not
+ * Whether an error can be one of single rows, which can be skipped, and not
  * one that every row would have (the statement is wrong or not permitted, the
  * server is in trouble) or that others can have caused.
  */

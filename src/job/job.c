@@ -2,13 +2,13 @@
  * job.c
  *	  Jobs: a statement for each chunk of a relation, one transaction a chunk.
  *
- * The way of a call: its arguments make or find a job, in a first transaction;
- * then the session takes one range after the other that nobody else is at
- * work on, and works through it (range.c); when all are done, the job is.
+ * A call makes or finds a job by its arguments, in a first transaction.  Then
+ * the session takes one free range after the other and works through it
+ * (range.c).  The job is done when all its ranges are.
  *
  * Guards are held over transactions, and so are the statement's plans and the
- * memory of the run.  All three are given back at every end but that of the
- * session itself, which takes them along.
+ * memory of the run.  All three are given back whichever way the call ends,
+ * unless the session ends with it.
  */
 #include "job/job.h"
 
@@ -27,7 +27,7 @@
 
 /*
  * How often a run looks whether other sessions are done with their ranges, or
- * have given them up: often at first, for they may be about to be done.
+ * have left them: often at first, since they may be nearly done.
  */
 #define OTHERS_FIRST_MS 5.0
 #define OTHERS_MAX_MS 100.0
@@ -65,7 +65,7 @@ static void drop_statement(CiterJobRun *run);
 static void give_back(CiterJobRun *run);
 
 /*
- * chunked_iter_run: makes the job or goes on with it, until it is done or has
+ * chunked_iter_run: starts the job or goes on with it, until it is done or has
  * to stop.  25006 where nothing can be written, 55P03 if another session runs
  * it.
  */
@@ -189,8 +189,8 @@ enter(CiterJobRun *run)
 
 /*
  * The first transaction of a run; CITER_OUTCOME_STOPPED if the job has
- * succeeded already.  The argument is set to whether it goes on with a job,
- * and is also valid if it cannot.
+ * succeeded already.  The argument, a bool, becomes whether it goes on with an
+ * old job; it is set also if the transaction fails.
  */
 static CiterJobOutcome
 open_job(CiterJobRun *run, void *argument)
@@ -281,7 +281,7 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 
 /*
  * Stores that the job cannot go on, and throws the error that says why.  A
- * call that was cancelled has not found out anything.
+ * call that was cancelled does not know whether it can.
  */
 static void
 fail_to_resume(CiterJobRun *run, ErrorData *error)
@@ -327,8 +327,8 @@ work_on_ranges(CiterJobRun *run)
 }
 
 /*
- * Takes the guard of a range that is neither done nor taken: of the first one
- * behind the range this session was at work on, or else of the first of all.  A
+ * Takes the guard of a range that is neither done nor taken: the next one
+ * after the range this session was at work on, or else the first of all.  A
  * guard outlives the transaction, also that of an attempt that was undone.
  */
 static CiterJobOutcome
@@ -365,8 +365,8 @@ claim_behind(const CiterJob *job, int range_no)
 }
 
 /*
- * Marks the job as succeeded if all its ranges are done, or finds out why it
- * is not to be worked on any more.
+ * Marks the job as succeeded if all its ranges are done, or reads the state
+ * that it has.
  */
 static CiterJobOutcome
 finish_job(CiterJobRun *run, void *argument)

@@ -2,7 +2,7 @@
  * pace.c
  *	  How fast a job goes.
  *
- * All times are of a clock that nobody can set, in milliseconds.
+ * All times are in milliseconds, by the monotonic clock.
  */
 #include "postgres.h"
 
@@ -21,15 +21,15 @@
 #include "base/options.h"
 #include "sql/spi.h"
 
-/* What one chunk can make of the next one's size. */
+/* By how much the size can change from one chunk to the next. */
 #define FACTOR_MAX 2.0
 
-/* A size that differs by less is not worth another plan. */
+/* A smaller change is not worth another plan. */
 #define FACTOR_WORTH 1.15
 
 #define ADAPTED_MAX 1000000
 
-/* Over how much time the speed of a job is averaged. */
+/* The time over which the speed of a job is averaged. */
 #define SMOOTHING_MS 10000.0
 
 #define RETRY_FIRST_MS 50.0
@@ -71,8 +71,8 @@ citer_pace_sleep(double ms)
 
 /*
  * The size of the next chunk, after one of chunk_size rows took chunk_ms and
- * target_ms are wanted.  It goes half of the way only, at most by a factor of
- * 2, and not up after a chunk that did not get its rows.
+ * should have taken target_ms.  It changes half of the way only, at most by a
+ * factor of 2, and does not grow after a chunk that is not full.
  */
 int
 citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
@@ -89,7 +89,7 @@ citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
 	return (int) Max(Min(size, ADAPTED_MAX), CITER_CHUNK_SIZE_MIN);
 }
 
-/* The speed over the recent past, after another chunk; 0 is not known. */
+/* The average speed, after another chunk; 0 means that it is not known. */
 double
 citer_pace_smooth(double rows_per_second, double rows, double ms)
 {

@@ -2,18 +2,19 @@
  * range.c
  *	  Works through a range of a job, chunk by chunk.
  *
- * Each chunk is one transaction: the range's row is locked and its position
- * compared with where this session has left it, the chunk is read and worked
- * on, the new position stored, and all of that committed.  So the position is
- * that of the effects, whatever ends the session and when.
+ * Each chunk is one transaction: it locks the range's row and compares its
+ * position with where this session has left it, reads the chunk, runs the
+ * statement and stores the new position.  So position and effects commit
+ * together, whatever ends the session and when.
  *
- * A chunk that fails has moved nothing.  It is tried again if it was in the
- * way of others (transaction.c).  With on_error => 'skip' it is tried with half
- * of the rows, down to those of one key, which are then done one by one, and
- * those that fail recorded and skipped (skip.c).  If they cannot even be read,
- * because the relation is a view and a column raises an error, they are done
- * with no more columns than the statement uses, and recorded by their key.  The
- * size then doubles with every chunk that works until it is what it was.
+ * A chunk that fails leaves nothing behind.  It is tried again if others can
+ * have caused the error (transaction.c).  With on_error => 'skip' it is tried
+ * with half of the rows, down to those of one key, which are then done one by
+ * one, and those that fail recorded and skipped (skip.c).  If they cannot even
+ * be read, because the relation is a view and a column raises an error, they
+ * are done with no more columns than the statement uses, and recorded by their
+ * key.  The size then doubles with every chunk that works until it is what it
+ * was.
  */
 #include "postgres.h"
 
@@ -353,8 +354,7 @@ handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt, ErrorDat
 /*
  * Goes on with fewer rows after an error of a row: half of them, or those of
  * one key, row by row.  Rows that can be read for the statement, and not as a
- * whole to be recorded, are known by their key.  False if the error comes of
- * none of that.
+ * whole to be recorded, are known by their key.  False if that does not help.
  */
 static bool
 narrow_down(RangeWork *work, const Attempt *attempt)

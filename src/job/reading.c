@@ -37,8 +37,8 @@ citer_job_reading_end(CiterJobReading *reading)
 
 /*
  * A command of the expanded text as the parser understands it, before any
- * rewriting, with these parameters and "chunk".  22023 for a chunk_range() with
- * a name that there is not.
+ * rewriting, with these parameters and "chunk".  22023 for a chunk_range()
+ * whose name does not exist there.
  */
 Query *
 citer_job_reading_analyze(const CiterJobText *text, RawStmt *raw, const Oid *types, int ntypes,
@@ -77,8 +77,8 @@ citer_job_reading_analyze(const CiterJobText *text, RawStmt *raw, const Oid *typ
 }
 
 /*
- * Error context callback: the position becomes one in the user's text, and
- * errors that come of not knowing what to write say what.
+ * Error context callback: turns the position into one in the user's text, and
+ * adds hints to errors that users of jobs are likely to make.
  */
 static void
 report_reading(void *arg)

@@ -2,8 +2,7 @@
  * refusal.c
  *	  The errors for statements that a job refuses.
  *
- * Each says what to write instead: that chunk_range() is exact, and what the
- * parameters are.
+ * Each says what to write instead.
  */
 #include "postgres.h"
 
@@ -28,8 +27,7 @@ citer_job_refuse(const CiterJobCheck *check, const char *message, const char *de
 }
 
 /*
- * 22023 for a chunk_range() whose name is not one of the job's relation where
- * it stands.
+ * 22023 for a chunk_range() whose name does not stand for the job's relation.
  */
 void
 citer_job_refuse_range(const CiterJobText *text, const CiterJobTextRange *range,

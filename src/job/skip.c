@@ -2,15 +2,14 @@
  * skip.c
  *	  Rows that fail, recorded and skipped.
  *
- * A chunk that failed has been narrowed down to one key, which is the key of
- * several rows if nothing tells them apart.  The statement is run again for
- * these, in subtransactions: for all of them, then for half of those that
- * failed, down to the ones that fail by themselves.  So a row that fails is
- * recorded with its own error, and the rows around it are done, all in the
- * transaction that moves the position past them.
+ * The chunk that failed has been narrowed down to one key, which several rows
+ * can have.  The statement is run again for these, in subtransactions: for all
+ * of them, then for each half of those that failed, down to single rows.  So a
+ * row that fails is recorded with its own error, and the rows around it are
+ * done, all in the transaction that moves the position.
  *
- * A statement that goes by the bounds of the chunk does all rows of the key or
- * none, whatever rows it is shown; then all of them are recorded.
+ * A statement that uses the bounds of the chunk does all rows of the key or
+ * none, whatever is in "chunk"; then all of them are recorded.
  */
 #include "postgres.h"
 
@@ -27,7 +26,7 @@
 /* What is done in a subtransaction. */
 typedef void (*Work) (const CiterJobSkip *skip, void *argument);
 
-/* Some of the rows of the chunk, from 0 on, without the last. */
+/* Some of the rows of the chunk, numbered from 0; "to" is excluded. */
 typedef struct RowSpan
 {
 	int64		from;
@@ -55,7 +54,7 @@ static void insert_row(const CiterJobSkip *skip, void *argument);
 /*
  * Runs the statement for the rows of the chunk, records those that fail in
  * chunked_iter_failed_rows, and returns how many these are.  Throws errors
- * that are not those of a row.
+ * that are not of a row.
  */
 int64
 citer_job_skip_failing(const CiterJobSkip *skip)
@@ -147,7 +146,7 @@ run_statement(const CiterJobSkip *skip, void *argument)
 	skip->effect->own += effect.own;
 }
 
-/* A slot, and the rows of the chunk at hand from a number on. */
+/* Returns a slot to read the rows of the chunk with, from a number on. */
 static TupleTableSlot *
 start_reading(const CiterJobSkip *skip, int64 from)
 {
@@ -173,7 +172,7 @@ record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* The error's message; with a word on it if it may be that of another row. */
+/* The error's message, which says so if it can be that of another row. */
 static char *
 message_for(RowSpan span, const ErrorData *error)
 {
@@ -185,7 +184,7 @@ message_for(RowSpan span, const ErrorData *error)
 
 /*
  * Adds a row to chunked_iter_failed_rows.  One that cannot be turned into
- * jsonb, whatever keeps it from that, is known by its key alone.
+ * jsonb, for whatever reason, is recorded by its key alone.
  */
 static void
 record_row(const CiterJobSkip *skip, FailedRow *row)

@@ -27,7 +27,7 @@ typedef struct CiterJob
 	Oid			owner_oid;		/* InvalidOid: the role is gone */
 	CiterJobState state;
 
-	/* What it is about; see job_target.c. */
+	/* What it is about; see target.c. */
 	char	   *relation;		/* schema-qualified and quoted */
 	Oid			relid;
 	Oid			storage;		/* its relfilenode in physical order, else 0 */

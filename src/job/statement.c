@@ -8,16 +8,15 @@
  * chunk are its parameters, $1 ... $n and the n after these.
  *
  * chunk_range(t) becomes a condition, whose parameters are those after the
- * user's (conditions.c).  It has a few forms, so that there are a few texts,
- * each of which is prepared once.
+ * user's (conditions.c).  The condition has a few forms, so there are a few
+ * texts, each of which is prepared once.
  *
- * Each command of the statement is a plan of its own, which says by itself how
- * many rows it has changed.
+ * Each command of the statement has a plan of its own, since SPI counts the
+ * rows of the last command only.
  *
- * What of "chunk" it uses is read off its queries after rewriting, so that what
- * a rule or a view asks for counts, too.  A statement that does not mention
- * "chunk" needs no row to be copied, and one that mentions some of its columns
- * does not have to read the others.
+ * What it uses of "chunk" is found in its queries after rewriting, so that
+ * what a rule or a view uses counts, too.  No row is copied for a statement
+ * that does not use "chunk", and no column is read that it does not use.
  *
  * The plans are kept over the job's transactions, as long as the statement.
  * They depend on the columns of the relation; when those change, the statement is
@@ -284,7 +283,7 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
 }
 
 /*
- * Reads the commands of the expanded text and refuses those that no job can
+ * Analyzes the commands of the expanded text and refuses those that no job can
  * have.
  */
 static void
@@ -320,7 +319,7 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 	}
 }
 
-/* The plans for chunks that lie like this one, prepared if there are none. */
+/* The plans for chunks with bounds like these, prepared if they are not. */
 static Shape *
 find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 {
@@ -354,7 +353,7 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 	return shape;
 }
 
-/* How errors in the user's text are told. */
+/* What errors in the user's text refer to. */
 static CiterJobReading
 reading_of(const CiterJobStatement *statement, const char *sql)
 {

@@ -4,14 +4,13 @@
  *
  * A procedure may commit if it was called outside of any transaction block;
  * SPI then begins the next transaction at once.  Errors are caught as PL/pgSQL
- * catches them, by a subtransaction around the work, which is what puts SPI,
- * locks and memory right again; then the transaction around it is rolled back
- * as well, so that nothing is left of it.  An error of the commit itself is
- * caught, too: by then SPI has rolled back and begun anew.
+ * catches them, by a subtransaction around the work, whose rollback cleans up
+ * SPI, locks and memory; then the transaction is rolled back as well.  An
+ * error of the commit itself is caught, too: by then SPI has rolled back and
+ * begun the next one.
  *
- * Here, and nowhere else, it is decided what is tried again: what was in the
- * way of other transactions.  That holds for chunks and for what the job
- * writes about itself alike.
+ * Here, and nowhere else, it is decided what is tried again: transactions that
+ * failed because of others, be it a chunk or what the job writes about itself.
  *
  * No snapshot of ours is active at a commit: what the work needs is that of
  * the portal, which the commit takes away.
@@ -33,12 +32,12 @@
 #include "sql/spi.h"
 
 /*
- * How often the job's own short transactions are tried again.  That is no
- * matter of the user's: what has been done has to be written down.
+ * How often the job's own short transactions are tried again.  The argument
+ * "retries" does not count here: what has been done has to be stored.
  */
 #define OWN_RETRIES 10
 
-/* For how long a transaction stays open in which nothing is done. */
+/* How long a transaction stays open while the job sleeps. */
 #define IDLE_MS 1000.0
 
 static CiterJobOutcome attempt(CiterJobRun *run, CiterJobWork work, void *argument,
@@ -98,9 +97,10 @@ citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **er
 }
 
 /*
- * Sleeps between two transactions.  SPI has always one open, though without a
- * snapshot or a transaction ID; a new one now and then, and one in the end,
- * keeps it young, for transaction_timeout and for those who look for old ones.
+ * Sleeps between two transactions.  SPI always has one open, though without a
+ * snapshot or a transaction ID. It is replaced now and then, and at the end,
+ * so that it does not grow old: that counts for transaction_timeout and in
+ * pg_stat_activity.
  */
 void
 citer_job_sleep(double ms)
@@ -119,7 +119,7 @@ citer_job_sleep(double ms)
 	} while (left > 0);
 }
 
-/* Does the work, without another try. */
+/* Does the work once. */
 static CiterJobOutcome
 attempt(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
 {
