@@ -12,9 +12,9 @@
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 
-#include "job/arguments.h"
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/arguments.h"
 
 #define MS_MAX 86400000
 

@@ -43,8 +43,10 @@ void
 citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 					CiterJobChunkMode mode, CiterJobStatement **statement, CiterJobChunk *chunk)
 {
-	CiterIterator *iterator = open_walk(job, range, limit, mode, *statement);
+	CiterIterator *iterator;
 
+	chunk->phase = CITER_CHUNK_READING;
+	iterator = open_walk(job, range, limit, mode, *statement);
 	if (fit_statement(job, citer_iterator_walk(iterator), statement))
 	{
 		citer_iterator_close(iterator);
@@ -147,7 +149,7 @@ do_rows(CiterIterator *iterator, CiterJobChunkMode mode, CiterJobSkip *skip, Cit
 		rows = store_rows(iterator);
 	refuse_nulls(skip->statement, &bounds);
 
-	chunk->in_statement = true;
+	chunk->phase = CITER_CHUNK_IN_STATEMENT;
 	if (mode == CITER_CHUNK_WHOLE)
 		citer_job_statement_run(skip->statement, rows, &bounds, &chunk->effect);
 	else

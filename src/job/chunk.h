@@ -5,8 +5,8 @@
 #ifndef CITER_JOB_CHUNK_H
 #define CITER_JOB_CHUNK_H
 
-#include "job/statement.h"
 #include "job/state.h"
+#include "job/statement.h"
 
 /* How the rows of a chunk are done. */
 typedef enum CiterJobChunkMode
@@ -17,9 +17,18 @@ typedef enum CiterJobChunkMode
 								 * key is read and recorded */
 } CiterJobChunkMode;
 
+/* How far it got. */
+typedef enum CiterJobChunkPhase
+{
+	CITER_CHUNK_NOT_BEGUN,
+	CITER_CHUNK_READING,
+	CITER_CHUNK_IN_STATEMENT	/* which is running, or has run */
+} CiterJobChunkPhase;
+
 /* What a chunk was; the texts are for messages. */
 typedef struct CiterJobChunk
 {
+	CiterJobChunkPhase phase;
 	int64		rows;
 	int64		locked;			/* rows that others had locked, and that were
 								 * skipped */
@@ -29,7 +38,6 @@ typedef struct CiterJobChunk
 	NullableDatum first;		/* text[]: key of the first row; none if no
 								 * row was left once they were locked */
 	NullableDatum position;		/* where it ends; none if there is no chunk */
-	bool		in_statement;	/* the statement is running, or has run */
 	CiterJobEffect effect;		/* of the statement */
 } CiterJobChunk;
 

@@ -21,8 +21,8 @@
 
 #include "optimizer/optimizer.h"
 
-#include "walk/clause.h"
 #include "job/conditions.h"
+#include "walk/clause.h"
 #include "walk/query.h"
 
 /* A name that chunk_range() gives the job's relation. */

@@ -7,14 +7,14 @@
  */
 #include "job/job.h"
 
-#include "walk/explain.h"
-#include "walk/iterator.h"
+#include "base/settings.h"
 #include "job/open.h"
 #include "job/state.h"
 #include "job/statement.h"
 #include "job/target.h"
-#include "base/settings.h"
 #include "sql/spi.h"
+#include "walk/explain.h"
+#include "walk/iterator.h"
 
 static void describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo output);
 static const char *what_it_reads(const CiterJobStatement *statement);

@@ -18,11 +18,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "walk/iterator.h"
-#include "job/open.h"
-#include "job/target.h"
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/open.h"
+#include "job/target.h"
+#include "walk/iterator.h"
 #include "walk/split.h"
 
 #define RETRIES_DEFAULT 3

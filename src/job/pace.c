@@ -17,8 +17,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/wait_event.h"
 
-#include "job/pace.h"
 #include "base/options.h"
+#include "job/pace.h"
 #include "sql/spi.h"
 
 /* By how much the size can change from one chunk to the next. */

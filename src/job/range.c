@@ -364,14 +364,14 @@ narrow_down(RangeWork *work, const Attempt *attempt)
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
 	work->limit = attempt->limit;
-	if (work->mode == CITER_CHUNK_WHOLE && chunk->in_statement)
+	if (work->mode == CITER_CHUNK_WHOLE && chunk->phase == CITER_CHUNK_IN_STATEMENT)
 	{
 		if (work->limit <= 1 || chunk->rows <= 1)
 			work->mode = CITER_CHUNK_ROWS;
 		work->limit = (int) Max(Min(work->limit, chunk->rows) / 2, 1);
 		return true;
 	}
-	if (work->mode == CITER_CHUNK_ROWS && !chunk->in_statement)
+	if (work->mode == CITER_CHUNK_ROWS && chunk->phase == CITER_CHUNK_READING)
 	{
 		work->mode = CITER_CHUNK_KEYS;
 		return true;
