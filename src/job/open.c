@@ -293,7 +293,7 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 		if (key->elements[i].nullable)
 			ereport(WARNING,
 					(errmsg("comparisons with $1 ... do not find rows in which %s is NULL",
-							key->elements[i].index_column),
+							citer_key_column(&key->elements[i])),
 					 errhint("Write WHERE chunk_range(%s), or let the statement join \"%s\".",
 							 walk->relation->alias, "chunk")));
 	}

@@ -215,14 +215,14 @@ describe_element(const CiterKeyElement *element)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s %s", element->index_column,
+	appendStringInfo(&text, "%s %s", citer_key_column(element),
 					 format_type_extended(element->type, -1, FORMAT_TYPE_FORCE_QUALIFY));
 	if (OidIsValid(element->collation))
 		appendStringInfo(&text, " COLLATE %s",
 						 DatumGetCString(DirectFunctionCall1(regcollationout,
 															 ObjectIdGetDatum(element->collation))));
 	appendStringInfo(&text, " %s NULLS %s",
-					 element->descending ? element->greater : element->less,
+					 citer_key_operator(element),
 					 element->nulls_first ? "FIRST" : "LAST");
 	return text.data;
 }

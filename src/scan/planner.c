@@ -50,6 +50,7 @@
 #include "scan/call.h"
 #include "base/compat.h"
 #include "scan/scan.h"
+#include "walk/clause.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -257,7 +258,7 @@ known_relation(FuncExpr *call, TupleDesc columns)
 
 	if (!citer_call_is_query(call))
 		return citer_relation_open(columns->tdtypeid);
-	return citer_relation_of_query(TextDatumGetCString(castNode(Const, query)->constvalue), columns);
+	return citer_clause_query(TextDatumGetCString(castNode(Const, query)->constvalue), columns);
 }
 
 /* The columns that a scan hands on or looks at, as pull_varattnos() has them. */

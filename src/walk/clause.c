@@ -55,6 +55,8 @@ static const char *const clause_words[] = {
 	"filter", "one boolean expression", "Give what follows WHERE, and nothing after it.",
 };
 
+static RangeTblEntry *read_query(const char *query, const char *alias, TupleDesc columns,
+								 char **select);
 static void begin_clause(Clause *clause, const char *argument,
 						 const char *prefix, const char *text);
 static void end_clause(Clause *clause);
@@ -71,15 +73,28 @@ static void refuse_item(ParseState *pstate, const Clause *clause, int sqlstate,
 						const char *what, int location);
 
 /*
- * Reads a query: one SELECT that does not write.  Returns it as a range table
- * entry with the alias, and the columns' names, given, and in *select its text
- * without what may follow it, such as a semicolon.
+ * Describes a query as if it were a relation, in the current memory context:
+ * a subquery in FROM whose columns are named by the column definition list.
  *
- * Throws the parser's own errors; 42601 for what is not one SELECT; 42804 if
- * its columns are not those given.
+ * Throws the parser's own errors; 42601 for what is not one SELECT that does
+ * not write; 42804 if its columns are not those given.
  */
-RangeTblEntry *
-citer_clause_query(const char *query, const char *alias, TupleDesc columns, char **select)
+CiterRelation *
+citer_clause_query(const char *query, TupleDesc columns)
+{
+	char	   *select;
+	RangeTblEntry *entry = read_query(query, "query", columns, &select);
+
+	return citer_relation_of_subquery(entry, select, columns);
+}
+
+/*
+ * Reads a query.  Returns it as a range table entry with the alias, and the
+ * columns' names, given, and in *select its text without what may follow it,
+ * such as a semicolon.
+ */
+static RangeTblEntry *
+read_query(const char *query, const char *alias, TupleDesc columns, char **select)
 {
 	Clause		clause;
 	List	   *statements;
@@ -171,23 +186,6 @@ Node *
 citer_clause_filter(const CiterRelation *relation, const char *filter)
 {
 	return read_filter(relation, filter, 0, NULL);
-}
-
-/*
- * The names under which expressions over a relation or query are written, in
- * the current memory context.  To find them takes time by the square of the
- * number of columns.
- */
-List *
-citer_clause_names(const CiterRelation *relation)
-{
-	PlannedStmt *statement;
-
-	if (relation->query == NULL)
-		return deparse_context_for(relation->name, relation->relid);
-	statement = makeNode(PlannedStmt);
-	statement->rtable = list_make1(relation->query);
-	return deparse_context_for_plan_tree(statement, list_make1(relation->name));
 }
 
 /*

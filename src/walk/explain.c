@@ -117,7 +117,7 @@ append_key(StringInfo output, const CiterWalk *walk)
 		appendStringInfoString(output, "Tie-breaker: ");
 		for (int i = key->ngiven; i < key->nelements; i++)
 			appendStringInfo(output, "%s%s", i > key->ngiven ? ", " : "",
-							 key->elements[i].index_column);
+							 citer_key_column(&key->elements[i]));
 		appendStringInfo(output, ", from %s %s\n",
 						 key->unique_is_primary ? "the primary key" : "the unique index",
 						 key->unique_index);

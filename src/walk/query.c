@@ -19,6 +19,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "walk/key_sql.h"
 #include "walk/query.h"
 
 static void append_branches(StringInfo sql, const CiterQuerySource *source,
@@ -225,9 +226,9 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 	{
 		element = &key->elements[i];
 		if (fixed->isnull[i])
-			append_and(&sql, element->is_null);
+			append_and(&sql, element->sql->is_null);
 		else
-			append_condition(&sql, element, element->equal,
+			append_condition(&sql, element, element->sql->equal,
 							 (range->fixed_to_upper ? first_upper : first_lower) + i);
 	}
 	if (range->nfixed == key->nelements)
@@ -236,28 +237,28 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 	element = &key->elements[range->nfixed];
 	if (range->lower != CITER_BOUND_NONE)
 		append_condition(&sql, element,
-						 element->descending ? element->less : element->greater,
+						 element->descending ? element->sql->less : element->sql->greater,
 						 first_lower + range->nfixed);
 	if (range->upper == CITER_BOUND_EXCLUSIVE)
 		append_condition(&sql, element,
-						 element->descending ? element->greater : element->less,
+						 element->descending ? element->sql->greater : element->sql->less,
 						 first_upper + range->nfixed);
 	if (range->upper == CITER_BOUND_INCLUSIVE)
 		append_condition(&sql, element,
-						 element->descending ? element->greater_equal : element->less_equal,
+						 element->descending ? element->sql->greater_equal : element->sql->less_equal,
 						 first_upper + range->nfixed);
 	if (range->nulls == CITER_NULLS_ONLY)
-		append_and(&sql, element->is_null);
+		append_and(&sql, element->sql->is_null);
 	if (range->nulls == CITER_NULLS_NEVER)
-		append_and(&sql, element->is_not_null);
+		append_and(&sql, element->sql->is_not_null);
 	return sql.data;
 }
 
 static void
 append_condition(StringInfo sql, const CiterKeyElement *element, const char *operator, int param)
 {
-	append_and(sql, psprintf("%s %s $%d%s", element->operand, operator, param,
-							 element->param_cast));
+	append_and(sql, psprintf("%s %s $%d%s", element->sql->operand, operator, param,
+							 element->sql->param_cast));
 }
 
 /* Adds a condition, unless it is empty. */

@@ -58,7 +58,7 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->snapshot = options->snapshot;
 	walk->locking = options->locking;
 	walk->relation = options->query != NULL ?
-		citer_relation_of_query(options->query, options->query_columns) :
+		citer_clause_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
 	walk->is_volatile = options->query != NULL &&
 		contain_volatile_functions((Node *) walk->relation->query->subquery);
