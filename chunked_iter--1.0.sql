@@ -131,7 +131,7 @@ COMMENT ON FUNCTION chunked_iter_query_log_growth() IS
 
 CREATE TABLE chunked_iter_jobs (
 	job            text COLLATE "C" PRIMARY KEY,
-	owner          regrole NOT NULL DEFAULT pg_catalog.quote_ident(current_user::text)::regrole,
+	owner          name NOT NULL DEFAULT current_user,
 	state          text NOT NULL CHECK (state OPERATOR(pg_catalog.=) ANY (ARRAY[
 		'running', 'paused', 'interrupted', 'succeeded', 'cancelled', 'failed'])),
 	relation       text NOT NULL,
@@ -139,9 +139,11 @@ CREATE TABLE chunked_iter_jobs (
 	relation_storage oid,
 	database_id    text NOT NULL,
 	key            text[] NOT NULL,
+	key_basis      text[] NOT NULL,
 	has_index      boolean NOT NULL,
 	statement      text NOT NULL,
 	search_path    text NOT NULL,
+	settings       text[] NOT NULL,
 	order_by       text,
 	reverse        boolean NOT NULL,
 	filter         text,
@@ -166,6 +168,12 @@ CREATE TABLE chunked_iter_jobs (
 
 COMMENT ON TABLE chunked_iter_jobs IS
 'jobs of chunked_iter_run: what each does, under which settings, and the state its own sessions have left it in';
+COMMENT ON COLUMN chunked_iter_jobs.database_id IS
+'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
+COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
+'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.settings IS
+'parameters under which the SQL of the job is read, as they were when it was made';
 
 /* A table of its own, so that a job never waits for one who asks it to stop. */
 CREATE TABLE chunked_iter_job_requests (
@@ -217,6 +225,8 @@ COMMENT ON TABLE chunked_iter_failed_rows IS
 /*
  * Only its owner runs a job, says what it does and reads the rows it has kept.
  * Members of the owning role see the job, and may stop and forget it.
+ * The owner is a name, which restores where the role is missing, too; the jobs
+ * of a role that is gone are seen by superusers only.
  */
 
 ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
@@ -225,24 +235,24 @@ ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY members_see ON chunked_iter_jobs FOR SELECT
-	USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
 CREATE POLICY owner_makes ON chunked_iter_jobs FOR INSERT
-	WITH CHECK (owner::oid OPERATOR(pg_catalog.=) pg_catalog.quote_ident(current_user::text)::regrole::oid);
+	WITH CHECK (owner OPERATOR(pg_catalog.=) current_user);
 CREATE POLICY owner_changes ON chunked_iter_jobs FOR UPDATE
-	USING (owner::oid OPERATOR(pg_catalog.=) pg_catalog.quote_ident(current_user::text)::regrole::oid);
+	USING (owner OPERATOR(pg_catalog.=) current_user);
 CREATE POLICY members_forget ON chunked_iter_jobs FOR DELETE
-	USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
 CREATE POLICY members ON chunked_iter_job_requests
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_requests.job));
 CREATE POLICY owner ON chunked_iter_job_ranges
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job
-		AND j.owner::oid OPERATOR(pg_catalog.=) pg_catalog.quote_ident(current_user::text)::regrole::oid));
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 CREATE POLICY owner ON chunked_iter_failed_rows
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job
-		AND j.owner::oid OPERATOR(pg_catalog.=) pg_catalog.quote_ident(current_user::text)::regrole::oid));
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 
 COMMENT ON POLICY members_see ON chunked_iter_jobs IS
 'members of the owning role see its jobs';
@@ -369,7 +379,7 @@ SELECT j.job,
   FROM jobs AS j
   LEFT JOIN totals AS t
     ON t.job OPERATOR(pg_catalog.=) j.job
- WHERE pg_catalog.pg_has_role(j.owner::oid, 'USAGE');
+ WHERE pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(j.owner::text))::oid, 0::oid), 'USAGE');
 
 COMMENT ON VIEW chunked_iter_progress IS
 'one row for each job: how far it is, how fast, and what it waits for';

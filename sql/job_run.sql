@@ -108,6 +108,20 @@ UPDATE moving SET v = 0;
 CALL chunked_iter_run('once', 'moving', 'UPDATE moving SET v = v + 1 WHERE chunk_range(moving)', order_by => 'ctid', chunk_size => 30, filter => 'v = 0');
 SELECT v, count(*) FROM moving GROUP BY v;
 
+-- Bounds with nothing between them, by a key and in physical order.
+CREATE TABLE bounded AS SELECT i AS id FROM generate_series(1, 100) i;
+ALTER TABLE bounded ADD PRIMARY KEY (id);
+CREATE TABLE bounds (no integer, order_by text, after text[], upto text[]);
+INSERT INTO bounds VALUES (1, 'id', '{50}', '{20}'), (2, 'ctid', '{"(0,50)"}', '{"(0,20)"}'), (3, 'id', '{20}', '{20}'), (4, 'ctid', '{"(0,20)"}', '{"(0,20)"}'),
+	(5, 'id', '{NULL}', NULL), (6, 'ctid', '{NULL}', NULL), (7, 'ctid', '{NULL}', '{NULL}'), (8, 'ctid', '{NULL}', '{"(0,20)"}'), (9, 'id', '{1000}', NULL), (10, 'ctid', '{"(1000,1)"}', NULL),
+	(11, 'ctid', '{"(0,90)"}', '{NULL}');
+SELECT format('CALL chunked_iter_run(''bounded %s'', ''bounded'', ''SELECT 1 FROM chunk'', order_by => %L, after => %L, upto => %L, parts => %s)', no, order_by, after, upto, no % 2 + 1) FROM bounds ORDER BY no \gexec
+SELECT no, state, rows_done, (SELECT count(*) FROM chunked_iter(NULL::bounded, order_by => b.order_by, after => b.after, upto => b.upto)) AS rows_walked
+FROM bounds AS b JOIN chunked_iter_progress AS p ON p.job = 'bounded ' || no ORDER BY no;
+CALL chunked_iter_run('bounded dry', 'bounded', 'SELECT 1 FROM chunk', order_by => 'ctid', after => '{NULL}', dry_run => true);
+SELECT count(chunked_iter_forget(job)) FROM chunked_iter_jobs WHERE job LIKE 'bounded %';
+DROP TABLE bounded, bounds;
+
 -- Nothing to do, one row, exactly a chunk.
 CREATE TABLE few (id integer PRIMARY KEY);
 CALL chunked_iter_run('none', 'few', 'INSERT INTO few SELECT 1 FROM chunk');

@@ -24,6 +24,7 @@ $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connec
 $node->start;
 make_tables($node, $rows);
 dump_and_restore();
+restore_over();
 dump_by_plain_role();
 
 $node->backup('base');
@@ -68,6 +69,46 @@ sub dump_and_restore
 		'it went on from there');
 	$node->safe_psql('postgres', "CALL chunked_iter_run('moved')");
 	is_done_once($node, 'in the database that was dumped');
+	return;
+}
+
+# A dump restored over the database that it was taken of makes the tables and the
+# extension anew, and with them all OIDs: jobs go on by the names.  A job whose
+# owner was dropped, too, comes along.
+sub restore_over
+{
+	my $dump = $node->basedir . '/dump.custom';
+
+	make_tables($node, $rows);
+	$node->safe_psql('postgres', <<"SQL");
+CREATE ROLE gone;
+GRANT SELECT ON item TO gone;
+CALL chunked_iter_run('again', 'item', '$statement', chunk_size => 20, max_chunks => 100);
+CALL chunked_iter_run('places', 'item', 'SELECT 1', order_by => 'ctid', chunk_size => 20, max_chunks => 1);
+SET ROLE gone;
+CALL chunked_iter_run('orphan', 'item', 'SELECT 1', order_by => 'id', max_chunks => 1);
+RESET ROLE;
+DROP OWNED BY gone;
+DROP ROLE gone;
+SQL
+	my $oid = $node->safe_psql('postgres', q(SELECT 'item'::regclass::oid));
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('postgres') ], 'dumped');
+	$node->command_ok(
+		[ 'pg_restore', '--clean', '--if-exists', '--exit-on-error', '-d', $node->connstr('postgres'), $dump ],
+		'restored over the same database');
+	isnt($node->safe_psql('postgres', q(SELECT 'item'::regclass::oid)), $oid, 'the table is another one');
+	is( $node->safe_psql('postgres',
+			q(SELECT job, owner, state FROM chunked_iter_progress JOIN chunked_iter_jobs USING (job, state) WHERE job = 'orphan')),
+		'orphan|gone|paused',
+		'the job whose owner was dropped came along');
+	like(
+		verbose_errors($node, "CALL chunked_iter_run('places')"),
+		qr/55000: .*\nDETAIL:  The job was restored/,
+		'one in physical order does not go on');
+	$node->safe_psql('postgres',
+		"CALL chunked_iter_run('again', 'item', '$statement', max_chunks => 1)");
+	$node->safe_psql('postgres', "CALL chunked_iter_run('again')");
+	is_done_once($node, 'in a database that was restored over itself');
 	return;
 }
 

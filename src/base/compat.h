@@ -10,9 +10,12 @@
 #ifndef CITER_COMPAT_H
 #define CITER_COMPAT_H
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/tupdesc.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
@@ -20,10 +23,12 @@
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "parser/parse_relation.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/syscache.h"
 
 #if PG_VERSION_NUM < 140000
 #error "chunked_iter needs PostgreSQL 14 or later"
@@ -56,30 +61,6 @@
 #define SearchPathMatcher OverrideSearchPath
 #define GetSearchPathMatcher(context) GetOverrideSearchPath(context)
 #define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
-#endif
-
-/* For transformTopLevelStmt(). */
-#if PG_VERSION_NUM < 150000
-#define setup_parse_fixed_parameters(pstate, types, n) parse_fixed_parameters(pstate, types, n)
-#endif
-
-/*
- * CiterSettings under which literals read as quote_literal_cstr() writes them.
- * From 19 on they always do.
- */
-#if PG_VERSION_NUM < 190000
-#define CITER_LITERAL_SETTINGS \
-	{"standard_conforming_strings", "on"}, \
-	{"escape_string_warning", "off"},
-#else
-#define CITER_LITERAL_SETTINGS
-#endif
-
-/* Keeps a scanner (core_yy_extra_type *) from warning; from 19 on it never does. */
-#if PG_VERSION_NUM < 190000
-#define citer_compat_no_warnings(extra) ((extra)->escape_string_warning = false)
-#else
-#define citer_compat_no_warnings(extra) ((void) (extra))
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
@@ -302,6 +283,75 @@ citer_compat_forget_pruning(Plan *plan)
 	citer_compat_forget_pruning(plan->righttree);
 #else
 	(void) plan;
+#endif
+}
+
+/* A text column of a row in a system cache, or NULL. */
+static inline char *
+citer_compat_text_attribute(int cache, HeapTuple tuple, AttrNumber attribute)
+{
+	bool		isnull;
+	Datum		value = SysCacheGetAttr(cache, tuple, attribute, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/*
+ * The locale of a collation, and provider, locale and recorded version of the
+ * database's own: before 15 that is always libc's, and has no version.
+ */
+#if PG_VERSION_NUM >= 170000
+#define Anum_citer_collation_locale Anum_pg_collation_colllocale
+#define Anum_citer_database_locale Anum_pg_database_datlocale
+#elif PG_VERSION_NUM >= 150000
+#define Anum_citer_collation_locale Anum_pg_collation_colliculocale
+#define Anum_citer_database_locale Anum_pg_database_daticulocale
+#endif
+
+static inline char *
+citer_compat_collation_locale(HeapTuple tuple)
+{
+	Form_pg_collation form = (Form_pg_collation) GETSTRUCT(tuple);
+
+#if PG_VERSION_NUM >= 150000
+	return citer_compat_text_attribute(COLLOID, tuple, form->collprovider == COLLPROVIDER_LIBC ?
+									   Anum_pg_collation_collcollate : Anum_citer_collation_locale);
+#else
+	return pstrdup(NameStr(form->collcollate));
+#endif
+}
+
+static inline char
+citer_compat_database_provider(HeapTuple tuple)
+{
+#if PG_VERSION_NUM >= 150000
+	return ((Form_pg_database) GETSTRUCT(tuple))->datlocprovider;
+#else
+	(void) tuple;
+	return COLLPROVIDER_LIBC;
+#endif
+}
+
+static inline char *
+citer_compat_database_locale(HeapTuple tuple)
+{
+#if PG_VERSION_NUM >= 150000
+	return citer_compat_text_attribute(DATABASEOID, tuple,
+									   citer_compat_database_provider(tuple) == COLLPROVIDER_LIBC ?
+									   Anum_pg_database_datcollate : Anum_citer_database_locale);
+#else
+	return pstrdup(NameStr(((Form_pg_database) GETSTRUCT(tuple))->datcollate));
+#endif
+}
+
+static inline char *
+citer_compat_database_version(HeapTuple tuple)
+{
+#if PG_VERSION_NUM >= 150000
+	return citer_compat_text_attribute(DATABASEOID, tuple, Anum_pg_database_datcollversion);
+#else
+	(void) tuple;
+	return NULL;
 #endif
 }
 

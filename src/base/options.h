@@ -42,6 +42,7 @@ typedef struct CiterOptions
 	CiterSnapshotMode snapshot;
 
 	/* What a job asks for, and nobody else. */
+	bool		stored;			/* the bookmarks are of our own writing */
 	char	   *locking;		/* a locking clause; NULL: do not lock rows */
 	bool		quiet;			/* no warning if there is no index */
 

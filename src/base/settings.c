@@ -7,8 +7,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
 #include "base/compat.h"
 #include "base/settings.h"
+
+static bool is_saved(const char *name);
+static void set_parameter(const char *name, const char *value);
 
 static int	chunk_memory_kb = 4096;
 
@@ -21,9 +27,18 @@ const CiterSetting citer_settings_exact[] = {
 };
 
 const CiterSetting citer_settings_sql[] = {
-	CITER_LITERAL_SETTINGS
+	{"standard_conforming_strings", "on"},
+	{"escape_string_warning", "off"},
+	{"backslash_quote", "safe_encoding"},
+	{"quote_all_identifiers", "off"},
 	{"array_nulls", "on"},
 	{NULL, NULL}
+};
+
+/* What else a piece of SQL can mean something else under. */
+static const char *const saved_settings[] = {
+	"DateStyle", "IntervalStyle", "TimeZone", "bytea_output", "extra_float_digits",
+	"default_text_search_config", "transform_null_equals", "xmloption"
 };
 
 /*
@@ -105,27 +120,15 @@ citer_settings_begin(void)
 	return NewGUCNestLevel();
 }
 
-/* Sets parameters to the end of the stretch. */
+/*
+ * Sets parameters to the end of the stretch, but for those that this release
+ * does not have.
+ */
 void
 citer_settings_set(const CiterSetting *settings)
 {
 	for (; settings->name != NULL; settings++)
-		(void) set_config_option(settings->name, settings->value, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/* The same for those of them that this release of the server has. */
-void
-citer_settings_set_known(const CiterSetting *settings)
-{
-	for (; settings->name != NULL; settings++)
-	{
-		const CiterSetting one[] = {*settings, {NULL, NULL}};
-		const char *present = GetConfigOption(settings->name, true, false);
-
-		if (present != NULL && strcmp(present, settings->value) != 0)
-			citer_settings_set(one);
-	}
+		set_parameter(settings->name, settings->value);
 }
 
 /* Ends the stretch that citer_settings_begin() has returned. */
@@ -133,4 +136,86 @@ void
 citer_settings_end(int nestlevel)
 {
 	AtEOXact_GUC(true, nestlevel);
+}
+
+/*
+ * The settings that SQL goes by, beside citer_settings_sql and search_path, as
+ * they are now: a text[] of name=value, as pg_proc.proconfig is one.
+ */
+ArrayType *
+citer_settings_save(void)
+{
+	Datum		elements[lengthof(saved_settings)];
+
+	for (int i = 0; i < (int) lengthof(saved_settings); i++)
+		elements[i] = CStringGetTextDatum(psprintf("%s=%s", saved_settings[i],
+												   GetConfigOption(saved_settings[i], false, false)));
+	return construct_array(elements, lengthof(saved_settings), TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * Sets them to what they were, to the end of the stretch.  Others that have
+ * come in between are none of ours, and are left alone.
+ */
+void
+citer_settings_restore(ArrayType *saved)
+{
+	Datum	   *elements;
+	int			nelements;
+
+	deconstruct_array(saved, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &nelements);
+	for (int i = 0; i < nelements; i++)
+	{
+		char	   *name = TextDatumGetCString(elements[i]);
+		char	   *value = strchr(name, '=');
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		if (is_saved(name))
+			set_parameter(name, value);
+	}
+}
+
+/* Whether a parameter is one of those that are saved. */
+static bool
+is_saved(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(saved_settings); i++)
+		if (strcmp(saved_settings[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * 22023 if SQL that was passed as an argument would mean something else than
+ * elsewhere in the session: all of it is read with standard_conforming_strings
+ * on, as it always is from 19 on.
+ */
+void
+citer_settings_check_sql(const char *argument, const char *sql)
+{
+	const char *now = GetConfigOption("standard_conforming_strings", true, false);
+
+	if (sql == NULL || now == NULL || strcmp(now, "off") != 0 || strchr(sql, '\\') == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"%s\" has a backslash in it, and standard_conforming_strings is off", argument),
+			 errdetail("It is \"%s\", and is read with standard_conforming_strings on.", sql),
+			 errhint("SET standard_conforming_strings = on, and write E'...' where a backslash escapes something.")));
+}
+
+/*
+ * Sets a parameter, unless it has the value.  To look is much faster than to
+ * set.
+ */
+static void
+set_parameter(const char *name, const char *value)
+{
+	const char *now = GetConfigOption(name, true, false);
+
+	if (now != NULL && strcmp(now, value) != 0)
+		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 }

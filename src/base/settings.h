@@ -5,6 +5,8 @@
 #ifndef CITER_SETTINGS_H
 #define CITER_SETTINGS_H
 
+#include "utils/array.h"
+
 /* A parameter of the server and a value for it; a list ends with a NULL name. */
 typedef struct CiterSetting
 {
@@ -15,7 +17,7 @@ typedef struct CiterSetting
 /* Under these, values are written so that every session reads the same. */
 extern const CiterSetting citer_settings_exact[];
 
-/* Our own SQL is written and read under these, whatever the session's. */
+/* All SQL, ours and what users pass, is read under these, whatever the session's. */
 extern const CiterSetting citer_settings_sql[];
 
 /* Plans are made under these, whatever the session's. */
@@ -25,7 +27,9 @@ extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
 extern int	citer_settings_begin(void);
 extern void citer_settings_set(const CiterSetting *settings);
-extern void citer_settings_set_known(const CiterSetting *settings);
 extern void citer_settings_end(int nestlevel);
+extern ArrayType *citer_settings_save(void);
+extern void citer_settings_restore(ArrayType *saved);
+extern void citer_settings_check_sql(const char *argument, const char *sql);
 
 #endif							/* CITER_SETTINGS_H */

@@ -14,6 +14,7 @@
 
 #include "job/arguments.h"
 #include "base/options.h"
+#include "base/settings.h"
 
 /* Ranges that a job can be split into. */
 #define PARTS_MAX 10000
@@ -73,6 +74,10 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"%s\": \"%s\"", "on_error", arguments->on_error),
 				 errhint("Use 'stop' to stop at the first error, or 'skip' to pass over the rows that fail.")));
+	citer_settings_check_sql("statement", arguments->statement);
+	citer_settings_check_sql("order_by", arguments->order_by);
+	citer_settings_check_sql("filter", arguments->filter);
+	citer_settings_check_sql("throttle_query", arguments->throttle_query);
 	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt32, 1, PARTS_MAX, 0);
 	arguments->dry_run = NUMBER_OF(CITER_RUN_DRY_RUN, DatumGetBool);
 	arguments->statement_is_global = values[CITER_RUN_STATEMENT_IS_GLOBAL].isnull ? -1 :

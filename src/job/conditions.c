@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "optimizer/optimizer.h"
-#include "utils/guc.h"
 
 #include "walk/clause.h"
 #include "job/conditions.h"
@@ -39,7 +38,6 @@ struct CiterJobConditions
 	List	   *sources;
 };
 
-static void check_strings(void);
 static void add_source(CiterJobConditions *conditions, const CiterJob *job,
 					   const CiterWalk *walk, char *name);
 static char *filter_sql(const CiterRelation *relation, const char *filter);
@@ -48,8 +46,7 @@ static char *range_sql(const CiterKey *key, const CiterPosition *after, const Ci
 
 /*
  * Gets the conditions of a statement ready, in the current memory context.
- * 22023 if the job's filter is volatile, and 0A000 if the session reads strings
- * otherwise than conditions are written; neither without a chunk_range().
+ * 22023 for a chunk_range() where the job's filter is volatile.
  */
 CiterJobConditions *
 citer_job_conditions_create(CiterJobText *text, const CiterJob *job, const CiterWalk *walk)
@@ -57,8 +54,6 @@ citer_job_conditions_create(CiterJobText *text, const CiterJob *job, const Citer
 	CiterJobConditions *conditions = palloc0(sizeof(CiterJobConditions));
 
 	conditions->text = text;
-	if (text->nranges > 0)
-		check_strings();
 	for (int i = 0; i < text->nranges; i++)
 		add_source(conditions, job, walk, text->ranges[i].name);
 	return conditions;
@@ -85,22 +80,6 @@ citer_job_conditions_expand(CiterJobConditions *conditions, const CiterPosition 
 		sql[i].filter = source->filter;
 	}
 	citer_job_text_expand(text, sql);
-}
-
-/*
- * 0A000 unless the statement is read as the conditions are written, in one text
- * with it.
- */
-static void
-check_strings(void)
-{
-	const char *strings = GetConfigOption("standard_conforming_strings", true, false);
-
-	if (strings != NULL && strcmp(strings, "on") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s() needs \"%s\"", CITER_CHUNK_RANGE, "standard_conforming_strings"),
-				 errhint("SET standard_conforming_strings = on.")));
 }
 
 /*

@@ -45,7 +45,7 @@ citer_job_dry_run(Oid procedure, const NullableDatum *values)
 		job = citer_job_create(procedure, &arguments, &statement, &ranges);
 	else
 	{
-		citer_job_use_path(job);
+		citer_job_use_settings(job);
 		citer_job_change(job, &arguments);
 		citer_job_prepare(job, &statement);
 		ranges = citer_job_list_ranges(job, &nranges);

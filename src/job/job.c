@@ -227,7 +227,7 @@ resume_job(CiterJobRun *run)
 {
 	CiterJob   *job = run->job;
 
-	citer_job_use_path(job);
+	citer_job_use_settings(job);
 	citer_job_change(job, &run->arguments);
 	if (job->state == CITER_JOB_CANCELLED)
 		ereport(ERROR,
@@ -254,7 +254,7 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				 errhint("CALL chunked_iter_run() starts one.")));
 	run->job = job;
 	run->state = job->state;
-	citer_job_use_path(job);
+	citer_job_use_settings(job);
 	if (job->state != CITER_JOB_SUCCEEDED && !citer_job_is_active(job->state))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

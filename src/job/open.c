@@ -5,8 +5,9 @@
  * What a job is about (relation, statement, order, filter, bounds, ranges) is
  * said when it is new and cannot change: a position in one order means nothing
  * in another.  How it is done (chunk size, pace, errors) can change with each
- * run.  The job also keeps the search_path that it was made under, by which
- * the names in its statement, filter and throttle query go.
+ * run.  The job also keeps the search_path and the other settings that it was
+ * made under, by which its statement, filter and throttle query mean what they
+ * mean.
  */
 #include "postgres.h"
 
@@ -37,6 +38,7 @@ typedef struct RangePlan
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
+static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
 static void plan_range(const CiterSplitRange *range, void *arg);
 static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
 static NullableDatum copy_array(const ArrayType *array);
@@ -66,10 +68,13 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->context = CurrentMemoryContext;
 	job->procedure = procedure;
 	job->name = arguments->job;
-	job->owner = GetUserId();
+	job->owner = GetUserNameFromId(GetUserId(), false);
+	job->owner_oid = GetUserId();
 	job->state = CITER_JOB_RUNNING;
 	job->statement = arguments->statement;
 	job->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	job->settings.value = PointerGetDatum(citer_settings_save());
+	citer_job_use_settings(job);
 	job->order_by = arguments->order_by;
 	job->reverse = arguments->reverse == 1;
 	job->filter = arguments->filter;
@@ -145,14 +150,19 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	*statement = citer_job_statement_prepare(job, walk);
 }
 
-/* Puts the job's search_path in force for the stretch of settings begun. */
+/*
+ * Puts the job's search_path and the settings that its SQL is read under in
+ * force for the stretch of settings begun.
+ */
 void
-citer_job_use_path(const CiterJob *job)
+citer_job_use_settings(const CiterJob *job)
 {
-	CiterSetting settings[] = {{"search_path", job->search_path}, {NULL, NULL}};
+	CiterSetting path[] = {{"search_path", job->search_path}, {NULL, NULL}};
 
-	if (strcmp(GetConfigOption("search_path", false, false), job->search_path) != 0)
-		citer_settings_set(settings);
+	citer_settings_set(citer_settings_sql);
+	citer_settings_set(path);
+	if (!job->settings.isnull)
+		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
 }
 
 /* 22004 if an argument is missing that a new job needs. */
@@ -180,6 +190,7 @@ open_first_walk(const CiterJob *job)
 
 	options.after = citer_options_bookmark("after", job->after);
 	options.upto = citer_options_bookmark("upto", job->upto);
+	options.stored = false;
 	options.snapshot = CITER_SNAPSHOT_CHUNK;
 	options.columns_known = true;
 	options.quiet = false;
@@ -205,29 +216,41 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 	const CiterWalk *walk = citer_iterator_walk(iterator);
 	const CiterPosition *end = citer_iterator_end(iterator);
 	bool		empty = citer_iterator_is_done(iterator);
-	NullableDatum upto = job->upto;
+	NullableDatum after = job->after;
+	NullableDatum upto = write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
 
-	if (end->nelements > 0)
-	{
-		upto.value = PointerGetDatum(citer_bookmark_write(walk->key, end));
-		upto.isnull = false;
-	}
+	if (!after.isnull)
+		after = write_bound(walk->key, &walk->after);
 	if (!empty && (job->parts > 1 || walk->key->physical))
 	{
 		CiterOptions options = citer_job_target_options(job);
 
-		options.after = citer_options_bookmark("after", job->after);
+		options.after = citer_options_bookmark("after", after);
 		options.upto = citer_options_bookmark("upto", upto);
 		citer_split(&options, job->parts, plan_range, &plan);
 	}
 	else if (!empty)
-		add_range(&plan, job->after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
+		add_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
 	while (plan.nranges < job->parts)
 	{
 		add_range(&plan, upto, upto, 0);
 		plan.ranges[plan.nranges - 1].done = true;
 	}
 	return plan.ranges;
+}
+
+/*
+ * A bound of the walk as what is stored of it, or NULL.  What the user has
+ * passed means something in this session only.
+ */
+static NullableDatum
+write_bound(const CiterKey *key, const CiterPosition *bound)
+{
+	NullableDatum text = {(Datum) 0, bound->nelements == 0};
+
+	if (!text.isnull)
+		text.value = PointerGetDatum(citer_bookmark_write(key, bound));
+	return text;
 }
 
 /* Takes a range of the split. */
@@ -307,25 +330,28 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 static void
 check_owner(const CiterJob *job)
 {
-	char	   *owner;
-
-	if (job->owner == GetUserId())
+	if (job->owner_oid == GetUserId())
 		return;
-	owner = GetUserNameFromId(job->owner, true);
+	if (!OidIsValid(job->owner_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for job \"%s\"", job->name),
+				 errdetail("It belongs to role \"%s\", which does not exist.", job->owner),
+				 errhint("As a superuser, UPDATE chunked_iter_jobs SET owner = ... WHERE job = %s gives it to a role.",
+						 quote_literal_cstr(job->name))));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for job \"%s\"", job->name),
 			 errdetail("It belongs to role \"%s\", and its statement would run with your rights.",
-					   owner != NULL ? owner : "?"),
-			 owner != NULL ? errhint("SET ROLE %s first.", quote_identifier(owner)) :
-			 errhint("Its owner was dropped: UPDATE chunked_iter_jobs SET owner = ... as a superuser.")));
+					   job->owner),
+			 errhint("SET ROLE %s first.", quote_identifier(job->owner))));
 }
 
 /* 22023 if an argument is given that says what the job is not about. */
 static void
 check_same(const CiterJob *job, const CiterJobArguments *arguments)
 {
-	if (OidIsValid(arguments->relid) && arguments->relid != job->relid)
+	if (OidIsValid(arguments->relid) && arguments->relid != citer_job_target_relid(job))
 		refuse_change(job, "rel");
 	if (differs(arguments->statement, job->statement))
 		refuse_change(job, "statement");

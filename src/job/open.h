@@ -14,6 +14,6 @@ extern CiterJob *citer_job_create(Oid procedure, const CiterJobArguments *argume
 extern CiterJob *citer_job_find(Oid procedure, const char *name);
 extern void citer_job_change(CiterJob *job, const CiterJobArguments *arguments);
 extern void citer_job_prepare(CiterJob *job, CiterJobStatement **statement);
-extern void citer_job_use_path(const CiterJob *job);
+extern void citer_job_use_settings(const CiterJob *job);
 
 #endif							/* CITER_JOB_OPEN_H */

@@ -33,7 +33,8 @@
 #define JOB_COLUMNS \
 	STATE ", relation, relation_oid, relation_storage, database_id, key, has_index, " \
 	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
-	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, owner::oid, statement_is_global"
+	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global, " \
+	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings"
 
 /* "@" stands for the schema. */
 static const char *const texts[] = {
@@ -42,9 +43,10 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_INSERT] =
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
-	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global)"
+	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
+	" key_basis, settings)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"

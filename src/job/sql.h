@@ -36,7 +36,7 @@ typedef enum CiterJobSql
 	" SELECT $1, $2, coalesce(pg_catalog.max(f.failed_no), 0) + 1, $3, $4, $5, " row \
 	" FROM @.chunked_iter_failed_rows AS f WHERE f.job = $1 AND f.range_no = $2"
 
-#define CITER_JOB_VALUES_MAX 24
+#define CITER_JOB_VALUES_MAX 32
 
 /* The parameters of a statement, in order. */
 typedef struct CiterJobValues

@@ -53,7 +53,7 @@ citer_job_read(Oid procedure, const char *name)
 	job->relation = citer_job_get_text(2);
 	job->relid = get_oid(3);
 	job->storage = get_oid(4);
-	job->database = citer_job_get_text(5);
+	job->home = citer_job_get_text(5);
 	job->key = citer_job_get_array(6);
 	job->has_index = get_bool(7);
 	job->statement = citer_job_get_text(8);
@@ -71,8 +71,11 @@ citer_job_read(Oid procedure, const char *name)
 	job->throttle_query = citer_job_get_text(20);
 	job->retries = get_int(21, 0);
 	job->on_error = citer_job_get_text(22);
-	job->owner = get_oid(23);
-	job->statement_is_global = get_bool(24);
+	job->statement_is_global = get_bool(23);
+	job->owner = citer_job_get_text(24);
+	job->owner_oid = get_oid(25);
+	job->key_basis = citer_job_get_array(26);
+	job->settings = citer_job_get_array(27);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
 }
@@ -99,7 +102,7 @@ citer_job_insert(const CiterJob *job)
 	citer_job_add_text(&values, job->relation);
 	add_oid(&values, job->relid);
 	add_oid(&values, job->storage);
-	citer_job_add_text(&values, job->database);
+	citer_job_add_text(&values, job->home);
 	citer_job_add_array(&values, job->key);
 	add_bool(&values, job->has_index);
 	citer_job_add_text(&values, job->statement);
@@ -111,6 +114,8 @@ citer_job_insert(const CiterJob *job)
 	citer_job_add_array(&values, job->upto);
 	citer_job_add_int(&values, job->parts);
 	add_settings(&values, job);
+	citer_job_add_array(&values, job->key_basis);
+	citer_job_add_array(&values, job->settings);
 
 	PG_TRY();
 	{
@@ -142,7 +147,7 @@ citer_job_start(const CiterJob *job)
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_REQUEST, &values);
 	add_oid(&values, job->relid);
 	add_oid(&values, job->storage);
-	citer_job_add_text(&values, job->database);
+	citer_job_add_text(&values, job->home);
 	add_settings(&values, job);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_START, &values);
 }

@@ -23,18 +23,21 @@ typedef struct CiterJob
 	MemoryContext context;		/* it lives in */
 	Oid			procedure;		/* one of the extension's, to find the tables */
 	char	   *name;
-	Oid			owner;
+	char	   *owner;
+	Oid			owner_oid;		/* InvalidOid: the role is gone */
 	CiterJobState state;
 
 	/* What it is about; see job_target.c. */
 	char	   *relation;		/* schema-qualified and quoted */
 	Oid			relid;
 	Oid			storage;		/* its relfilenode in physical order, else 0 */
-	char	   *database;		/* in which these OIDs are valid */
+	char	   *home;			/* where these OIDs are valid */
 	NullableDatum key;			/* text[] */
+	NullableDatum key_basis;	/* text[]; see basis.c */
 	bool		has_index;
 	char	   *statement;
 	char	   *search_path;
+	NullableDatum settings;		/* text[], under which its SQL is read */
 	char	   *order_by;
 	bool		reverse;
 	char	   *filter;

@@ -42,7 +42,6 @@
 #include "job/statement.h"
 #include "job/text.h"
 #include "job/uses.h"
-#include "base/settings.h"
 #include "sql/spi.h"
 
 #define CHUNK_NAME "chunk"
@@ -117,7 +116,8 @@ static ParamListInfo make_params(const CiterJobStatement *statement, const Citer
  * its own below the current one, with SPI connected.  Throws the parser's
  * errors; 22023 for an empty statement and for one that cannot be right
  * (job_check.c), 2D000 for one that ends the transaction, 0A000 for one that
- * talks to the client.
+ * talks to the client.  It is read under the job's settings, which the caller
+ * has set, as for the verbs that run and explain it.
  */
 CiterJobStatement *
 citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
@@ -129,7 +129,6 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	const CiterKey *key = walk->key;
 	CiterPosition somewhere = citer_position_symbolic(key->nelements);
 	Reading		reading = {0};
-	int			nestlevel;
 
 	statement->context = context;
 	statement->nkeys = key->nelements;
@@ -142,16 +141,12 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 
 	begin_reading(&reading, statement, job->statement);
 	statement->text = citer_job_text_read(job->statement, 2 * key->nelements);
-	nestlevel = citer_settings_begin();
-	if (statement->text->nranges > 0)
-		citer_settings_set(citer_settings_sql);
 	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
 	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
 	reading.text = statement->text;
 	check_statement(statement, job, walk);
 	statement->shapes = list_make1(prepare_shape(statement, &reading));
 	note_uses(statement, linitial(statement->shapes));
-	citer_settings_end(nestlevel);
 	end_reading(&reading);
 	MemoryContextSwitchTo(caller);
 	return statement;
@@ -425,7 +420,7 @@ analyze_command(const CiterJobStatement *statement, RawStmt *raw, const CiterRel
 	pstate->p_sourcetext = statement->text->expanded;
 	pstate->p_queryEnv = create_queryEnv();
 	register_ENR(pstate->p_queryEnv, statement->chunk);
-	setup_parse_fixed_parameters(pstate, statement->types, 4 * statement->nkeys);
+	citer_compat_set_fixed_params(pstate, statement->types, 4 * statement->nkeys);
 	PG_TRY();
 	{
 		query = transformTopLevelStmt(pstate, raw);
@@ -458,7 +453,6 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 	Reading		reading = {0};
 	Shape	   *shape;
 	ListCell   *cell;
-	int			nestlevel;
 
 	if (statement->text->nranges == 0)
 		return linitial(statement->shapes);
@@ -476,12 +470,9 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 		MemoryContextDelete(shape->context);
 		statement->shapes = list_delete_first(statement->shapes);
 	}
-	nestlevel = citer_settings_begin();
-	citer_settings_set(citer_settings_sql);
 	begin_reading(&reading, statement, statement->text->sql);
 	shape = prepare_shape(statement, &reading);
 	end_reading(&reading);
-	citer_settings_end(nestlevel);
 	MemoryContextSwitchTo(statement->context);
 	statement->shapes = lappend(statement->shapes, shape);
 	MemoryContextSwitchTo(caller);

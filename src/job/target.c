@@ -5,12 +5,16 @@
  * A position is text.  It may only be used on the relation that it was taken
  * from, under the very order: so a job remembers the relation by name and OID,
  * and each element of the key with its type, collation, operator and place of
- * NULLs; in physical order also the file that the rows are in.  All that is
- * compared again before each chunk.
+ * NULLs, and what these rest on (basis.c); in physical order also the file
+ * that the rows are in.  All that is compared again before each chunk.
  *
- * An OID is valid in one database of one cluster, which the job remembers as
- * well.  In another (the job was dumped and restored, or its database copied)
- * the relation is found by its name, and the rest still has to be the same.
+ * An OID means something in one database of one cluster only, and there until a
+ * dump is restored over it, with the jobs and the relations made anew.  A
+ * restore makes the table of jobs anew, too: so the OID of that table tells it
+ * from a relation that was dropped under a job that stayed.  System
+ * identifier, database and table of jobs together are the job's home.  Away
+ * from home the relation is found by its name, and the rest still has to be the
+ * same; at home it has to be the same relation.
  */
 #include "postgres.h"
 
@@ -27,10 +31,13 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "job/basis.h"
 #include "job/target.h"
 
+static Oid	find_by_name(const CiterJob *job);
+static void check_basis(const CiterJob *job, const CiterWalk *walk);
 static void refuse_target(const CiterJob *job, const char *detail);
-static char *database_id(void);
+static char *home_of(const CiterJob *job);
 static NullableDatum describe_key(const CiterKey *key);
 static char *key_in_words(const CiterKey *key);
 static char *describe_element(const CiterKeyElement *element);
@@ -63,32 +70,41 @@ void
 citer_job_target_describe(CiterJob *job, const CiterWalk *walk)
 {
 	job->relation = pstrdup(walk->relation->sql);
-	job->database = database_id();
+	job->home = home_of(job);
 	job->storage = storage_of(walk);
 	job->key = describe_key(walk->key);
+	job->key_basis = citer_job_basis(walk->key);
 	job->has_index = !citer_walk_lacks_index(walk);
 }
 
+/* The OID of the target of a job that has run before, here and now; or 0. */
+Oid
+citer_job_target_relid(const CiterJob *job)
+{
+	return strcmp(job->home, home_of(job)) == 0 ? job->relid : find_by_name(job);
+}
+
 /*
- * Finds the target of a job that has run before.  55000 if it is gone.  In
- * another database than the job's it gets its new OID.
+ * Finds the target of a job that has run before.  55000 if it is gone.  Away
+ * from the job's home it gets its new OID, and this becomes its home.
  */
 void
 citer_job_target_find(CiterJob *job)
 {
-	char	   *here = database_id();
+	char	   *here = home_of(job);
 
-	if (strcmp(job->database, here) != 0)
+	if (strcmp(job->home, here) != 0)
 	{
-		List	   *names = textToQualifiedNameList(cstring_to_text(job->relation));
-
 		if (OidIsValid(job->storage))
-			refuse_target(job, "It is in another database now, and its rows are at other places.");
-		job->relid = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
-		job->database = here;
+			refuse_target(job, "The job was restored, and the rows are at other places now.");
+		job->relid = find_by_name(job);
+		job->home = here;
 	}
-	if (!OidIsValid(job->relid) || get_rel_name(job->relid) == NULL)
-		refuse_target(job, "The relation was dropped.");
+	if (OidIsValid(job->relid) && get_rel_name(job->relid) != NULL)
+		return;
+	refuse_target(job, OidIsValid(find_by_name(job)) ?
+				  "The relation was dropped, and there is another of its name now." :
+				  "The relation was dropped.");
 }
 
 /*
@@ -102,6 +118,7 @@ citer_job_target_check(const CiterJob *job, const CiterWalk *walk)
 		refuse_target(job, psprintf("The relation is called %s now.", walk->relation->sql));
 	if (!citer_job_same_array(describe_key(walk->key), job->key))
 		refuse_target(job, psprintf("Its key is %s now.", key_in_words(walk->key)));
+	check_basis(job, walk);
 	if (OidIsValid(job->storage) && storage_of(walk) != job->storage)
 		refuse_target(job, "It was rewritten, and its rows are at other places now.");
 	if (job->has_index && citer_walk_lacks_index(walk))
@@ -161,8 +178,36 @@ citer_job_target_options(const CiterJob *job)
 	options.reverse = job->reverse;
 	options.filter = job->filter;
 	options.snapshot = CITER_SNAPSHOT_STATEMENT;
+	options.stored = true;
 	options.quiet = true;
 	return options;
+}
+
+/* The relation that has the target's name now; InvalidOid if none has. */
+static Oid
+find_by_name(const CiterJob *job)
+{
+	List	   *names = textToQualifiedNameList(cstring_to_text(job->relation));
+
+	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+}
+
+/* 55000 if the order of the key is another, though the key is the same. */
+static void
+check_basis(const CiterJob *job, const CiterWalk *walk)
+{
+	NullableDatum basis = citer_job_basis(walk->key);
+	char	   *lost;
+
+	if (citer_job_same_array(basis, job->key_basis))
+		return;
+	lost = citer_job_basis_lost(job->key_basis, basis);
+	if (lost != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errdetail("Its positions rest on %s, which is no longer so.", lost),
+				 errhint("Undo the change, or REINDEX if it is a collation's, forget the job and start it again.")));
 }
 
 static void
@@ -175,11 +220,13 @@ refuse_target(const CiterJob *job, const char *detail)
 			 errhint("Undo the change, or forget the job and start it again.")));
 }
 
-/* In which database of which cluster this is. */
+/* Where OIDs mean what they mean here: cluster, database, table of jobs. */
 static char *
-database_id(void)
+home_of(const CiterJob *job)
 {
-	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
+	Oid			jobs = get_relname_relid("chunked_iter_jobs", get_func_namespace(job->procedure));
+
+	return psprintf(UINT64_FORMAT "/%u/%u", GetSystemIdentifier(), MyDatabaseId, jobs);
 }
 
 /* The key as a text[], an element each. */

@@ -11,6 +11,7 @@
 
 extern void citer_job_target_choose(CiterJob *job, Oid relid);
 extern void citer_job_target_describe(CiterJob *job, const CiterWalk *walk);
+extern Oid	citer_job_target_relid(const CiterJob *job);
 extern void citer_job_target_find(CiterJob *job);
 extern void citer_job_target_check(const CiterJob *job, const CiterWalk *walk);
 extern void citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,

@@ -8,7 +8,8 @@
  * taken for it, and replaced in the text before that is parsed.  Places in the
  * new text are led back to the user's, so that errors point there.
  *
- * The scanner is given no keywords: all that may be a name then is one.
+ * The scanner is given no keywords: all that may be a name then is one.  Strings
+ * are read as the parser reads them later, for both go by the settings of the job.
  */
 #include "postgres.h"
 
@@ -16,7 +17,6 @@
 #include "mb/pg_wchar.h"
 #include "parser/scanner.h"
 
-#include "base/compat.h"
 #include "job/text.h"
 
 /* A token; chunk_range(name) is four of them. */
@@ -61,7 +61,6 @@ citer_job_text_read(const char *sql, int nparams)
 
 	text->sql = pstrdup(sql);
 	tokens.scanner = scanner_init(sql, &tokens.extra, &no_keywords, NULL);
-	citer_compat_no_warnings(&tokens.extra);
 	for (token = next_token(&tokens); token.code != 0; before = token, token = next)
 	{
 		if (sql[token.start] == '$' && sql[token.start + 1] >= '0' && sql[token.start + 1] <= '9')

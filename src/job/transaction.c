@@ -42,13 +42,13 @@
 
 static CiterJobOutcome attempt(CiterJobRun *run, CiterJobWork work, void *argument,
 							   ErrorData **error);
-static CiterJobOutcome work_in_path(CiterJobRun *run, CiterJobWork work, void *argument);
+static CiterJobOutcome work_in_settings(CiterJobRun *run, CiterJobWork work, void *argument);
 static void wait_to_retry(CiterJobRun *run, const ErrorData *error);
 static CiterJobOutcome publish_wait(CiterJobRun *run, void *argument);
 static double idle_limit(void);
 
 /*
- * Does the work in the present transaction, under the job's search_path, and
+ * Does the work in the present transaction, under the job's settings, and
  * commits.  Whichever way that ends, a new transaction has begun, and
  * run->context is current.  The work is called in run->scratch.
  *
@@ -130,7 +130,7 @@ attempt(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
 	MemoryContextSwitchTo(run->scratch);
 	PG_TRY();
 	{
-		outcome = work_in_path(run, work, argument);
+		outcome = work_in_settings(run, work, argument);
 		ReleaseCurrentSubTransaction();
 		/* The commit itself leaves a few bytes behind. */
 		MemoryContextSwitchTo(run->scratch);
@@ -159,13 +159,13 @@ attempt(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
 }
 
 static CiterJobOutcome
-work_in_path(CiterJobRun *run, CiterJobWork work, void *argument)
+work_in_settings(CiterJobRun *run, CiterJobWork work, void *argument)
 {
 	int			nestlevel = citer_settings_begin();
 	CiterJobOutcome outcome;
 
 	if (run->job != NULL)
-		citer_job_use_path(run->job);
+		citer_job_use_settings(run->job);
 	outcome = work(run, argument);
 	citer_settings_end(nestlevel);
 	return outcome;

@@ -5,16 +5,24 @@
  * A bookmark is written by one session and read by another, whose DateStyle,
  * TimeZone, IntervalStyle and so on may differ.  It is therefore written
  * under fixed settings, in forms that every session reads as the same value:
- * dates in ISO order, time stamps with their offset, floats with all their
- * digits, object names qualified.  It is read under the session's own
- * settings, so that a key typed by hand means what it means elsewhere in the
- * session; only money needs the same setting on both sides.  (postgres_fdw
- * sends its constants in the same way, see set_transmission_modes there.)
+ * dates in ISO order, time stamps in UTC, floats with all their digits.  What
+ * a user passes is read under the session's own settings, so that a key typed
+ * by hand means what it means elsewhere in the session, apart from money and
+ * the NULLs of arrays; what a job has stored is read as it was written.
+ * (postgres_fdw sends its constants in the same way, see
+ * set_transmission_modes there.)
+ *
+ * A text that reads back as another value is no bookmark: a walk that went on
+ * there would lose rows or repeat them.  Types whose text is exact for certain
+ * are listed; any other value is read back as it is written, and compared by
+ * the key's own comparison.  What is kept of an object name is its OID, for
+ * names can be ambiguous and change.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -22,6 +30,7 @@
 
 #include "walk/bookmark.h"
 #include "base/settings.h"
+#include "base/value.h"
 
 /* Evaluates the elements of a key for rows of the relation. */
 struct CiterKeyReader
@@ -40,18 +49,27 @@ typedef struct BookmarkElement
 	int			number;			/* from 1 */
 } BookmarkElement;
 
+static char *write_value(const CiterKeyElement *element, Datum value);
+static void check_exact(CiterKeyElement *element, Datum value, char *text);
+static Datum read_back(const CiterKeyElement *element, char *text);
+static void refuse_value(const CiterKeyElement *element, const char *detail);
 static bool needs_settings(const CiterKey *key);
-static bool has_fixed_output(Oid type);
+static bool has_fixed_text(const CiterKeyElement *element);
+static bool has_exact_text(const CiterKeyElement *element);
+static Oid	written_type(const CiterKeyElement *element);
 static void report_element(void *arg);
 
-static const CiterSetting write_settings[] = {
-	{"lc_monetary", "C"},
+/* Beside citer_settings_exact: what is written, and read of what was stored. */
+static const CiterSetting stored_settings[] = {
+	{"timezone", "GMT"},
 	{"search_path", "pg_catalog"},
 	{NULL, NULL}
 };
 
+/* What is read, whoever has written it. */
 static const CiterSetting read_settings[] = {
 	{"lc_monetary", "C"},
+	{"array_nulls", "on"},
 	{NULL, NULL}
 };
 
@@ -93,12 +111,14 @@ citer_position_of_tid(BlockNumber block, OffsetNumber offset)
 }
 
 /*
- * The values a bookmark stands for, in the current memory context.  22023 if
+ * The values a bookmark stands for, in the current memory context.  "stored"
+ * says that citer_bookmark_write() has written it, and not a user.  22023 if
  * it has more elements than the key; the input function's error if an element
  * is no value of its type.
  */
 CiterPosition
-citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookmark *bookmark)
+citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookmark *bookmark,
+					bool stored)
 {
 	CiterPosition position;
 	int			nestlevel;
@@ -115,27 +135,36 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 				 errhint("Pass chunked_iter_key() of a row, with the same \"order_by\".")));
 
 	position = citer_position_create(bookmark->nelements);
+	if (bookmark->nelements == 0)
+		return position;
 	nestlevel = citer_settings_begin();
-	citer_settings_set(read_settings);
+	if (needs_settings(key))
+	{
+		citer_settings_set(read_settings);
+		if (stored)
+		{
+			citer_settings_set(citer_settings_exact);
+			citer_settings_set(stored_settings);
+		}
+	}
 	error_context_stack = &context;
 	for (int i = 0; i < bookmark->nelements; i++)
 	{
-		Oid			typinput;
-		Oid			typioparam;
-
 		position.isnull[i] = bookmark->elements[i] == NULL;
 		if (position.isnull[i])
 			continue;
 		element.number = i + 1;
-		getTypeInputInfo(key->elements[i].type, &typinput, &typioparam);
-		position.values[i] = OidInputFunctionCall(typinput, bookmark->elements[i], typioparam, -1);
+		position.values[i] = citer_value_read(key->elements[i].type, bookmark->elements[i]);
 	}
 	error_context_stack = context.previous;
 	citer_settings_end(nestlevel);
 	return position;
 }
 
-/* A position as the text[] to pass as a bookmark, in the current context. */
+/*
+ * A position as the text[] to pass as a bookmark, in the current context.
+ * 0A000 for a value that no text stands for exactly.
+ */
 ArrayType *
 citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 {
@@ -148,18 +177,14 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 	if (set)
 	{
 		nestlevel = citer_settings_begin();
+		citer_settings_set(read_settings);
 		citer_settings_set(citer_settings_exact);
-		citer_settings_set(write_settings);
+		citer_settings_set(stored_settings);
 	}
 	for (int i = 0; i < position->nelements; i++)
 	{
-		Oid			typoutput;
-		bool		is_varlena;
-
-		if (position->isnull[i])
-			continue;
-		getTypeOutputInfo(key->elements[i].type, &typoutput, &is_varlena);
-		elements[i] = CStringGetTextDatum(OidOutputFunctionCall(typoutput, position->values[i]));
+		if (!position->isnull[i])
+			elements[i] = CStringGetTextDatum(write_value(&key->elements[i], position->values[i]));
 	}
 	if (set)
 		citer_settings_end(nestlevel);
@@ -167,29 +192,81 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 							  TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+/* The text of a value, under the settings for that. */
+static char *
+write_value(const CiterKeyElement *element, Datum value)
+{
+	char	   *text = citer_value_write(written_type(element), value);
+
+	if (!has_fixed_text(element) && !has_exact_text(element))
+		check_exact(unconstify(CiterKeyElement *, element), value, text);
+	return text;
+}
+
+/* 0A000 unless the text is text and reads back as an equal value. */
+static void
+check_exact(CiterKeyElement *element, Datum value, char *text)
+{
+	if (!pg_verifymbstr(text, strlen(text), true))
+		refuse_value(element, "It is written as bytes that are no text in this database.");
+	if (citer_key_compare(element, value, false, read_back(element, text), false) != 0)
+		refuse_value(element, psprintf("It is written as \"%s\", which is read as another value.", text));
+}
+
+/* The value that the text is read as; 0A000 if it is not read at all. */
+static Datum
+read_back(const CiterKeyElement *element, char *text)
+{
+	Datum		value;
+	char	   *error;
+
+	if (!citer_value_read_back(element->type, text, &value, &error))
+		refuse_value(element, psprintf("It is written as \"%s\", which is not read again: %s.",
+									   text, error));
+	return value;
+}
+
+static void
+refuse_value(const CiterKeyElement *element, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("no bookmark stands for a value of %s exactly, which has type %s",
+					citer_key_column(element), format_type_be(element->type)),
+			 errdetail("%s", detail),
+			 citer_key_uses_operator(element) ?
+			 errhint("Order by another column, or by an expression whose text is exact.") :
+			 errhint("Order by another column, or by the text of this one: order_by => '%s::text'.",
+					 citer_key_column(element))));
+}
+
 /*
- * May the text of this key's values depend on settings?  Setting them takes much
- * longer than to write a key, and is not done for nothing.
+ * Whether the text of this key's values may depend on settings.  Setting them
+ * takes much longer than to write a key, and is not done for nothing.
  */
 static bool
 needs_settings(const CiterKey *key)
 {
 	for (int i = 0; i < key->nelements; i++)
-		if (!has_fixed_output(key->elements[i].type))
+		if (!has_fixed_text(&key->elements[i]))
 			return true;
 	return false;
 }
 
-/* Is a value of this type the same text under all settings, for certain? */
+/*
+ * Whether values are the same text under all settings, and the text the same
+ * value, for certain.
+ */
 static bool
-has_fixed_output(Oid type)
+has_fixed_text(const CiterKeyElement *element)
 {
-	switch (type)
+	switch (written_type(element))
 	{
 		case BOOLOID:
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
+		case OIDOID:
 		case NUMERICOID:
 		case NAMEOID:
 		case TEXTOID:
@@ -201,6 +278,38 @@ has_fixed_output(Oid type)
 		default:
 			return false;
 	}
+}
+
+/* Whether the text that is written under our settings is exact, for certain. */
+static bool
+has_exact_text(const CiterKeyElement *element)
+{
+	switch (element->type)
+	{
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case BYTEAOID:
+		case INETOID:
+		case CIDROID:
+		case MACADDROID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * The type as which an element is written: its own, or oid if that is what
+ * its values are compared as (regclass and its like, which read numbers too).
+ */
+static Oid
+written_type(const CiterKeyElement *element)
+{
+	return element->operand_type == OIDOID ? OIDOID : element->type;
 }
 
 /*

@@ -28,7 +28,7 @@ extern CiterPosition citer_position_symbolic(int nelements);
 extern CiterPosition citer_position_of_tid(BlockNumber block, OffsetNumber offset);
 
 extern CiterPosition citer_bookmark_read(const CiterKey *key, const char *argument,
-										 const CiterBookmark *bookmark);
+										 const CiterBookmark *bookmark, bool stored);
 extern ArrayType *citer_bookmark_write(const CiterKey *key, const CiterPosition *position);
 
 extern CiterKeyReader *citer_key_reader_create(CiterKey *key);

@@ -5,8 +5,10 @@
  * Both are pieces of SQL.  They are parsed and analyzed by the server's own
  * parser as the clause of a query on the walked relation, so names, types,
  * operators and collations mean what they mean in the user's own query, under
- * the user's own search_path.  A piece that closes its clause and begins
- * another (a LIMIT, say) is refused, since the parse tree shows it.
+ * the user's own search_path.  String literals and NULLs in arrays are read as
+ * in all SQL of ours (citer_settings_sql), because a query of the user's is put
+ * into it as it is.  A piece that closes its clause and begins another (a
+ * LIMIT, say) is refused, since the parse tree shows it.
  *
  * Errors point into the user's text: an error context callback takes off what
  * was put in front of it, as PL/pgSQL does for its expressions.
@@ -14,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -26,13 +29,16 @@
 #include "parser/parser.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/typcache.h"
 
 #include "walk/clause.h"
 #include "base/compat.h"
 #include "base/settings.h"
+#include "base/value.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
 #define ORDER_BY_PREFIX "SELECT FROM relation ORDER BY "
@@ -45,6 +51,7 @@ typedef struct Clause
 	const char *text;			/* what the user wrote */
 	const char *sql;			/* the same behind its prefix */
 	int			prefix_length;
+	int			nestlevel;		/* of the settings it is read under */
 	ErrorContextCallback context;
 } Clause;
 
@@ -61,11 +68,13 @@ static void begin_clause(Clause *clause, const char *argument,
 						 const char *prefix, const char *text);
 static void end_clause(Clause *clause);
 static void report_position(void *arg);
-static Node *read_filter(const CiterRelation *relation, const char *filter,
-						 int nparams, Oid *param_types);
 static SelectStmt *parse_clause(Clause *clause);
+static Node *read_filter(const CiterRelation *relation, Clause *clause,
+						 int nparams, Oid *param_types);
 static ParseState *make_clause_parsestate(const CiterRelation *relation,
 										  const Clause *clause);
+static bool check_constants(Node *node, Clause *clause);
+static bool reads_back(const Const *constant);
 static void check_columns(Query *query, TupleDesc columns);
 static void check_order_by(ParseState *pstate, const Clause *clause, Expr *expr);
 static void refuse_clause(const Clause *clause);
@@ -124,7 +133,11 @@ read_query(const char *query, const char *alias, TupleDesc columns, char **selec
 	check_columns(analyzed, columns);
 	for (int i = 0; i < columns->natts; i++)
 		names = lappend(names, makeString(pstrdup(NameStr(TupleDescAttr(columns, i)->attname))));
-	/* Not in the parse state of the query, whose range table would have itself in it. */
+
+	/*
+	 * Not in the parse state of the query, whose range table would have
+	 * itself in it.
+	 */
 	item = addRangeTableEntryForSubquery(make_parsestate(NULL), analyzed, makeAlias(alias, names),
 										 false, true);
 	end_clause(&clause);
@@ -172,6 +185,7 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 
 		assign_expr_collations(pstate, (Node *) target->expr);
 		check_order_by(pstate, &clause, target->expr);
+		check_constants((Node *) target->expr, &clause);
 	}
 	free_parsestate(pstate);
 	end_clause(&clause);
@@ -180,12 +194,20 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 
 /*
  * Reads a filter: one boolean expression over the relation's columns, which
- * has the relation as range table entry 1.  Throws the parser's own errors.
+ * has the relation as range table entry 1.  Throws the parser's own errors,
+ * and 0A000 for a constant that cannot be written.
  */
 Node *
 citer_clause_filter(const CiterRelation *relation, const char *filter)
 {
-	return read_filter(relation, filter, 0, NULL);
+	Clause		clause;
+	Node	   *qual;
+
+	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
+	qual = read_filter(relation, &clause, 0, NULL);
+	check_constants(qual, &clause);
+	end_clause(&clause);
+	return qual;
 }
 
 /*
@@ -222,42 +244,25 @@ citer_clause_reads_back(const CiterRelation *relation, Node *qual, int nparams, 
 {
 	char	   *sql = citer_clause_sql(relation, qual, true);
 	int			nestlevel = citer_settings_begin();
+	Clause		clause;
 	Node	   *again;
 
 	citer_settings_set(citer_settings_sql);
-	again = read_filter(relation, sql, nparams, param_types);
+	begin_clause(&clause, "filter", FILTER_PREFIX, sql);
+	again = read_filter(relation, &clause, nparams, param_types);
+	end_clause(&clause);
 	citer_settings_end(nestlevel);
 	return equal(eval_const_expressions(NULL, again), qual);
 }
 
-/* Reads a filter that may have parameters. */
-static Node *
-read_filter(const CiterRelation *relation, const char *filter, int nparams, Oid *param_types)
-{
-	Clause		clause;
-	SelectStmt *select;
-	ParseState *pstate;
-	Node	   *qual;
-
-	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
-	select = parse_clause(&clause);
-	if (select->whereClause == NULL || select->sortClause != NIL)
-		refuse_clause(&clause);
-
-	pstate = make_clause_parsestate(relation, &clause);
-	if (nparams > 0)
-		citer_compat_set_fixed_params(pstate, param_types, nparams);
-	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
-	assign_expr_collations(pstate, qual);
-	free_parsestate(pstate);
-	end_clause(&clause);
-	return qual;
-}
-
-/* Puts the user's text behind the prefix and makes errors point into it. */
+/*
+ * Puts the user's text behind the prefix, makes errors point into it, and sets
+ * what it is read under.
+ */
 static void
 begin_clause(Clause *clause, const char *argument, const char *prefix, const char *text)
 {
+	citer_settings_check_sql(argument, text);
 	clause->argument = argument;
 	clause->text = text;
 	clause->sql = psprintf("%s%s", prefix, text);
@@ -266,11 +271,14 @@ begin_clause(Clause *clause, const char *argument, const char *prefix, const cha
 	clause->context.arg = clause;
 	clause->context.previous = error_context_stack;
 	error_context_stack = &clause->context;
+	clause->nestlevel = citer_settings_begin();
+	citer_settings_set(citer_settings_sql);
 }
 
 static void
 end_clause(Clause *clause)
 {
+	citer_settings_end(clause->nestlevel);
 	error_context_stack = clause->context.previous;
 }
 
@@ -306,6 +314,25 @@ parse_clause(Clause *clause)
 		select->limitOffset != NULL || select->limitCount != NULL)
 		refuse_clause(clause);
 	return select;
+}
+
+/* The expression that a filter is, which may have parameters. */
+static Node *
+read_filter(const CiterRelation *relation, Clause *clause, int nparams, Oid *param_types)
+{
+	SelectStmt *select = parse_clause(clause);
+	ParseState *pstate;
+	Node	   *qual;
+
+	if (select->whereClause == NULL || select->sortClause != NIL)
+		refuse_clause(clause);
+	pstate = make_clause_parsestate(relation, clause);
+	if (nparams > 0)
+		citer_compat_set_fixed_params(pstate, param_types, nparams);
+	qual = transformWhereClause(pstate, select->whereClause, EXPR_KIND_WHERE, "WHERE");
+	assign_expr_collations(pstate, qual);
+	free_parsestate(pstate);
+	return qual;
 }
 
 /* A parse state in which the relation's columns are visible. */
@@ -361,6 +388,13 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 				 parser_errposition(pstate, exprLocation(node))));
 
 	variables = pull_var_clause(node, 0);
+	if (variables == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("each item of argument \"%s\" must refer to a column", clause->argument),
+				 errdetail("One of \"%s\" is the same for every row.", clause->text),
+				 errhint("Leave it out, or order by columns or by expressions over them."),
+				 parser_errposition(pstate, exprLocation(node))));
 	foreach(cell, variables)
 	{
 		Var		   *var = lfirst_node(Var, cell);
@@ -369,6 +403,55 @@ check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
 			refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
 						var->location);
 	}
+}
+
+/*
+ * Expression walker: 0A000 for a constant whose text does not read back as it,
+ * for it is text in the SQL of chunks.  Called before end_clause().
+ */
+static bool
+check_constants(Node *node, Clause *clause)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, check_constants, clause, 0);
+	if (IsA(node, Const) && !reads_back((Const *) node))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("argument \"%s\" must not contain a constant of type %s that no text stands for",
+						clause->argument, format_type_be(((Const *) node)->consttype)),
+				 errdetail("It is in \"%s\", and is not the same when it is written and read again.",
+						   clause->text),
+				 errhint("Round it, or use a function that returns it.")));
+	return expression_tree_walker(node, check_constants, clause);
+}
+
+/*
+ * Whether the text of a constant is read as the same value; if not, the caller
+ * throws an error (see citer_value_read_back).  Types without an
+ * equality (json, xml, point ...) have values that are their text.
+ */
+static bool
+reads_back(const Const *constant)
+{
+	TypeCacheEntry *type;
+	Datum		again;
+	char	   *error;
+
+	if (constant->constisnull || constant->consttype == TEXTOID || constant->consttype == INT4OID)
+		return true;
+	type = lookup_type_cache(constant->consttype, TYPECACHE_EQ_OPR_FINFO);
+	if (!OidIsValid(type->eq_opr_finfo.fn_oid))
+		return true;
+	citer_settings_set(citer_settings_exact);
+	if (!citer_value_read_back(constant->consttype,
+							   citer_value_write(constant->consttype, constant->constvalue),
+							   &again, &error))
+		return false;
+	return datumIsEqual(constant->constvalue, again, constant->constbyval, constant->constlen) ||
+		DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, constant->constcollid,
+									   constant->constvalue, again));
 }
 
 /* 42804 unless the query's columns have the types of those given. */

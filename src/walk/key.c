@@ -145,6 +145,13 @@ citer_key_column(const CiterKeyElement *element)
 	return element->sql->index_column;
 }
 
+/* Whether an element is ordered by USING an operator, not by ASC or DESC. */
+bool
+citer_key_uses_operator(const CiterKeyElement *element)
+{
+	return element->sql->sort_using;
+}
+
 /* The operator that sorts an element, in SQL. */
 const char *
 citer_key_operator(const CiterKeyElement *element)
@@ -384,8 +391,10 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 	element->nulls_first = nulls_first;
 	element->nullable = is_nullable(relation, expr);
 	element->type = getBaseType(exprType((Node *) expr));
+	element->operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? element->type : opcintype;
 	get_typlenbyval(element->type, &element->typlen, &element->typbyval);
-	element->sql = citer_key_sql_write(relation, expr, element->opfamily, opcintype);
+	element->sql = citer_key_sql_write(relation, expr, element->operand_type, element->opfamily,
+										opcintype);
 	return element;
 }
 

@@ -13,6 +13,7 @@ typedef struct CiterKeyElement
 {
 	Expr	   *expr;			/* over range table entry 1 */
 	Oid			type;			/* that values of it have outside a row */
+	Oid			operand_type;	/* as which they are compared */
 	Oid			equal_operator;
 	int16		typlen;
 	bool		typbyval;
@@ -50,6 +51,7 @@ extern CiterKey *citer_key_resolve_again(const CiterRelation *relation, List *or
 extern int	citer_key_compare(CiterKeyElement *element,
 							  Datum a, bool a_isnull, Datum b, bool b_isnull);
 extern const char *citer_key_column(const CiterKeyElement *element);
+extern bool citer_key_uses_operator(const CiterKeyElement *element);
 extern const char *citer_key_operator(const CiterKeyElement *element);
 extern char *citer_key_order_sql(const CiterKey *key, bool backwards);
 extern char *citer_key_describe(const CiterKey *key);

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/amvalidate.h"
 #include "access/nbtree.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_operator.h"
@@ -24,7 +25,7 @@
 #include "walk/clause.h"
 #include "walk/key_sql.h"
 
-static void write_operands(CiterKeySql *sql, Oid expr_type, Oid opcintype);
+static void write_operands(CiterKeySql *sql, Oid expr_type, Oid operand_type);
 static void write_operators(CiterKeySql *sql, Oid opfamily, Oid opcintype);
 static void write_index_column(CiterKeySql *sql, const CiterRelation *relation, Expr *expr,
 							   Oid opfamily, Oid opcintype);
@@ -34,15 +35,17 @@ static char *operator_sql(Oid opfamily, Oid opcintype, int strategy);
 
 /*
  * The SQL of an expression of the relation that is ordered by a btree operator
- * family, whose operators take opcintype; in the current memory context.
+ * family, whose operators take opcintype, as values of operand_type; in the
+ * current memory context.
  */
 CiterKeySql *
-citer_key_sql_write(const CiterRelation *relation, Expr *expr, Oid opfamily, Oid opcintype)
+citer_key_sql_write(const CiterRelation *relation, Expr *expr, Oid operand_type,
+					Oid opfamily, Oid opcintype)
 {
 	CiterKeySql *sql = palloc0(sizeof(CiterKeySql));
 
 	sql->sort_expr = expression_sql(relation, expr, true);
-	write_operands(sql, exprType((Node *) expr), opcintype);
+	write_operands(sql, exprType((Node *) expr), operand_type);
 	write_operators(sql, opfamily, opcintype);
 	write_index_column(sql, relation, expr, opfamily, opcintype);
 	return sql;
@@ -50,10 +53,9 @@ citer_key_sql_write(const CiterRelation *relation, Expr *expr, Oid opfamily, Oid
 
 /* The expression and a parameter as operands, and as what is tested for NULL. */
 static void
-write_operands(CiterKeySql *sql, Oid expr_type, Oid opcintype)
+write_operands(CiterKeySql *sql, Oid expr_type, Oid operand_type)
 {
 	Oid			base_type = getBaseType(expr_type);
-	Oid			operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? base_type : opcintype;
 	bool		is_row = type_is_rowtype(expr_type);
 
 	sql->operand = sql->sort_expr;

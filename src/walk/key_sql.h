@@ -29,6 +29,6 @@ typedef struct CiterKeySql
 } CiterKeySql;
 
 extern CiterKeySql *citer_key_sql_write(const CiterRelation *relation, Expr *expr,
-										Oid opfamily, Oid opcintype);
+										Oid operand_type, Oid opfamily, Oid opcintype);
 
 #endif							/* CITER_KEY_SQL_H */

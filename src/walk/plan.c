@@ -189,7 +189,7 @@ citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
 
 	citer_spi_connect(0);
 	citer_settings_set(citer_settings_sql);
-	citer_settings_set_known(citer_settings_planner);
+	citer_settings_set(citer_settings_planner);
 	plan = citer_spi_prepare(query->sql, query->nparams, query->types, CURSOR_OPT_CUSTOM_PLAN);
 	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
 	citer_compat_check_permissions(only_statement(custom));
@@ -301,7 +301,7 @@ make_plan(KeptPlan *kept)
 	CachedPlan *plan;
 
 	citer_settings_set(citer_settings_sql);
-	citer_settings_set_known(citer_settings_planner);
+	citer_settings_set(citer_settings_planner);
 	for (int i = 0; i < (int) lengthof(steerings); i++)
 	{
 		if (kept->query.steer & steerings[i].flag)

@@ -11,17 +11,19 @@
  * parameters, so that one plan serves every chunk.  A query of a relation with
  * children carries their version beside its text: a plan that was made in a
  * transaction which has taken a child away is not told when that is rolled
- * back.
+ * back.  So does a user's query the settings under which its text is read.
  */
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "walk/key_sql.h"
 #include "walk/query.h"
 
+static uint64 version_of_query(const CiterRelation *relation);
 static void append_branches(StringInfo sql, const CiterQuerySource *source,
 							const CiterQueryRows *rows);
 static void append_from(StringInfo sql, const CiterQuerySource *source,
@@ -70,13 +72,22 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 		appendStringInfo(&sql, "\n%s", rows->locking);
 
 	query.sql = sql.data;
-	query.version = relation->has_children ? relation->watched_version : 0;
+	query.version = relation->query != NULL ? version_of_query(relation) :
+		relation->has_children ? relation->watched_version : 0;
 	query.types = palloc(sizeof(Oid) * query.nparams);
 	for (int i = 0; i < source->nparams; i++)
 		query.types[i] = source->param_types[i];
 	for (int i = 0; i < 2 * key->nelements; i++)
 		query.types[source->nparams + i] = key->elements[i % key->nelements].type;
 	return query;
+}
+
+/* What a user's query means, beside its text. */
+static uint64
+version_of_query(const CiterRelation *relation)
+{
+	return hash_bytes_extended((const unsigned char *) relation->query_settings,
+							   VARSIZE(relation->query_settings), 0);
 }
 
 /*

@@ -21,6 +21,7 @@
 
 #include "base/compat.h"
 #include "walk/relation.h"
+#include "base/settings.h"
 
 static Oid	rowtype_relid(Oid rowtype);
 static void check_relkind(Relation rel);
@@ -83,7 +84,8 @@ citer_relation_under_name(const CiterRelation *relation, const char *name)
 /*
  * Describes a query as if it were a relation, in the current memory context:
  * the entry is that of a subquery in FROM, with an alias and names for its
- * columns, and "select" is its text.
+ * columns, and "select" is its text, which is read again for each of our
+ * queries, under the settings of now.
  */
 CiterRelation *
 citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc columns)
@@ -96,6 +98,7 @@ citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc c
 	relation->tupdesc = columns;
 	relation->query = entry;
 	relation->names = column_names(relation);
+	relation->query_settings = citer_settings_save();
 	relation->sql = psprintf("(%s\n)", select);
 	relation->alias = relation->name;
 	initStringInfo(&alias);

@@ -7,6 +7,7 @@
 
 #include "access/tupdesc.h"
 #include "nodes/parsenodes.h"
+#include "utils/array.h"
 #include "utils/relcache.h"
 
 typedef struct CiterRelation
@@ -23,6 +24,7 @@ typedef struct CiterRelation
 	List	   *names;			/* for expressions over it; see column_names */
 	TupleDesc	tupdesc;		/* of the row type, not reference-counted */
 	RangeTblEntry *query;		/* an entry for a query; NULL for a relation */
+	ArrayType  *query_settings; /* under which its text is read */
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */

@@ -49,8 +49,8 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 /*
  * Sets the stage for queries: checks the session, takes a snapshot if each
  * chunk has its own, and puts search_path back to what it was at the start,
- * since the filter and the key may have names in them.  Returns what
- * citer_session_end() needs.
+ * since the filter and the key may have names in them, and for a query all
+ * that its text is read under.  Returns what citer_session_end() needs.
  */
 int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
@@ -68,6 +68,8 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 	nestlevel = citer_settings_begin();
 	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
 		citer_settings_set(settings);
+	if (walk->relation->query_settings != NULL)
+		citer_settings_restore(walk->relation->query_settings);
 	return nestlevel;
 }
 

@@ -120,7 +120,8 @@ static void ignore_end(DestReceiver *self);
  * emits them in walking order.  Together they are the walk: the first begins
  * where it does, each of the others where the one before ends.  None is empty,
  * unless there are no rows at all: then it is the only one.  Fewer than "parts"
- * come out where there are fewer rows, or fewer keys.
+ * come out where there are fewer rows, or fewer keys; none in physical order if
+ * nothing can lie between the bounds.
  *
  * Throws what citer_walk_resolve() throws, and 0A000 for the physical order of
  * a relation with children.
@@ -421,6 +422,7 @@ static void
 split_blocks(Splitter *splitter, int parts, int chunk_size)
 {
 	CiterWalk  *walk = splitter->walk;
+	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
 	CiterPosition whole = {0};
 	double		rows;
 	double		total;
@@ -436,6 +438,8 @@ split_blocks(Splitter *splitter, int parts, int chunk_size)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Split each of its children, or order by columns.")));
 	check_access(splitter);
+	if (citer_range_split(walk->key, &walk->after, &walk->upto, ranges) == 0)
+		return;
 	rows = citer_walk_estimate(walk, &whole, &whole);
 	total = number_of_blocks(walk->relation->relid);
 	first = block_of(walk->after.values[0]);
@@ -534,7 +538,7 @@ count_range(Splitter *splitter, const CiterPosition *upto)
 	const CiterWalk *walk = splitter->walk;
 	NullableDatum text = {PointerGetDatum(splitter->range.after), splitter->range.after == NULL};
 	CiterBookmark bookmark = citer_options_bookmark("after", text);
-	CiterPosition after = citer_bookmark_read(walk->key, "after", &bookmark);
+	CiterPosition after = citer_bookmark_read(walk->key, "after", &bookmark, true);
 
 	splitter->rows_found += citer_walk_count(walk, &after, upto);
 }

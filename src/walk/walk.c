@@ -69,8 +69,8 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->ncolumns = walk->relation->tupdesc->natts;
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
-	walk->after = citer_bookmark_read(walk->key, "after", &options->after);
-	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto);
+	walk->after = citer_bookmark_read(walk->key, "after", &options->after, options->stored);
+	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->stored);
 	if (walk->key->physical)
 		resolve_physical(walk);
 	else if (!walk->key->unique)

@@ -124,7 +124,7 @@ sub has_arrays
 	return
 		 defined $walk->{after}
 	  || defined $walk->{upto}
-	  || grep { $_->{type}{define} =~ /\[\]|prop.few/ } @{ $walk->{rel}{columns} };
+	  || scalar grep { $_->{type}{define} =~ /\[\]|prop.few/ } @{ $walk->{rel}{columns} };
 }
 
 # Whether a value of the key, or of the filter, need not read back from its text
