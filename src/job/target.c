@@ -178,8 +178,8 @@ citer_job_target_options(const CiterJob *job)
 	options.reverse = job->reverse;
 	options.filter = job->filter;
 	options.snapshot = CITER_SNAPSHOT_STATEMENT;
-	options.stored = true;
-	options.quiet = true;
+	options.job.stored = true;
+	options.job.quiet = true;
 	return options;
 }
 

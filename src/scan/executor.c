@@ -40,7 +40,8 @@ typedef struct CiterScanState
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
 	List	   *expressions;	/* states of custom_exprs */
-	CiterOptions plan;			/* what of a request the plan decides */
+	Bitmapset  *used;			/* columns, as the plan has them */
+	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	bool		has_whole_row;	/* the slot ends with the row as a whole */
 	CiterIterator *iterator;	/* NULL before the first row */
@@ -109,20 +110,19 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 
 	state->function = list_nth_node(RangeTblFunction, private, CITER_SCAN_FUNCTION);
 	state->narguments = list_length(((FuncExpr *) state->function->funcexpr)->args);
-	state->plan.columns_known = true;
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
-		state->plan.columns = bms_add_member(state->plan.columns, lfirst_int(cell));
-	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->plan.columns);
+		state->used = bms_add_member(state->used, lfirst_int(cell));
+	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
 
 	params = list_copy_tail(scan->custom_exprs, state->narguments);
-	state->plan.nparams = list_length(params);
-	state->plan.param_types = citer_scan_param_types(params);
-	state->plan.quals = list_nth(private, CITER_SCAN_QUALS);
-	state->plan.resolved = true;
-	state->plan.order = list_nth(private, CITER_SCAN_ORDER);
-	state->plan.filter_clause = list_nth(private, CITER_SCAN_FILTER);
+	state->planner.nparams = list_length(params);
+	state->planner.param_types = citer_scan_param_types(params);
+	state->planner.quals = list_nth(private, CITER_SCAN_QUALS);
+	state->planner.resolved = true;
+	state->planner.order = list_nth(private, CITER_SCAN_ORDER);
+	state->planner.filter_clause = list_nth(private, CITER_SCAN_FILTER);
 	state->claim = list_nth(private, CITER_SCAN_CLAIM);
 }
 
@@ -209,9 +209,9 @@ evaluate(CiterScanState *state, NullableDatum *values)
 static NullableDatum *
 copy_params(CiterScanState *state, const NullableDatum *values)
 {
-	NullableDatum *params = palloc(sizeof(NullableDatum) * Max(state->plan.nparams, 1));
+	NullableDatum *params = palloc(sizeof(NullableDatum) * Max(state->planner.nparams, 1));
 
-	for (int i = 0; i < state->plan.nparams; i++)
+	for (int i = 0; i < state->planner.nparams; i++)
 	{
 		int16		length;
 		bool		by_value;
@@ -219,7 +219,7 @@ copy_params(CiterScanState *state, const NullableDatum *values)
 		params[i] = values[i];
 		if (values[i].isnull)
 			continue;
-		get_typlenbyval(state->plan.param_types[i], &length, &by_value);
+		get_typlenbyval(state->planner.param_types[i], &length, &by_value);
 		params[i].value = datumCopy(values[i].value, by_value, length);
 	}
 	return params;
@@ -402,10 +402,10 @@ explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es)
 
 	explain_bound("Walk After", citer_call_after(scan->custom_exprs, state->narguments), context, es);
 	explain_bound("Walk Up To", citer_call_upto(scan->custom_exprs, state->narguments), context, es);
-	if (state->plan.nparams == 0)
+	if (state->planner.nparams == 0)
 		return;
 	initStringInfo(&params);
-	for (int i = 0; i < state->plan.nparams; i++)
+	for (int i = 0; i < state->planner.nparams; i++)
 		appendStringInfo(&params, "%s$%d = %s", i > 0 ? ", " : "", i + 1,
 						 deparse_expression(list_nth(scan->custom_exprs, state->narguments + i),
 											context, es->verbose, false));
@@ -460,14 +460,9 @@ known_walk(CiterScanState *state)
 static void
 complete_options(const CiterScanState *state, CiterOptions *options, NullableDatum *params)
 {
-	options->columns = state->plan.columns;
-	options->columns_known = state->plan.columns_known;
-	options->resolved = state->plan.resolved;
-	options->order = state->plan.order;
-	options->filter_clause = state->plan.filter_clause;
-	options->quals = state->plan.quals;
-	options->nparams = state->plan.nparams;
-	options->param_types = state->plan.param_types;
-	options->param_values = params;
-	options->measure = state->css.ss.ps.instrument != NULL;
+	options->columns = state->used;
+	options->columns_known = true;
+	options->planner = state->planner;
+	options->planner.param_values = params;
+	options->planner.measure = state->css.ss.ps.instrument != NULL;
 }

@@ -203,9 +203,9 @@ resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 	{
 		if (rel->baserestrictinfo != NIL)
 			citer_scan_take_quals(rel, known_relation(scan->call, scan->columns), &scan->quals);
-		options.quals = scan->quals.quals;
-		options.nparams = list_length(scan->quals.params);
-		options.param_types = citer_scan_param_types(scan->quals.params);
+		options.planner.quals = scan->quals.quals;
+		options.planner.nparams = list_length(scan->quals.params);
+		options.planner.param_types = citer_scan_param_types(scan->quals.params);
 		options.columns = used_columns(rel, list_difference_ptr(rel->baserestrictinfo,
 																scan->quals.clauses));
 		options.columns_known = true;

@@ -12,8 +12,8 @@
  *
  * Rows that are appended when the arena has reached its size go to a
  * tuplestore, which spills to a temporary file.  That happens only to ties
- * that must be kept together (iterator_chunk.c), and to rows that have grown
- * before they could be locked (iterator_lock.c).
+ * that must be kept together (reader_keys.c), and to rows that have grown
+ * before they could be locked (reader_lock.c).
  */
 #include "postgres.h"
 

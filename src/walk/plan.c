@@ -65,6 +65,12 @@ static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
 /* A sort that cannot be helped has a cost that nothing should be made of. */
 static const CiterSetting no_sort_settings[] = {
 	{"enable_sort", "off"},
+	{"enable_incremental_sort", "off"},
+	{NULL, NULL}
+};
+
+static const CiterSetting sort_groups_settings[] = {
+	{"enable_sort", "off"},
 	{NULL, NULL}
 };
 
@@ -101,6 +107,7 @@ static const struct
 
 {
 	{CITER_STEER_NO_SORT, no_sort_settings},
+	{CITER_STEER_SORT_GROUPS, sort_groups_settings},
 	{CITER_STEER_FEWEST_ROWS, fewest_rows_settings},
 	{CITER_STEER_PHYSICAL, physical_settings},
 	{CITER_STEER_ALL_PARTS, all_parts_settings},

@@ -133,7 +133,7 @@ append_order(StringInfo sql, const CiterQuerySource *source, const CiterQueryRow
 
 	if (rows->sample == NULL && (!key->physical || source->sort_tids))
 		appendStringInfo(sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
-	if (rows->limit > 0 && (key->unique || rows->backwards || source->cuts_ties))
+	if (rows->limit > 0 && (key->unique || rows->backwards || source->plain_limit))
 		appendStringInfo(sql, "\nLIMIT %d", rows->limit);
 	else if (rows->limit > 0)
 		appendStringInfo(sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);

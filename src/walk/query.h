@@ -15,6 +15,7 @@
 /* What the planner is told about a query beside its text: any of these. */
 #define CITER_STEER_FREE		0x00	/* nothing */
 #define CITER_STEER_NO_SORT		0x01	/* take the order from an index */
+#define CITER_STEER_SORT_GROUPS	0x10	/* or that of the first columns */
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 #define CITER_STEER_ALL_PARTS	0x08	/* leave out no partition for its bounds */
@@ -48,7 +49,7 @@ typedef struct CiterQuerySource
 	const Bitmapset *columns;	/* to be read, others are NULL; NULL: all */
 	bool		with_tid;		/* ctid is wanted as one more column */
 	bool		sort_tids;		/* physical order has to be asked for */
-	bool		cuts_ties;		/* a LIMIT may part rows of the same key */
+	bool		plain_limit;	/* it may part rows of the same key */
 	int			steer;			/* CITER_STEER_ flags */
 } CiterQuerySource;
 

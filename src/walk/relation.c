@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -123,6 +124,18 @@ citer_relation_is_table(const CiterRelation *relation)
 	return relation->relkind == RELKIND_RELATION ||
 		relation->relkind == RELKIND_MATVIEW ||
 		relation->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Whether an expression uses the row as a whole, which is another in a child. */
+bool
+citer_relation_row_is_used(Node *expr)
+{
+	ListCell   *cell;
+
+	foreach(cell, pull_vars_of_level(expr, 0))
+		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
+			return true;
+	return false;
 }
 
 /* The relation whose row type this is; 42804 when there is none. */

@@ -43,6 +43,7 @@ extern CiterRelation *citer_relation_of_subquery(RangeTblEntry *entry, const cha
 extern const char *citer_relation_describe(const CiterRelation *relation);
 extern bool citer_relation_is_table(const CiterRelation *relation);
 extern bool citer_relation_has_children(Relation rel);
+extern bool citer_relation_row_is_used(Node *expr);
 
 /* relation_version.c */
 extern void citer_relation_remember(CiterRelation *relation, Relation rel);

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "sql/receiver.h"
 #include "walk/bookmark.h"
 #include "walk/split.h"
 #include "walk/walk.h"
@@ -111,8 +112,6 @@ static void count_range(Splitter *splitter, const CiterPosition *upto);
 static void check_ranges(const Splitter *splitter);
 static CiterPosition read_position(Splitter *splitter, TupleTableSlot *slot);
 static void free_position(const Splitter *splitter, CiterPosition *position);
-static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
-static void ignore_end(DestReceiver *self);
 
 /*
  * Splits what a request would walk into "parts" ranges of about as many rows
@@ -172,10 +171,7 @@ begin_split(Splitter *splitter, const CiterOptions *options)
 	walk = splitter->walk = citer_walk_resolve(&keys_only);
 	if (!walk->key->physical)
 		splitter->reader = citer_key_reader_create(walk->key);
-	splitter->pub.rStartup = ignore_startup;
-	splitter->pub.rShutdown = ignore_end;
-	splitter->pub.rDestroy = ignore_end;
-	splitter->pub.mydest = DestTuplestore;
+	splitter->pub = citer_receiver_of(receive_nothing);
 	if (options->after.nelements > 0)
 		splitter->range.after = citer_bookmark_write(walk->key, &walk->after);
 	if (options->upto.nelements > 0)
@@ -245,7 +241,7 @@ read_sample(Splitter *splitter, double percent)
 		.sample = psprintf("TABLESAMPLE pg_catalog.system (%.9f) REPEATABLE (0)", percent),
 	};
 
-	walk.steer = CITER_STEER_FREE;
+	walk.strategy.steer = CITER_STEER_FREE;
 	splitter->pub.receiveSlot = receive_sample;
 	splitter->step = splitter->due = 1;
 	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
@@ -314,27 +310,12 @@ static void
 read_keys(Splitter *splitter)
 {
 	CiterWalk  *walk = splitter->walk;
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
-	CiterQueryRows rows = {
-		.after = &walk->after,
-		.upto = &walk->upto,
-		.ranges = ranges,
-	};
-	int			nranges = citer_walk_split(walk, &rows, ranges);
+	CiterQueryRows rows = {.after = &walk->after,.upto = &walk->upto};
+	CiterWalkQueries queries = citer_walk_queries(walk, &rows);
 
 	splitter->pub.receiveSlot = receive_key;
-	if (!walk->stepwise && nranges > 0)
-	{
-		rows.nranges = nranges;
-		citer_walk_run(walk, &rows, &splitter->pub);
-		return;
-	}
-	rows.nranges = 1;
-	for (int i = 0; i < nranges; i++)
-	{
-		rows.ranges = &ranges[i];
-		citer_walk_run(walk, &rows, &splitter->pub);
-	}
+	while (citer_walk_next_query(&queries))
+		citer_walk_run(walk, &queries.rows, &splitter->pub);
 }
 
 /*
@@ -577,15 +558,4 @@ free_position(const Splitter *splitter, CiterPosition *position)
 			pfree(DatumGetPointer(position->values[i]));
 	pfree(position->values);
 	pfree(position->isnull);
-}
-
-static void
-ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused())
-{
-}
-
-static void
-ignore_end(DestReceiver *self pg_attribute_unused())
-{
 }

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "sql/receiver.h"
 #include "walk/walk.h"
 
 /* Receives the number of rows. */
@@ -13,10 +14,8 @@ typedef struct CountReceiver
 	int64		rows;
 } CountReceiver;
 
-static int64 count(const CiterWalk *walk, const CiterQueryRows *rows);
+static int64 run_count(const CiterWalk *walk, const CiterQueryRows *rows);
 static bool receive_count(TupleTableSlot *slot, DestReceiver *self);
-static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
-static void ignore_end(DestReceiver *self);
 
 /*
  * The number of rows after the one position and up to the other, either of
@@ -25,18 +24,12 @@ static void ignore_end(DestReceiver *self);
 int64
 citer_walk_count(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
 {
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
 	CiterQueryRows rows = {.after = after,.upto = upto,.counted = true};
-	int			nranges = citer_walk_split(walk, &rows, ranges);
-	int			step = walk->stepwise ? 1 : nranges;
+	CiterWalkQueries queries = citer_walk_queries(walk, &rows);
 	int64		found = 0;
 
-	rows.nranges = step;
-	for (int i = 0; i < nranges; i += step)
-	{
-		rows.ranges = &ranges[i];
-		found += count(walk, &rows);
-	}
+	while (citer_walk_next_query(&queries))
+		found += run_count(walk, &queries.rows);
 	return found;
 }
 
@@ -54,22 +47,14 @@ citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position)
 		.counted = true,
 	};
 
-	return count(walk, &rows);
+	return run_count(walk, &rows);
 }
 
 /* Runs one query that counts. */
 static int64
-count(const CiterWalk *walk, const CiterQueryRows *rows)
+run_count(const CiterWalk *walk, const CiterQueryRows *rows)
 {
-	CountReceiver receiver = {
-		.pub = {
-			.receiveSlot = receive_count,
-			.rStartup = ignore_startup,
-			.rShutdown = ignore_end,
-			.rDestroy = ignore_end,
-			.mydest = DestTuplestore,
-		},
-	};
+	CountReceiver receiver = {citer_receiver_of(receive_count), 0};
 	CiterQuery	query = citer_walk_query(walk, rows);
 
 	citer_plan_run(&query, citer_walk_params(walk, rows->after, rows->upto), &receiver.pub);
@@ -84,15 +69,4 @@ receive_count(TupleTableSlot *slot, DestReceiver *self)
 
 	((CountReceiver *) self)->rows = DatumGetInt64(slot_getattr(slot, 1, &isnull));
 	return true;
-}
-
-static void
-ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused())
-{
-}
-
-static void
-ignore_end(DestReceiver *self pg_attribute_unused())
-{
 }

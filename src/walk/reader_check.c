@@ -1,5 +1,5 @@
 /*
- * iterator_check.c
+ * reader_check.c
  *	  Whether a chunk is what the walk relies upon.
  *
  * That rows come in the order of their keys, and behind the position that they
@@ -21,16 +21,16 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
-#include "walk/iterator_state.h"
+#include "walk/reader.h"
 
-static void check_ends(CiterIterator *iterator, const CiterPosition *before);
-static void check_rows(CiterIterator *iterator);
-static void check_count(CiterIterator *iterator, const CiterPosition *before);
-static void check_ties(CiterIterator *iterator);
-static void report_order(CiterIterator *iterator, const CiterPosition *earlier,
+static void check_ends(CiterReader *reader, const CiterPosition *before);
+static void check_rows(CiterReader *reader);
+static void check_count(CiterReader *reader, const CiterPosition *before);
+static void check_ties(CiterReader *reader);
+static void report_order(CiterReader *reader, const CiterPosition *earlier,
 						 const CiterPosition *later);
-static void report_end(CiterIterator *iterator, int64 rows);
-pg_noreturn static void report(CiterIterator *iterator, const char *detail);
+static void report_end(CiterReader *reader, int64 rows);
+pg_noreturn static void report(CiterReader *reader, const char *detail);
 static char *only_index(const CiterWalk *walk);
 static char *describe_position(const CiterKey *key, const CiterPosition *position);
 
@@ -40,25 +40,25 @@ static char *describe_position(const CiterKey *key, const CiterPosition *positio
  * server compares its keys otherwise.
  */
 void
-citer_iterator_check_chunk(CiterIterator *iterator, const CiterPosition *before)
+citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before)
 {
-	const CiterWalk *walk = iterator->walk;
-	bool		can_count = !iterator->done && !walk->is_volatile;
+	const CiterWalk *walk = reader->walk;
+	bool		can_count = !reader->done && !walk->is_volatile;
 
 	switch (walk->comparer)
 	{
 		case CITER_COMPARES_HERE:
-			check_ends(iterator, before);
+			check_ends(reader, before);
 			break;
 		case CITER_COMPARES_THERE:
 			if (can_count)
-				check_ties(iterator);
+				check_ties(reader);
 			break;
 		case CITER_COMPARES_BOTH:
-			check_ends(iterator, before);
-			check_rows(iterator);
+			check_ends(reader, before);
+			check_rows(reader);
 			if (can_count)
-				check_count(iterator, before);
+				check_count(reader, before);
 			break;
 	}
 }
@@ -68,13 +68,13 @@ citer_iterator_check_chunk(CiterIterator *iterator, const CiterPosition *before)
  * last row up to "upto", and that.
  */
 void
-citer_iterator_check_end(CiterIterator *iterator, const CiterPosition *upto)
+citer_reader_check_end(CiterReader *reader, const CiterPosition *upto)
 {
-	int64		rows = iterator->walk->comparer == CITER_COMPARES_THERE || iterator->walk->is_volatile ?
-		0 : citer_walk_count(iterator->walk, &iterator->upto, upto);
+	int64		rows = reader->walk->comparer == CITER_COMPARES_THERE || reader->walk->is_volatile ?
+		0 : citer_walk_count(reader->walk, &reader->upto, upto);
 
 	if (rows > 0)
-		report_end(iterator, rows);
+		report_end(reader, rows);
 }
 
 /*
@@ -82,54 +82,54 @@ citer_iterator_check_end(CiterIterator *iterator, const CiterPosition *upto)
  * first.
  */
 static void
-check_ends(CiterIterator *iterator, const CiterPosition *before)
+check_ends(CiterReader *reader, const CiterPosition *before)
 {
-	CiterKeyReader *reader = iterator->reader;
-	TupleTableSlot *first = citer_chunk_first(iterator->chunk);
-	bool		several = citer_chunk_rows(iterator->chunk) > 1;
+	CiterKeyReader *keys = reader->keys;
+	TupleTableSlot *first = citer_chunk_first(reader->chunk);
+	bool		several = citer_chunk_rows(reader->chunk) > 1;
 	CiterPosition key;
 	int			order;
 
-	if (before->nelements > 0 && citer_key_reader_compare(reader, first, before) <= 0)
+	if (before->nelements > 0 && citer_key_reader_compare(keys, first, before) <= 0)
 	{
-		key = citer_key_reader_read(reader, first);
-		report_order(iterator, before, &key);
+		key = citer_key_reader_read(keys, first);
+		report_order(reader, before, &key);
 	}
-	order = several ? citer_key_reader_compare(reader, first, &iterator->after) : -1;
-	if (order > 0 || (order == 0 && iterator->walk->key->unique))
+	order = several ? citer_key_reader_compare(keys, first, &reader->after) : -1;
+	if (order > 0 || (order == 0 && reader->walk->key->unique))
 	{
-		key = citer_key_reader_read(reader, first);
-		report_order(iterator, &key, &iterator->after);
+		key = citer_key_reader_read(keys, first);
+		report_order(reader, &key, &reader->after);
 	}
 }
 
 /* No row may be before the one before it. */
 static void
-check_rows(CiterIterator *iterator)
+check_rows(CiterReader *reader)
 {
-	CiterKeyReader *reader = iterator->reader;
+	CiterKeyReader *keys = reader->keys;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter check",
 												  ALLOCSET_SMALL_SIZES);
 	CiterPosition previous = {0};
 	TupleTableSlot *slot;
 
-	citer_chunk_rewind(iterator->chunk);
-	while ((slot = citer_chunk_next(iterator->chunk)) != NULL)
+	citer_chunk_rewind(reader->chunk);
+	while ((slot = citer_chunk_next(reader->chunk)) != NULL)
 	{
 		MemoryContext caller;
 
-		if (citer_key_reader_compare(reader, slot, &previous) < 0)
+		if (citer_key_reader_compare(keys, slot, &previous) < 0)
 		{
-			CiterPosition key = citer_key_reader_read(reader, slot);
+			CiterPosition key = citer_key_reader_read(keys, slot);
 
-			report_order(iterator, &previous, &key);
+			report_order(reader, &previous, &key);
 		}
 		MemoryContextReset(context);
 		caller = MemoryContextSwitchTo(context);
-		previous = citer_key_reader_read(reader, slot);
+		previous = citer_key_reader_read(keys, slot);
 		MemoryContextSwitchTo(caller);
 	}
-	citer_chunk_rewind(iterator->chunk);
+	citer_chunk_rewind(reader->chunk);
 	MemoryContextDelete(context);
 }
 
@@ -144,14 +144,14 @@ check_rows(CiterIterator *iterator)
  * same rows.
  */
 static void
-check_count(CiterIterator *iterator, const CiterPosition *before)
+check_count(CiterReader *reader, const CiterPosition *before)
 {
-	int64		rows = citer_walk_count(iterator->walk, before, &iterator->after);
+	int64		rows = citer_walk_count(reader->walk, before, &reader->after);
 
-	if (rows != citer_chunk_rows(iterator->chunk))
-		report(iterator, psprintf("Up to (%s) there are %lld rows where %lld came.",
-								  describe_position(iterator->walk->key, &iterator->after),
-								  (long long) rows, (long long) citer_chunk_rows(iterator->chunk)));
+	if (rows != citer_chunk_rows(reader->chunk))
+		report(reader, psprintf("Up to (%s) there are %lld rows where %lld came.",
+								  describe_position(reader->walk->key, &reader->after),
+								  (long long) rows, (long long) citer_chunk_rows(reader->chunk)));
 }
 
 /*
@@ -160,49 +160,49 @@ check_count(CiterIterator *iterator, const CiterPosition *before)
  * make no difference between more.
  */
 static void
-check_ties(CiterIterator *iterator)
+check_ties(CiterReader *reader)
 {
 	int64		ties = 0;
 	int64		rows;
 	TupleTableSlot *slot;
 
-	citer_chunk_rewind(iterator->chunk);
-	while ((slot = citer_chunk_next(iterator->chunk)) != NULL)
-		ties += citer_key_reader_compare(iterator->reader, slot, &iterator->after) == 0;
-	citer_chunk_rewind(iterator->chunk);
-	rows = citer_walk_count_key(iterator->walk, &iterator->after);
+	citer_chunk_rewind(reader->chunk);
+	while ((slot = citer_chunk_next(reader->chunk)) != NULL)
+		ties += citer_key_reader_compare(reader->keys, slot, &reader->after) == 0;
+	citer_chunk_rewind(reader->chunk);
+	rows = citer_walk_count_key(reader->walk, &reader->after);
 	if (rows != ties)
-		report(iterator, psprintf("The server has %lld rows that it takes for equal to (%s), here they are %lld.",
-								  (long long) rows, describe_position(iterator->walk->key, &iterator->after),
+		report(reader, psprintf("The server has %lld rows that it takes for equal to (%s), here they are %lld.",
+								  (long long) rows, describe_position(reader->walk->key, &reader->after),
 								  (long long) ties));
 }
 
 /* Reports two keys that came in the wrong order. */
 static void
-report_order(CiterIterator *iterator, const CiterPosition *earlier, const CiterPosition *later)
+report_order(CiterReader *reader, const CiterPosition *earlier, const CiterPosition *later)
 {
-	const CiterKey *key = iterator->walk->key;
+	const CiterKey *key = reader->walk->key;
 
-	report(iterator, psprintf("In the order of %s, (%s) came after (%s).", citer_key_describe(key),
+	report(reader, psprintf("In the order of %s, (%s) came after (%s).", citer_key_describe(key),
 							  describe_position(key, later), describe_position(key, earlier)));
 }
 
 /* Reports rows that are behind the last one. */
 static void
-report_end(CiterIterator *iterator, int64 rows)
+report_end(CiterReader *reader, int64 rows)
 {
-	const CiterKey *key = iterator->walk->key;
+	const CiterKey *key = reader->walk->key;
 
-	report(iterator, psprintf("In the order of %s, (%s) came last, and %lld rows are after it.",
-							  citer_key_describe(key), describe_position(key, &iterator->upto),
+	report(reader, psprintf("In the order of %s, (%s) came last, and %lld rows are after it.",
+							  citer_key_describe(key), describe_position(key, &reader->upto),
 							  (long long) rows));
 }
 
 /* Reports an order that is none, or not ours. */
 static void
-report(CiterIterator *iterator, const char *detail)
+report(CiterReader *reader, const char *detail)
 {
-	const CiterWalk *walk = iterator->walk;
+	const CiterWalk *walk = reader->walk;
 	const char *relation = citer_relation_describe(walk->relation);
 	char	   *index = only_index(walk);
 
