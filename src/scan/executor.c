@@ -57,10 +57,10 @@ static CiterIterator *open_iterator(CiterScanState *state);
 static void evaluate(CiterScanState *state, NullableDatum *values);
 static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *values);
 static void read_plan(CiterScanState *state, const CustomScan *scan);
-static void check_row_type(CiterScanState *state);
+static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
 static bool same_columns(TupleDesc a, TupleDesc b);
-static TupleTableSlot *store_row(CiterScanState *state, TupleTableSlot *row);
+static TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
 static void end_scan(CustomScanState *node);
@@ -100,7 +100,7 @@ create_scan_state(CustomScan *scan)
 	return (Node *) state;
 }
 
-/* Takes over what the planner has left in the plan; see CiterScanPrivate. */
+/* Reads what the planner has stored in the plan; see CiterScanPrivate. */
 static void
 read_plan(CiterScanState *state, const CustomScan *scan)
 {
@@ -143,7 +143,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 		LockRelationOid(relid, AccessShareLock);
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
-	check_row_type(state);
+	check_planned_type(state);
 	state->expressions = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
@@ -170,7 +170,7 @@ next_row(ScanState *node)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
 	if (!state->has_whole_row && TTS_IS_HEAPTUPLE(row))
 		return row;
-	return store_row(state, row);
+	return copy_row(state, row);
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -230,7 +230,7 @@ copy_params(CiterScanState *state, const NullableDatum *values)
  * keeps it as it is was taken a moment after the plan was found to be valid.
  */
 static void
-check_row_type(CiterScanState *state)
+check_planned_type(CiterScanState *state)
 {
 	TupleDesc	planned = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	TupleDesc	present = state->columns;
@@ -286,9 +286,9 @@ same_columns(TupleDesc a, TupleDesc b)
 	return same;
 }
 
-/* Copies a row into the scan's own slot, and its whole behind the columns. */
+/* Copies a row into the scan's own slot, and the whole row behind its columns. */
 static TupleTableSlot *
-store_row(CiterScanState *state, TupleTableSlot *row)
+copy_row(CiterScanState *state, TupleTableSlot *row)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
 	int			natts = row->tts_tupleDescriptor->natts;
@@ -346,7 +346,7 @@ recheck_row(ScanState *node, TupleTableSlot *slot)
 	row = MakeSingleTupleTableSlot(state->columns, &TTSOpsVirtual);
 	found = EvalPlanQualFetchRowMark(recheck, state->rti, row);
 	if (found)
-		store_row(state, row);
+		copy_row(state, row);
 	ExecDropSingleTupleTableSlot(row);
 	return found;
 }
@@ -412,7 +412,7 @@ explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Walk Parameters", params.data, es);
 }
 
-/* A bound as it was given, unless there is none for certain. */
+/* A bound as it was given, unless it is known to be none. */
 static void
 explain_bound(const char *label, Node *bound, List *context, ExplainState *es)
 {
@@ -436,7 +436,7 @@ total_cost(const CiterScanState *state)
 	return total;
 }
 
-/* The walk under way, or else the one there will be, if that is known. */
+/* The walk under way, or else the one that will be opened, if that is known. */
 static const CiterWalk *
 known_walk(CiterScanState *state)
 {

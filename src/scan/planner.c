@@ -137,7 +137,7 @@ estimate_rows(FuncExpr *call)
 	return scan.rows;
 }
 
-/* The call in FROM that is this very expression; NULL if there is none. */
+/* The call in FROM that is this expression; NULL if there is none. */
 static CiterScanCall *
 find_call(PlannerInfo *root, Node *node)
 {
@@ -261,7 +261,7 @@ known_relation(FuncExpr *call, TupleDesc columns)
 	return citer_clause_query(TextDatumGetCString(castNode(Const, query)->constvalue), columns);
 }
 
-/* The columns that a scan hands on or looks at, as pull_varattnos() has them. */
+/* The columns that a scan returns or checks, as pull_varattnos() has them. */
 static Bitmapset *
 used_columns(RelOptInfo *rel, List *clauses)
 {
@@ -275,8 +275,8 @@ used_columns(RelOptInfo *rel, List *clauses)
 }
 
 /*
- * Has the plan made again when one of the relations or functions changes that
- * it depends on, or the role, whose privileges it depends on.
+ * Registers what the plan depends on, so that it is made again when one of the
+ * relations or functions changes, or the role, whose privileges count.
  */
 static void
 add_dependencies(PlannerInfo *root, const CiterScanCall *scan)

@@ -1,6 +1,6 @@
 /*
  * receiver.c
- *	  A receiver of rows that does nothing else.
+ *	  Receivers of rows that do nothing else.
  */
 #include "postgres.h"
 
@@ -9,16 +9,16 @@
 static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
 static void ignore_end(DestReceiver *self);
 
-/* A receiver that hands each row to the function, and ignores start and end. */
+/* A receiver to be the first member of a struct that knows what to do with a row. */
 DestReceiver
-citer_receiver_of(CiterReceive receive)
+citer_receiver(CiterReceive receive)
 {
 	DestReceiver receiver = {
 		.receiveSlot = receive,
 		.rStartup = ignore_startup,
 		.rShutdown = ignore_end,
 		.rDestroy = ignore_end,
-		/* SPI treats all but DestSPI and DestNone alike. */
+		/* SPI tells DestSPI and DestNone from others, and is told no more. */
 		.mydest = DestTuplestore,
 	};
 

@@ -1,15 +1,15 @@
 /*
  * receiver.h
- *	  A receiver of rows that does nothing else.
+ *	  Receivers of rows that do nothing else.
  */
 #ifndef CITER_RECEIVER_H
 #define CITER_RECEIVER_H
 
 #include "tcop/dest.h"
 
-/* Takes a row of a query; returns whether it wants another. */
+/* Takes a row; false to end the query. */
 typedef bool (*CiterReceive) (TupleTableSlot *slot, DestReceiver *self);
 
-extern DestReceiver citer_receiver_of(CiterReceive receive);
+extern DestReceiver citer_receiver(CiterReceive receive);
 
 #endif							/* CITER_RECEIVER_H */

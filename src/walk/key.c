@@ -39,7 +39,7 @@
 
 static CiterKey *resolve_key(const CiterRelation *relation, const char *order_by, List *order,
 							 bool reverse);
-static List *read_order(const CiterRelation *relation, const char *order_by);
+static List *read_order_by(const CiterRelation *relation, const char *order_by);
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
 static void resolve_default(CiterKey *key, const CiterRelation *relation, const CiterUniqueIndex *unique);
 static void check_physical(const CiterRelation *relation);
@@ -49,7 +49,7 @@ static bool has_column(const CiterKey *key, const CiterRelation *relation, AttrN
 static CiterKeyElement *append_element(CiterKey *key, const CiterRelation *relation,
 									   Expr *expr, Oid sort_operator, bool nulls_first);
 static bool is_nullable(const CiterRelation *relation, Expr *expr);
-static void append_index_columns(StringInfo sql, const CiterKey *key, bool turned);
+static void append_index_columns(StringInfo sql, const CiterKey *key, bool reversed);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -66,13 +66,13 @@ citer_key_resolve(const CiterRelation *relation, const char *order_by, bool reve
 	if (order_by != NULL && pg_strcasecmp(order_by, "ctid") == 0)
 		check_physical(relation);
 	if (order_by != NULL)
-		order = read_order(relation, order_by);
+		order = read_order_by(relation, order_by);
 	return resolve_key(relation, order_by, order, reverse);
 }
 
 /*
- * The same for what an ORDER BY list has been found to say before ("order" of
- * the key it was resolved to), whatever its text would say now.
+ * The same for an ORDER BY list that was resolved before: "order" is that of
+ * the key.  Its text, which may mean something else now, is not read again.
  */
 CiterKey *
 citer_key_resolve_again(const CiterRelation *relation, List *order, bool reverse)
@@ -217,7 +217,7 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 
 /* What an ORDER BY list says: its clauses, and the targets that they refer to. */
 static List *
-read_order(const CiterRelation *relation, const char *order_by)
+read_order_by(const CiterRelation *relation, const char *order_by)
 {
 	List	   *targetlist;
 	List	   *clauses = citer_clause_order_by(relation, order_by, &targetlist);
@@ -282,7 +282,7 @@ resolve_default(CiterKey *key, const CiterRelation *relation, const CiterUniqueI
 				 errdetail("A view has no primary key.") :
 				 errdetail("A foreign table has no primary key."),
 				 errhint("Give one: order_by => 'column, ...'.")));
-	key->order = read_order(relation, "ctid");
+	key->order = read_order_by(relation, "ctid");
 	resolve_given(key, relation, "ctid");
 }
 
@@ -304,7 +304,7 @@ check_physical(const CiterRelation *relation)
 				 errhint("Give an order: order_by => 'column, ...'.")));
 }
 
-/* Turns every direction and every placement of NULLs around. */
+/* Reverses every direction and every placement of NULLs. */
 static void
 resolve_reverse(CiterKey *key)
 {
@@ -418,20 +418,20 @@ is_nullable(const CiterRelation *relation, Expr *expr)
 	return !citer_compat_column_not_null(relation->tupdesc, attnum);
 }
 
-/* Writes the elements as an index lists its columns, turned around if asked. */
+/* Writes the elements as an index lists its columns, reversed if asked. */
 static void
-append_index_columns(StringInfo sql, const CiterKey *key, bool turned)
+append_index_columns(StringInfo sql, const CiterKey *key, bool reversed)
 {
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
 
 		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", element->sql->index_column);
-		append_direction(sql, element->descending != turned, element->nulls_first != turned);
+		append_direction(sql, element->descending != reversed, element->nulls_first != reversed);
 	}
 }
 
-/* Writes what differs from ASC NULLS LAST, each direction's own default. */
+/* Writes DESC, and where NULLs go unless that is the direction's default. */
 static void
 append_direction(StringInfo sql, bool descending, bool nulls_first)
 {

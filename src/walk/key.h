@@ -12,7 +12,7 @@
 typedef struct CiterKeyElement
 {
 	Expr	   *expr;			/* over range table entry 1 */
-	Oid			type;			/* that values of it have outside a row */
+	Oid			type;			/* of its values outside a row */
 	Oid			operand_type;	/* as which they are compared */
 	Oid			equal_operator;
 	int16		typlen;

@@ -11,7 +11,8 @@
  * parameters, so that one plan serves every chunk.  A query of a relation with
  * children carries their version beside its text: a plan that was made in a
  * transaction which has taken a child away is not told when that is rolled
- * back.  So does a user's query the settings under which its text is read.
+ * back.  A user's query likewise carries the
+ * settings under which its text is read.
  */
 #include "postgres.h"
 
@@ -91,8 +92,8 @@ version_of_query(const CiterRelation *relation)
 }
 
 /*
- * FROM all branches together, each of them a query like the whole.  Together
- * they go by the relation's name, with the columns that are read.
+ * FROM a UNION ALL of the branches, each of them a query like the whole.  Its
+ * alias is the relation's name, and its columns are those that are read.
  */
 static void
 append_branches(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows)

@@ -10,9 +10,9 @@
  * first and at the last row of a chunk, before any of them goes out, makes that
  * an error.
  *
- * A foreign server makes another promise: that rows come in its order.  Where
- * that has to be ours as well (walk_compare.c), all rows of a chunk are looked at,
- * and counted.
+ * A foreign server makes another promise: that rows come in its order.  So the
+ * server counts the rows of a chunk, too; and where its order has to be ours as
+ * well (walk_compare.c), all rows of a chunk are looked at.
  */
 #include "postgres.h"
 
@@ -26,7 +26,6 @@
 static void check_ends(CiterReader *reader, const CiterPosition *before);
 static void check_rows(CiterReader *reader);
 static void check_count(CiterReader *reader, const CiterPosition *before);
-static void check_ties(CiterReader *reader);
 static void report_order(CiterReader *reader, const CiterPosition *earlier,
 						 const CiterPosition *later);
 static void report_end(CiterReader *reader, int64 rows);
@@ -52,7 +51,7 @@ citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before)
 			break;
 		case CITER_COMPARES_THERE:
 			if (can_count)
-				check_ties(reader);
+				check_count(reader, before);
 			break;
 		case CITER_COMPARES_BOTH:
 			check_ends(reader, before);
@@ -134,14 +133,21 @@ check_rows(CiterReader *reader)
 }
 
 /*
- * The rows between the two positions have to be as many as were read.  If each
- * chunk's are, and no row comes that is before the one before, every row has come
- * once.  For take the rows of one server, in whichever order it gives them:
- * what was read of them, and what lies between the positions for that server,
- * both begin behind "before".  A row that was read although it is behind the new
- * position for its server comes again in the next chunk, where it is not behind
- * that position for us.  And if there is no such row, an equal number means the
- * same rows.
+ * The rows between the two positions have to be as many as were read.
+ *
+ * Where servers have to agree on the keys, that shows that every row has come
+ * once, if each chunk has as many and no row comes that is before the one before.
+ * For take the rows of one server, in whichever order it gives them: what was
+ * read of them, and what lies between the positions for that server, both begin
+ * behind "before".  A row that was read although it is behind the new position
+ * for its server comes again in the next chunk, where it is not behind that
+ * position for us.  And if there is no such row, an equal number means the same
+ * rows.
+ *
+ * Where one server sorts and compares, it shows that the server does both in one
+ * order: that rows which it takes for equal were not parted, and that what is
+ * equal to it is so for the order as well (not so for a text column with a
+ * nondeterministic collation that is ordered USING ~<~).
  */
 static void
 check_count(CiterReader *reader, const CiterPosition *before)
@@ -152,29 +158,6 @@ check_count(CiterReader *reader, const CiterPosition *before)
 		report(reader, psprintf("Up to (%s) there are %lld rows where %lld came.",
 								  describe_position(reader->walk->key, &reader->after),
 								  (long long) rows, (long long) citer_chunk_rows(reader->chunk)));
-}
-
-/*
- * All rows that a foreign server takes for equal to the last one have to be in
- * the chunk: what is equal for us was kept together, but its collation may
- * make no difference between more.
- */
-static void
-check_ties(CiterReader *reader)
-{
-	int64		ties = 0;
-	int64		rows;
-	TupleTableSlot *slot;
-
-	citer_chunk_rewind(reader->chunk);
-	while ((slot = citer_chunk_next(reader->chunk)) != NULL)
-		ties += citer_key_reader_compare(reader->keys, slot, &reader->after) == 0;
-	citer_chunk_rewind(reader->chunk);
-	rows = citer_walk_count_key(reader->walk, &reader->after);
-	if (rows != ties)
-		report(reader, psprintf("The server has %lld rows that it takes for equal to (%s), here they are %lld.",
-								  (long long) rows, describe_position(reader->walk->key, &reader->after),
-								  (long long) ties));
 }
 
 /* Reports two keys that came in the wrong order. */

@@ -10,13 +10,13 @@
 #include "walk/reader.h"
 
 static void begin_rows(DestReceiver *self, int operation, TupleDesc tupdesc);
-static void check_columns(const CiterWalk *walk, TupleDesc present);
+static void check_types(const CiterWalk *walk, TupleDesc present);
 
 /* A receiver that hands each row to the function. */
 CiterRowReceiver
 citer_reader_receiver(CiterReader *reader, CiterReceive receive)
 {
-	CiterRowReceiver receiver = {citer_receiver_of(receive), reader};
+	CiterRowReceiver receiver = {citer_receiver(receive), reader};
 
 	return receiver;
 }
@@ -51,7 +51,7 @@ begin_rows(DestReceiver *self, int operation pg_attribute_unused(), TupleDesc tu
 
 	reader->examined_before = citer_relation_examined(reader->measured);
 	if (reader->walk->relation->query != NULL)
-		check_columns(reader->walk, tupdesc);
+		check_types(reader->walk, tupdesc);
 }
 
 /*
@@ -59,7 +59,7 @@ begin_rows(DestReceiver *self, int operation pg_attribute_unused(), TupleDesc tu
  * start, which DDL on its tables can change.
  */
 static void
-check_columns(const CiterWalk *walk, TupleDesc present)
+check_types(const CiterWalk *walk, TupleDesc present)
 {
 	TupleDesc	expected = walk->relation->tupdesc;
 

@@ -20,22 +20,22 @@ typedef struct TidReceiver
 
 static void read_heap(CiterReader *reader, TidReceiver *receiver);
 static bool next_heap(CiterReader *reader);
-static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
+static bool receive_stored(TupleTableSlot *slot, DestReceiver *self);
 static inline bool is_after(const ItemPointerData *a, const ItemPointerData *b);
-pg_noreturn static void report_order(const CiterWalk *walk, const ItemPointerData *earlier,
+pg_noreturn static void report_tids(const CiterWalk *walk, const ItemPointerData *earlier,
 									 const ItemPointerData *later);
-static void move_on(CiterReader *reader, const TidReceiver *receiver);
+static void move_to_last(CiterReader *reader, const TidReceiver *receiver);
 
 /* Reader of CITER_BY_TID_RANGE and CITER_BY_TID_SORT. */
 void
 citer_reader_read_tids(CiterReader *reader)
 {
-	TidReceiver receiver = {.base = citer_reader_chunk_receiver(reader, receive_row)};
+	TidReceiver receiver = {.base = citer_reader_chunk_receiver(reader, receive_stored)};
 
 	do
 		read_heap(reader, &receiver);
 	while (!receiver.complete && next_heap(reader));
-	move_on(reader, &receiver);
+	move_to_last(reader, &receiver);
 }
 
 /* Where the row in the slot is stored. */
@@ -96,14 +96,14 @@ next_heap(CiterReader *reader)
  * XX002 unless it is stored after the row before.
  */
 static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
+receive_stored(TupleTableSlot *slot, DestReceiver *self)
 {
 	TidReceiver *receiver = (TidReceiver *) self;
 	CiterReader *reader = receiver->base.reader;
 	ItemPointerData tid = citer_reader_row_tid(reader->walk, slot);
 
 	if (unlikely(!is_after(&tid, &receiver->last)))
-		report_order(reader->walk, &receiver->last, &tid);
+		report_tids(reader->walk, &receiver->last, &tid);
 	receiver->last = tid;
 	receiver->complete = !citer_chunk_append(reader->chunk, slot);
 	return !receiver->complete;
@@ -123,7 +123,7 @@ is_after(const ItemPointerData *a, const ItemPointerData *b)
 
 /* Reports two rows that did not come in their physical order. */
 static void
-report_order(const CiterWalk *walk, const ItemPointerData *earlier, const ItemPointerData *later)
+report_tids(const CiterWalk *walk, const ItemPointerData *earlier, const ItemPointerData *later)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
@@ -138,7 +138,7 @@ report_order(const CiterWalk *walk, const ItemPointerData *earlier, const ItemPo
 
 /* Sets the position to the last row. */
 static void
-move_on(CiterReader *reader, const TidReceiver *receiver)
+move_to_last(CiterReader *reader, const TidReceiver *receiver)
 {
 	MemoryContext caller;
 

@@ -41,8 +41,8 @@ citer_walk_next_query(CiterWalkQueries *queries)
 }
 
 /*
- * Restricts a query to the table, by its place among the heaps, that the walk
- * has come to, if it reads them in turn; or merges them, if it does that.  A
+ * Restricts a query to one of the heaps, by its place in the list, if the walk
+ * reads them in turn, or merges them, if it does that.  A
  * heap that the caller may read is read directly: asked through its parent for
  * the rows of one heap, the server would read all others and skip their rows.
  * That changes what a whole row is, so a filter that uses one prevents it.
@@ -61,7 +61,7 @@ citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows)
 }
 
 /*
- * Has a query read all heaps at once, if they are read by themselves: the
+ * Makes a query read all heaps at once, if they are read by themselves: the
  * first rows of each, up to the limit, which are then merged.
  */
 void
@@ -105,7 +105,7 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 /*
  * The parameters of such a query, in the current memory context: those of the
  * filter, and both positions, NULL where there is none.  What is not known yet
- * has no type, by which the planner knows.
+ * has no type, which tells the planner so.
  */
 ParamListInfo
 citer_walk_params(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)

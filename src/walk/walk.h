@@ -117,6 +117,5 @@ extern int	citer_walk_split(const CiterWalk *walk, CiterQueryRows *rows, CiterRa
 /* walk_count.c */
 extern int64 citer_walk_count(const CiterWalk *walk, const CiterPosition *after,
 							  const CiterPosition *upto);
-extern int64 citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position);
 
 #endif							/* CITER_WALK_H */

@@ -33,28 +33,11 @@ citer_walk_count(const CiterWalk *walk, const CiterPosition *after, const CiterP
 	return found;
 }
 
-/* The number of rows that have this key. */
-int64
-citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position)
-{
-	CiterPosition none = {0};
-	CiterRange	range = {.nfixed = walk->key->nelements,.fixed_to_upper = true};
-	CiterQueryRows rows = {
-		.after = &none,
-		.upto = position,
-		.ranges = &range,
-		.nranges = 1,
-		.counted = true,
-	};
-
-	return run_count(walk, &rows);
-}
-
 /* Runs one query that counts. */
 static int64
 run_count(const CiterWalk *walk, const CiterQueryRows *rows)
 {
-	CountReceiver receiver = {citer_receiver_of(receive_count), 0};
+	CountReceiver receiver = {citer_receiver(receive_count), 0};
 	CiterQuery	query = citer_walk_query(walk, rows);
 
 	citer_plan_run(&query, citer_walk_params(walk, rows->after, rows->upto), &receiver.pub);

@@ -59,7 +59,7 @@ citer_walk_choose_strategy(CiterWalk *walk)
 }
 
 /*
- * Has the queries of a walk in physical order ask in their SQL for what their
+ * Makes the queries of a walk in physical order ask in their SQL for what their
  * plan does not give: first for the places of rows, then for the order.
  */
 void
