@@ -394,7 +394,7 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 	element->operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? element->type : opcintype;
 	get_typlenbyval(element->type, &element->typlen, &element->typbyval);
 	element->sql = citer_key_sql_write(relation, expr, element->operand_type, element->opfamily,
-										opcintype);
+									   opcintype);
 	return element;
 }
 

@@ -141,8 +141,10 @@ is_physical(Plan *plan)
 			return is_physical(((SubqueryScan *) plan)->subplan);
 		case T_Append:
 			foreach(cell, ((Append *) plan)->appendplans)
+			{
 				if (!is_physical(lfirst(cell)))
-				return false;
+					return false;
+			}
 			return true;
 		default:
 			return false;

@@ -69,9 +69,10 @@ citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before)
 void
 citer_reader_check_end(CiterReader *reader, const CiterPosition *upto)
 {
-	int64		rows = reader->walk->comparer == CITER_COMPARES_THERE || reader->walk->is_volatile ?
-		0 : citer_walk_count(reader->walk, &reader->upto, upto);
+	int64		rows = 0;
 
+	if (reader->walk->comparer != CITER_COMPARES_THERE && !reader->walk->is_volatile)
+		rows = citer_walk_count(reader->walk, &reader->upto, upto);
 	if (rows > 0)
 		report_end(reader, rows);
 }
@@ -156,8 +157,8 @@ check_count(CiterReader *reader, const CiterPosition *before)
 
 	if (rows != citer_chunk_rows(reader->chunk))
 		report(reader, psprintf("Up to (%s) there are %lld rows where %lld came.",
-								  describe_position(reader->walk->key, &reader->after),
-								  (long long) rows, (long long) citer_chunk_rows(reader->chunk)));
+								describe_position(reader->walk->key, &reader->after),
+								(long long) rows, (long long) citer_chunk_rows(reader->chunk)));
 }
 
 /* Reports two keys that came in the wrong order. */
@@ -167,7 +168,7 @@ report_order(CiterReader *reader, const CiterPosition *earlier, const CiterPosit
 	const CiterKey *key = reader->walk->key;
 
 	report(reader, psprintf("In the order of %s, (%s) came after (%s).", citer_key_describe(key),
-							  describe_position(key, later), describe_position(key, earlier)));
+							describe_position(key, later), describe_position(key, earlier)));
 }
 
 /* Reports rows that are behind the last one. */
@@ -177,8 +178,8 @@ report_end(CiterReader *reader, int64 rows)
 	const CiterKey *key = reader->walk->key;
 
 	report(reader, psprintf("In the order of %s, (%s) came last, and %lld rows are after it.",
-							  citer_key_describe(key), describe_position(key, &reader->upto),
-							  (long long) rows));
+							citer_key_describe(key), describe_position(key, &reader->upto),
+							(long long) rows));
 }
 
 /* Reports an order that is none, or not ours. */

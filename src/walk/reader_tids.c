@@ -23,7 +23,7 @@ static bool next_heap(CiterReader *reader);
 static bool receive_stored(TupleTableSlot *slot, DestReceiver *self);
 static inline bool is_after(const ItemPointerData *a, const ItemPointerData *b);
 pg_noreturn static void report_tids(const CiterWalk *walk, const ItemPointerData *earlier,
-									 const ItemPointerData *later);
+									const ItemPointerData *later);
 static void move_to_last(CiterReader *reader, const TidReceiver *receiver);
 
 /* Reader of CITER_BY_TID_RANGE and CITER_BY_TID_SORT. */

@@ -133,8 +133,10 @@ citer_relation_row_is_used(Node *expr)
 	ListCell   *cell;
 
 	foreach(cell, pull_vars_of_level(expr, 0))
+	{
 		if (lfirst_node(Var, cell)->varattno == InvalidAttrNumber)
 			return true;
+	}
 	return false;
 }
 

@@ -73,7 +73,8 @@ typedef struct Splitter
 	bool		pending;		/* it has been seen, but rows may tie with it */
 	CiterPosition boundary;
 
-	CiterKeySample *sample;		/* of a split into parts; NULL if it is by rows */
+	CiterKeySample *sample;		/* of a split into parts; NULL if it is by
+								 * rows */
 } Splitter;
 
 static void begin_split(Splitter *splitter, const CiterOptions *options);
@@ -174,9 +175,9 @@ split_keys(Splitter *splitter, int parts)
 	}
 	for (int i = 1; i < parts; i++)
 	{
+		double		target = splitter->rows * i / parts;
 		double		rows;
-		const CiterPosition *boundary =
-			citer_key_sample_choose(splitter->sample, splitter->rows * i / parts, &rows);
+		const CiterPosition *boundary = citer_key_sample_choose(splitter->sample, target, &rows);
 
 		if (boundary != NULL)
 			emit_range(splitter, boundary, rows - splitter->rows_out);

@@ -99,7 +99,9 @@ has_foreign_rows(const CiterWalk *walk)
 	ListCell   *cell;
 
 	foreach(cell, walk->index_shape.relations)
+	{
 		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
 			return true;
+	}
 	return false;
 }

@@ -44,9 +44,10 @@ static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
 void
 citer_walk_choose_strategy(CiterWalk *walk)
 {
-	List	   *foreign_heaps = walk->key->unique ? NIL :
-		citer_relation_foreign_heaps(walk->relation);
+	List	   *foreign_heaps = NIL;
 
+	if (!walk->key->unique)
+		foreign_heaps = citer_relation_foreign_heaps(walk->relation);
 	if (walk->key->physical)
 		choose_by_tid(walk);
 	else if (foreign_heaps != NIL)
@@ -251,9 +252,10 @@ foreign_partitions(const CiterWalk *walk, List *heaps)
 {
 	CiterStrategy strategy = walk->strategy;
 	List	   *appended = walk->index_shape.appended;
-	bool		in_turn = !walk->index_shape.sorts && appended != NIL &&
-		list_difference_oid(appended, heaps) == NIL;
+	bool		in_turn = !walk->index_shape.sorts && appended != NIL;
 
+	if (list_difference_oid(appended, heaps) != NIL)
+		in_turn = false;
 	strategy.way = in_turn ? CITER_FOREIGN_IN_TURN : CITER_FOREIGN_MERGED;
 	strategy.heaps = in_turn ? appended : heaps;
 	return strategy;
@@ -319,8 +321,10 @@ can_read_heaps(const CiterWalk *walk, List *heaps)
 		if (citer_relation_row_is_used((Node *) walk->key->elements[i].expr))
 			return false;
 	foreach(cell, heaps)
+	{
 		if (citer_relation_heap_sql(walk->relation, lfirst_oid(cell)) == NULL)
-		return false;
+			return false;
+	}
 	return true;
 }
 
