@@ -21,12 +21,12 @@
 /* A sort that cannot be avoided still has a high cost, which means nothing. */
 static const CiterSetting no_sort_settings[] = {
 	{"enable_sort", "off"},
-	{"enable_incremental_sort", "off"},
 	{NULL, NULL}
 };
 
-static const CiterSetting sort_groups_settings[] = {
+static const CiterSetting whole_index_settings[] = {
 	{"enable_sort", "off"},
+	{"enable_incremental_sort", "off"},
 	{NULL, NULL}
 };
 
@@ -63,7 +63,7 @@ static const struct
 
 {
 	{CITER_STEER_NO_SORT, no_sort_settings},
-	{CITER_STEER_SORT_GROUPS, sort_groups_settings},
+	{CITER_STEER_WHOLE_INDEX, whole_index_settings},
 	{CITER_STEER_FEWEST_ROWS, fewest_rows_settings},
 	{CITER_STEER_PHYSICAL, physical_settings},
 	{CITER_STEER_ALL_PARTS, all_parts_settings},

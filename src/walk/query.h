@@ -15,7 +15,7 @@
 /* What steers the planning of a query beside its text: any of these. */
 #define CITER_STEER_FREE		0x00	/* nothing */
 #define CITER_STEER_NO_SORT		0x01	/* take the order from an index */
-#define CITER_STEER_SORT_GROUPS	0x10	/* or that of the first columns */
+#define CITER_STEER_WHOLE_INDEX	0x10	/* all of it: sort no groups, either */
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 #define CITER_STEER_ALL_PARTS	0x08	/* do not prune partitions */

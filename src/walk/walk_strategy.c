@@ -5,11 +5,10 @@
  * Whether an index gives the order is not worked out from the catalogs but
  * asked of the planner, which knows about partial indexes, children,
  * collations and operator families: if its plan for the first chunk sorts
- * although it has been told not to, no index does.  It is asked twice: for an
- * index that gives the whole order and then, as the limit of a small chunk
- * would make it prefer that, for one that has the first columns only (a date
- * without the tie-breaker).  What is left to sort then are the rows of one
- * group at a time.
+ * although it has been told not to, no index does.
+ *
+ * An index that has the first columns only (a date without the tie-breaker)
+ * serves as well: what is left to sort are the rows of one group at a time.
  *
  * Each way to read a chunk is made by one function, which says what the order
  * of the rows rests on, and how that is checked.  A new way (reading ahead, or
@@ -262,17 +261,25 @@ foreign_partitions(const CiterWalk *walk, List *heaps)
 }
 
 /*
- * Asks the planner for an index that gives the whole order, or else for one
- * that gives that of the first columns.
+ * Asks the planner for an index that gives the order.  For a small chunk it may
+ * prefer a smaller index, of the first columns only, to one that gives the whole
+ * order: whether there is the latter must not depend on the size of chunks.
  */
 static void
 ask_for_index(CiterWalk *walk)
 {
+	CiterStrategy strategy = walk->strategy;
+	CiterPlanShape whole;
+
 	walk->index_shape = first_chunk_shape(walk);
-	if (!walk->index_shape.sorts)
+	if (walk->index_shape.sorts || !walk->index_shape.sorts_groups)
 		return;
-	walk->strategy.steer = base_steer(walk) | CITER_STEER_SORT_GROUPS;
-	walk->index_shape = first_chunk_shape(walk);
+	walk->strategy.steer = base_steer(walk) | CITER_STEER_WHOLE_INDEX;
+	whole = first_chunk_shape(walk);
+	if (whole.sorts)
+		walk->strategy = strategy;
+	else
+		walk->index_shape = whole;
 }
 
 /*
