@@ -119,7 +119,7 @@ SQL
 			  . quote($order) . ", $chunk) AS x(id integer, k text COLLATE \"C\")";
 
 			is($node->safe_psql('postgres',
-				"SET statement_timeout = '20s'; SELECT judge('caseless', " . quote($walk)
+				"SET statement_timeout = '60s'; SELECT judge('caseless', " . quote($walk)
 				  . ", 'SELECT id FROM caseless')"),
 				$expected, "a query, ordered by $order, in chunks of $chunk");
 		}
@@ -227,13 +227,13 @@ SQL
 	}
 	my $result = $node->safe_psql('postgres', <<"SQL" . ';');
 SET client_min_messages = error;
-SET statement_timeout = '60s';
+SET statement_timeout = '240s';
 SELECT rel, judge(rel, walk, reference) AS verdict, count(*)
   FROM (VALUES @{[ join ",\n", @judged ]}) AS j(rel, walk, reference) GROUP BY 1, 2 ORDER BY 1, 2
 SQL
 	$result .= "\n" . $node->safe_psql('postgres', <<"SQL");
 SET client_min_messages = error;
-SET statement_timeout = '60s';
+SET statement_timeout = '240s';
 SELECT rel, judge_ranges(rel, 'k', parts) AS verdict, count(*)
   FROM unnest('{@{[ join ',', sort keys %agree ]}}'::text[]) AS rel, unnest('{1,3}'::int[]) AS parts GROUP BY 1, 2 ORDER BY 1, 2
 SQL
@@ -275,7 +275,7 @@ SQL
 		{
 			my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
 TRUNCATE done;
-SET statement_timeout = '60s';
+SET statement_timeout = '240s';
 CALL chunked_iter_run('j', '$rel', 'INSERT INTO done SELECT id FROM chunk', chunk_size => 7, order_by => 'k', parts => $parts, max_chunks => 5);
 CALL chunked_iter_run('j');
 SQL
