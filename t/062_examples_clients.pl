@@ -1,7 +1,8 @@
 
 # examples/psycopg, sqlalchemy, node, jdbc and go: each client streams in bounded
 # memory, follows pages, runs a job outside of a transaction and goes on with a
-# prepared statement after the table was altered.
+# prepared statement after the table was altered.  What has become of a job whose
+# client is killed depends on client_connection_check_interval.
 
 use strict;
 use warnings;
@@ -14,6 +15,7 @@ use Test::More;
 
 use lib "$RealBin/lib";
 use Examples;
+use Session;
 
 my $rows = 50000;
 my $scratch = PostgreSQL::Test::Utils::tempdir();
@@ -42,6 +44,8 @@ for my $name (@names)
 		streams($clients{$name});
 		follows_pages($clients{$name});
 		runs_a_job($clients{$name});
+		leaves_its_job('0', $clients{$name}, 'succeeded');
+		leaves_its_job('100ms', $clients{$name}, 'interrupted');
 		survives_a_new_column($clients{$name});
 	};
 }
@@ -101,9 +105,16 @@ sub jdbc_client
 sub client
 {
 	my ($command, $what) = @_;
+
+	return run_example($node, with_url(@$command), $what);
+}
+
+sub with_url
+{
+	my (@command) = @_;
 	my $url = 'jdbc:postgresql://127.0.0.1:' . $node->port . '/postgres?user=' . user();
 
-	return run_example($node, map({ $_ eq 'URL' ? $url : $_ } @$command), $what);
+	return map { $_ eq 'URL' ? $url : $_ } @command;
 }
 
 sub user
@@ -146,10 +157,45 @@ sub runs_a_job
 	my ($command) = @_;
 	my $said = client($command, 'job');
 
-	like($said, qr/job "shorten" has succeeded: $rows rows/, 'the job tells how it ended');
+	like($said, qr/job "shorten" has succeeded: $rows rows read, $rows changed, in 10 chunks/,
+		'the job tells how it ended');
 	like($said, qr/^succeeded 100\.0 $rows$/m, 'and its progress can be read');
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM entry WHERE length(body) > 40'),
 		0, 'it has changed all rows');
+	forget();
+	return;
+}
+
+# A client is killed while its job waits for a row that is locked.
+sub leaves_its_job
+{
+	my ($interval, $command, $state) = @_;
+	my $lock = Session->new($node);
+	my $is_so = "SELECT state = '$state' FROM chunked_iter_progress";
+	my ($job, $out);
+
+	$node->safe_psql('postgres',
+		"ALTER SYSTEM SET client_connection_check_interval = '$interval'");
+	$node->reload;
+	$lock->query('BEGIN; SELECT FROM entry WHERE id = 75000 FOR UPDATE');
+	point_to($node);
+	$job = IPC::Run::start([ with_url(@$command), 'job' ], '<', \undef, '>&', \$out);
+	$node->poll_query_until('postgres',
+		q(SELECT count(*) > 0 FROM chunked_iter_progress WHERE waiting_for LIKE 'lock%'))
+	  or die 'the job did not start';
+	$job->signal('KILL');
+	$job->finish;
+	$node->poll_query_until('postgres', $is_so) if $state eq 'interrupted';
+	$lock->query('COMMIT');
+	$lock->close;
+	ok($node->poll_query_until('postgres', $is_so),
+		"a job without its client: $state, where the server looks for clients every $interval");
+	forget();
+	return;
+}
+
+sub forget
+{
 	$node->safe_psql('postgres', <<'SQL');
 SELECT chunked_iter_forget('shorten');
 UPDATE entry SET body = rpad(body, 120, '.')

@@ -1,6 +1,6 @@
 // chunked_iter from Go, with lib/pq: PGHOST=... go run client.go WHAT
 //
-//	stream    reads every entry through a cursor
+//	stream    reads every entry, a row at a time
 //	pages     follows the pages of an author, each a statement of its own
 //	job       runs a job and prints its messages and its progress
 //	prepared  runs one prepared statement over and over, a changed table included
@@ -17,43 +17,28 @@ import (
 	"github.com/lib/pq"
 )
 
-// lib/pq reads a result as it comes, but the server has sent all of it by then;
-// a cursor leaves the walk where it is between two FETCHes.
+// lib/pq reads a row from the connection when it is asked for; the walk waits
+// meanwhile. Closing the rows early reads the rest of them: say LIMIT instead.
 func stream(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	_, err = tx.Exec(`DECLARE walk CURSOR FOR
+	before := memory()
+	rows, err := db.QueryContext(ctx, `
 		SELECT id, title FROM chunked_iter(NULL::entry, order_by => 'written DESC')`)
 	if err != nil {
 		return err
 	}
-	before := memory()
+	defer rows.Close()
 	entries, titles := 0, 0
-	for more := true; more; {
-		rows, err := tx.Query("FETCH 1000 FROM walk")
-		if err != nil {
+	for rows.Next() {
+		var id int64
+		var title string
+		if err := rows.Scan(&id, &title); err != nil {
 			return err
 		}
-		more = false
-		for rows.Next() {
-			var id int64
-			var title string
-			if err := rows.Scan(&id, &title); err != nil {
-				return err
-			}
-			entries++
-			titles += len(title)
-			more = true
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
+		entries++
+		titles += len(title)
 	}
 	fmt.Printf("%d entries, %d characters of titles, %d kB more memory\n", entries, titles, memory()-before)
-	return nil
+	return rows.Err()
 }
 
 func memory() int64 {
@@ -112,7 +97,7 @@ func job(ctx context.Context, _ *sql.DB) error {
 	db := sql.OpenDB(connector)
 	defer db.Close()
 	_, err = db.ExecContext(ctx, `CALL chunked_iter_run('shorten', 'entry',
-		'UPDATE entry SET body = left(entry.body, 40) FROM chunk WHERE entry.id = chunk.id',
+		'UPDATE entry SET body = left(body, 40) WHERE chunk_range(entry)',
 		chunk_size => $1)`, 5000)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ public class Client {
                 + " WHERE author = ? LIMIT 40")) {
             Array after = null;
             for (;;) {
-                page.setInt(1, 100);
+                page.setLong(1, 100);
                 page.setArray(2, after);
                 page.setString(3, "author 7");
                 StringJoiner ids = new StringJoiner(" ");
@@ -73,9 +73,9 @@ public class Client {
     static void job(Connection connection) throws SQLException {
         try (CallableStatement call = connection.prepareCall(
                 "CALL chunked_iter_run('shorten', 'entry',"
-                + " 'UPDATE entry SET body = left(entry.body, 40) FROM chunk WHERE entry.id = chunk.id',"
+                + " 'UPDATE entry SET body = left(body, 40) WHERE chunk_range(entry)',"
                 + " chunk_size => ?)")) {
-            call.setInt(1, 5000);
+            call.setLong(1, 5000);
             call.execute();
             for (SQLWarning w = call.getWarnings(); w != null; w = w.getNextWarning())
                 System.out.println(w.getMessage());

@@ -50,7 +50,7 @@ async function job(client) {
   client.on('notice', (notice) => console.log(notice.message))
   await client.query(
     `CALL chunked_iter_run('shorten', 'entry',
-       'UPDATE entry SET body = left(entry.body, 40) FROM chunk WHERE entry.id = chunk.id',
+       'UPDATE entry SET body = left(body, 40) WHERE chunk_range(entry)',
        chunk_size => $1)`,
     [5000]
   )

@@ -53,7 +53,7 @@ def job():
         connection.add_notice_handler(lambda notice: print(notice.message_primary))
         connection.execute(
             """CALL chunked_iter_run('shorten', 'entry',
-                    'UPDATE entry SET body = left(entry.body, 40) FROM chunk WHERE entry.id = chunk.id',
+                    'UPDATE entry SET body = left(body, 40) WHERE chunk_range(entry)',
                     chunk_size => %s)""",
             (5000,),
         )

@@ -70,7 +70,7 @@ def job():
     logging.getLogger("sqlalchemy.dialects.postgresql").setLevel(logging.INFO)
     run = text(
         """CALL chunked_iter_run('shorten', 'entry',
-                'UPDATE entry SET body = left(entry.body, 40) FROM chunk WHERE entry.id = chunk.id',
+                'UPDATE entry SET body = left(body, 40) WHERE chunk_range(entry)',
                 chunk_size => :size)"""
     )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
