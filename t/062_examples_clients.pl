@@ -31,6 +31,7 @@ plan skip_all => 'there is none of the clients' unless @names;
 diag("not installed: $_") for grep { !$clients{$_} } sort keys %clients;
 
 my $node = example_node('clients', $rows, listen => 1);
+$ENV{PGUSER} = user();    # which Node and JDBC do not find out by themselves
 my $entries = $node->safe_psql('postgres',
 	'SELECT count(*), sum(length(title)) FROM entry');
 my $pages = $node->safe_psql('postgres', <<'SQL');
@@ -112,7 +113,7 @@ sub client
 sub with_url
 {
 	my (@command) = @_;
-	my $url = 'jdbc:postgresql://127.0.0.1:' . $node->port . '/postgres?user=' . user();
+	my $url = 'jdbc:postgresql://127.0.0.1:' . $node->port . "/postgres?user=$ENV{PGUSER}";
 
 	return map { $_ eq 'URL' ? $url : $_ } @command;
 }
