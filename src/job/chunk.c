@@ -83,7 +83,7 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 	options.chunk_size = limit;
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
-	options.locking = job->lock_rows;
+	options.job.locking = job->lock_rows;
 	options.columns_known = mode != CITER_CHUNK_ROWS ||
 		pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
@@ -126,7 +126,7 @@ note_rows(CiterIterator *iterator, int limit, CiterJobChunk *chunk)
 		return;
 	}
 	chunk->rows = citer_iterator_cost(iterator).rows;
-	chunk->locked = citer_iterator_cost(iterator).passed;
+	chunk->locked = citer_iterator_cost(iterator).skipped;
 	chunk->last = citer_iterator_is_done(iterator);
 	chunk->full = chunk->rows + chunk->locked >= limit;
 	chunk->position = write_position(citer_iterator_walk(iterator), citer_iterator_position(iterator));

@@ -226,9 +226,9 @@ check_column(const CiterJobCheck *check, const Comparison *comparison)
 	if (comparison->column == comparison->element)
 		return;
 	citer_job_refuse(check, psprintf("the statement compares %s with $%d, which is of %s",
-									 key->elements[comparison->column].index_column,
+									 citer_key_column(&key->elements[comparison->column]),
 									 comparison->element + 1 + (comparison->is_last ? key->nelements : 0),
-									 key->elements[comparison->element].index_column),
+									 citer_key_column(&key->elements[comparison->element])),
 					 citer_job_describe_params(key));
 }
 
@@ -252,5 +252,5 @@ check_direction(const CiterJobCheck *check, const Comparison *comparison)
 	citer_job_refuse(check, psprintf("the comparison with $%d leaves out rows of the chunk", number),
 					 psprintf("The walk goes by %s: $%d is the %s %s of the chunk, and belongs to it.",
 							  citer_key_describe(key), number, is_least ? "least" : "greatest",
-							  element->index_column));
+							  citer_key_column(element)));
 }

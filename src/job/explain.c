@@ -12,7 +12,7 @@ static void add_changes(List *planned, void *rows);
 
 /* Appends its plan. */
 void
-citer_job_explain_command(const CiterStatementSource * source, ParamListInfo params, StringInfo output)
+citer_job_explain_command(const CiterStatementSource *source, ParamListInfo params, StringInfo output)
 {
 	const SPIExecuteOptions options = {.params = params};
 
@@ -25,7 +25,7 @@ citer_job_explain_command(const CiterStatementSource * source, ParamListInfo par
 
 /* How many rows the planner expects it to change. */
 double
-citer_job_explain_changes(const CiterStatementSource * source, ParamListInfo params)
+citer_job_explain_changes(const CiterStatementSource *source, ParamListInfo params)
 {
 	double		rows = 0;
 

@@ -9,8 +9,8 @@
 
 #include "sql/statement.h"
 
-extern void citer_job_explain_command(const CiterStatementSource * source, ParamListInfo params,
+extern void citer_job_explain_command(const CiterStatementSource *source, ParamListInfo params,
 									  StringInfo output);
-extern double citer_job_explain_changes(const CiterStatementSource * source, ParamListInfo params);
+extern double citer_job_explain_changes(const CiterStatementSource *source, ParamListInfo params);
 
 #endif							/* CITER_JOB_EXPLAIN_H */

@@ -70,7 +70,7 @@ param_list(const CiterKey *key, int first, bool with_names)
 	for (int i = 0; i < key->nelements; i++)
 	{
 		appendStringInfo(&numbers, "%s$%d", i > 0 ? ", " : "", first + i);
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : " ", key->elements[i].index_column);
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : " ", citer_key_column(&key->elements[i]));
 	}
 	return psprintf("%s:%s", numbers.data, with_names ? names.data : "");
 }
