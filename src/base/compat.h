@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
@@ -61,6 +62,11 @@
 #define SearchPathMatcher OverrideSearchPath
 #define GetSearchPathMatcher(context) GetOverrideSearchPath(context)
 #define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
+#endif
+
+/* A type of 19 and later */
+#ifndef REGDATABASEOID
+#define REGDATABASEOID InvalidOid
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
