@@ -108,12 +108,8 @@ sub new_walk
 sub unfit_settings
 {
 	my ($walk) = @_;
-	my $text = join '', map { $_ // '' } $walk->{filter},
-	  $walk->{order}{text}, $walk->{rel}{name};
 
-	return (
-		array_nulls => has_arrays($walk),
-		standard_conforming_strings => $text =~ /\\/ ? 1 : 0);
+	return (array_nulls => has_arrays($walk));
 }
 
 # Whether the statement has arrays that the session itself reads
