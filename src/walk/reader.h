@@ -3,12 +3,12 @@
  *	  A walk under way, as the files that read its chunks share it.
  *
  *	  reader.c			opens a walk, and reads a chunk
- *	  reader_keys.c		the rows of one, in the order of a key
- *	  reader_tids.c		and in physical order
- *	  reader_check.c	whether they are what the walk relies upon
+ *	  reader_keys.c		reads its rows in the order of a key
+ *	  reader_tids.c		reads them in physical order
+ *	  reader_check.c	checks that they are what the walk relies on
  *	  reader_lock.c		locks them
- *	  reader_end.c		where a walk ends that sees new rows
- *	  reader_query.c	runs one query, and hands on its rows
+ *	  reader_end.c		finds where a walk ends that sees new rows
+ *	  reader_query.c	runs one query
  */
 #ifndef CITER_READER_H
 #define CITER_READER_H

@@ -1,14 +1,12 @@
 /*
  * reader_check.c
- *	  Whether a chunk is what the walk relies upon.
+ *	  Checks that a chunk is what the walk relies on.
  *
- * That rows come in the order of their keys, and behind the position that they
- * were asked for, is what the server promises.  It does not keep the promise
- * where an index was built under another comparison: an operating system's
+ * The server promises that rows come in the order of their keys, and from behind
+ * the position that a query names.  It does not keep the promise where an index was built under another comparison: an operating system's
  * collation that has changed, a function that has been redefined.  Then a walk
- * would lose rows, repeat them or never end, and say nothing.  A look at the
- * first and at the last row of a chunk, before any of them goes out, makes that
- * an error.
+ * would lose rows, repeat them or never end, without a word.  So the first and
+ * the last row of a chunk are compared before any row is returned.
  *
  * A foreign server makes another promise: that rows come in its order.  So the
  * server counts the rows of a chunk, too; and where its order has to be ours as
@@ -182,7 +180,7 @@ report_end(CiterReader *reader, int64 rows)
 							(long long) rows));
 }
 
-/* Reports an order that is none, or not ours. */
+/* Reports rows that are not in order, or not in ours. */
 static void
 report(CiterReader *reader, const char *detail)
 {

@@ -1,9 +1,9 @@
 /*
  * reader_end.c
- *	  Where a walk ends that sees new rows.
+ *	  Finds where a walk ends that sees new rows.
  *
- * If each chunk sees what is committed meanwhile, the end is frozen at the
- * start, at the last key that is seen there, or else rows that are appended
+ * If each chunk sees what is committed meanwhile, the end is fixed at the
+ * start, at the last key that is visible then.  Otherwise rows that are appended
  * faster than they are read would keep the walk going forever.
  */
 #include "postgres.h"

@@ -76,7 +76,7 @@ citer_reader_read_foreign(CiterReader *reader)
 }
 
 /*
- * Reads on in the partition at hand, or in all of them, until the chunk is
+ * Reads rows of the partition at hand, or of all of them, until the chunk is
  * complete.  Returns whether the LIMIT of a query may have parted ties: those of
  * a full chunk may follow in another partition as well.
  */

@@ -6,8 +6,8 @@
  * perhaps under another key or in another place.  No position may be taken
  * from that: the rows between the key that the row had and the one that it
  * has would be left out.  So a chunk is first read without locks, which says
- * where it ends, and then once more with them, between that end and the one
- * before, whatever comes back.
+ * where it ends, and then once more with locks, from the end before to that
+ * end, whatever comes back.
  *
  * The query that locks sees what is committed when it begins, as all such
  * queries do, and checks its conditions on the version of a row that it

@@ -1,6 +1,6 @@
 /*
  * reader_query.c
- *	  Runs one query of a walk, and hands on its rows.
+ *	  Runs one query of a walk.
  */
 #include "postgres.h"
 

@@ -3,8 +3,8 @@
  *	  Reads the rows of a chunk in physical order.
  *
  * Tables are read one after the other, each from its start, and every row has
- * to be stored behind the one before: for TID range scans, that is all which
- * says that they have kept the order.
+ * to be stored behind the one before: the SQL of TID range scans does not ask
+ * for that order.
  */
 #include "postgres.h"
 
@@ -54,7 +54,7 @@ citer_reader_row_tid(const CiterWalk *walk, TupleTableSlot *slot)
 													   &isnull));
 }
 
-/* Reads on in the table at hand until the chunk is complete. */
+/* Reads rows of the table at hand until the chunk is complete. */
 static void
 read_heap(CiterReader *reader, TidReceiver *receiver)
 {
