@@ -247,7 +247,7 @@ citer_job_state_name(CiterJobState state)
 	return state_names[state];
 }
 
-/* Are two text[] the same, byte for byte?  Two NULLs are. */
+/* Whether two text[] are the same, byte for byte; two NULLs are. */
 bool
 citer_job_same_array(NullableDatum a, NullableDatum b)
 {

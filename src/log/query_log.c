@@ -326,7 +326,7 @@ memory_of(int32 length)
 	return bytes + bytes / (CITER_RING_PAGE_BYTES / (CITER_RING_PAGE_SIZE - CITER_RING_PAGE_BYTES)) + 1;
 }
 
-/* Do the limits leave room for more entries, of so many bytes? */
+/* Whether the limits leave room for more entries, of so many bytes. */
 static bool
 has_room(int64 entries, uint64 bytes)
 {

@@ -60,7 +60,7 @@ typedef struct CiterQueryLogSize
 
 extern int	citer_query_log_mode;
 
-/* Is each query to be logged that the extension runs? */
+/* Whether each query that the extension runs is to be logged. */
 static inline bool
 citer_query_log_is_on(void)
 {
