@@ -45,7 +45,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", arguments->relid)));
 	arguments->statement = citer_options_text(values[CITER_RUN_STATEMENT]);
-	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt32,
+	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt64,
 										CITER_CHUNK_SIZE_MIN, CITER_CHUNK_SIZE_MAX, 0);
 	arguments->order_by = citer_options_text(values[CITER_RUN_ORDER_BY]);
 	arguments->reverse = values[CITER_RUN_REVERSE].isnull ? -1 :
@@ -56,13 +56,13 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	arguments->lock_rows = citer_options_text(values[CITER_RUN_LOCK_ROWS]);
 	if (arguments->lock_rows != NULL)
 		arguments->lock_rows = read_locking(arguments->lock_rows);
-	arguments->target_ms = READ_NUMBER("target_ms", CITER_RUN_TARGET_MS, DatumGetInt32, 0, MS_MAX, -1);
-	arguments->pause_ms = READ_NUMBER("pause_ms", CITER_RUN_PAUSE_MS, DatumGetInt32, 0, MS_MAX, -1);
+	arguments->target_ms = READ_NUMBER("target_ms", CITER_RUN_TARGET_MS, DatumGetInt64, 0, MS_MAX, -1);
+	arguments->pause_ms = READ_NUMBER("pause_ms", CITER_RUN_PAUSE_MS, DatumGetInt64, 0, MS_MAX, -1);
 	arguments->throttle_query = citer_options_text(values[CITER_RUN_THROTTLE_QUERY]);
 	arguments->max_chunks = READ_NUMBER("max_chunks", CITER_RUN_MAX_CHUNKS, DatumGetInt64,
 										1, PG_INT64_MAX, 0);
 	arguments->max_ms = READ_NUMBER("max_ms", CITER_RUN_MAX_MS, DatumGetInt64, 1, PG_INT64_MAX, 0);
-	arguments->retries = READ_NUMBER("retries", CITER_RUN_RETRIES, DatumGetInt32, 0, 1000, -1);
+	arguments->retries = READ_NUMBER("retries", CITER_RUN_RETRIES, DatumGetInt64, 0, 1000, -1);
 	arguments->on_error = citer_options_text(values[CITER_RUN_ON_ERROR]);
 	if (arguments->on_error != NULL && strcmp(arguments->on_error, "stop") != 0 &&
 		strcmp(arguments->on_error, "skip") != 0)
@@ -74,7 +74,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	citer_settings_check_sql("order_by", arguments->order_by);
 	citer_settings_check_sql("filter", arguments->filter);
 	citer_settings_check_sql("throttle_query", arguments->throttle_query);
-	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt32, 1, CITER_PARTS_MAX, 0);
+	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt64, 1, CITER_PARTS_MAX, 0);
 	arguments->dry_run = NUMBER_OF(CITER_RUN_DRY_RUN, DatumGetBool);
 	arguments->statement_is_global = values[CITER_RUN_STATEMENT_IS_GLOBAL].isnull ? -1 :
 		DatumGetBool(values[CITER_RUN_STATEMENT_IS_GLOBAL].value);

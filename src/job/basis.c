@@ -82,7 +82,7 @@ citer_job_basis(const CiterKey *key)
 
 		basis.facts = lappend(basis.facts, psprintf("operator family %s of %s",
 													opfamily_name(element->opfamily),
-													element->index_column));
+													citer_key_column(element)));
 		note_type(&basis, element->type, false);
 		note_collation(&basis, element->collation);
 	}

@@ -458,9 +458,9 @@ check_column(const CiterJobCheck *check, const Comparison *comparison)
 	if (comparison->column == comparison->element)
 		return;
 	refuse(check, psprintf("the statement compares %s with $%d, which is of %s",
-						   key->elements[comparison->column].index_column,
+						   citer_key_column(&key->elements[comparison->column]),
 						   comparison->element + 1 + (comparison->is_last ? key->nelements : 0),
-						   key->elements[comparison->element].index_column),
+						   citer_key_column(&key->elements[comparison->element])),
 		   citer_job_check_params(key));
 }
 
@@ -484,7 +484,7 @@ check_direction(const CiterJobCheck *check, const Comparison *comparison)
 	refuse(check, psprintf("the comparison with $%d leaves out rows of the chunk", number),
 		   psprintf("The walk goes by %s: $%d is the %s %s of the chunk, and belongs to it.",
 					citer_key_describe(key), number, is_least ? "least" : "greatest",
-					element->index_column));
+					citer_key_column(element)));
 }
 
 /* The error for a statement that is refused. */
@@ -529,7 +529,7 @@ param_list(const CiterKey *key, int first, bool with_names)
 	for (int i = 0; i < key->nelements; i++)
 	{
 		appendStringInfo(&numbers, "%s$%d", i > 0 ? ", " : "", first + i);
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : " ", key->elements[i].index_column);
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : " ", citer_key_column(&key->elements[i]));
 	}
 	return psprintf("%s:%s", numbers.data, with_names ? names.data : "");
 }

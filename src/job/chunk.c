@@ -62,7 +62,7 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 		return;
 	}
 	chunk->rows = citer_iterator_cost(iterator).rows;
-	chunk->passed = citer_iterator_cost(iterator).passed;
+	chunk->passed = citer_iterator_cost(iterator).skipped;
 	chunk->last = citer_iterator_is_done(iterator);
 	chunk->full = chunk->rows + chunk->passed >= limit;
 	chunk->position = write_position(walk, last);
@@ -108,7 +108,7 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 	options.chunk_size = limit;
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
-	options.locking = job->lock_rows;
+	options.job.locking = job->lock_rows;
 	options.columns_known = !by_row || pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
 		options.columns = citer_job_statement_columns(statement);

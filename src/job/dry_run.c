@@ -88,7 +88,7 @@ describe_statement(CiterJobStatement *statement, const CiterOptions *options, St
 	CiterOptions unlocked = *options;
 	CiterIterator *iterator;
 
-	unlocked.locking = NULL;
+	unlocked.job.locking = NULL;
 	iterator = citer_iterator_open(&unlocked);
 	if (!citer_iterator_next_chunk(iterator))
 		appendStringInfoString(output, "There are no rows");
@@ -130,7 +130,7 @@ first_chunk(const CiterJob *job, const CiterJobRange *ranges, const CiterJobStat
 		range = &ranges[i];
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
-	options.locking = job->lock_rows;
+	options.job.locking = job->lock_rows;
 	options.columns_known = true;
 	options.columns = citer_job_statement_columns(statement);
 	return options;

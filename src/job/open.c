@@ -190,10 +190,10 @@ open_first_walk(const CiterJob *job)
 
 	options.after = citer_options_bookmark("after", job->after);
 	options.upto = citer_options_bookmark("upto", job->upto);
-	options.stored = false;
+	options.job.stored = false;
 	options.snapshot = CITER_SNAPSHOT_CHUNK;
 	options.columns_known = true;
-	options.quiet = false;
+	options.job.quiet = false;
 	iterator = citer_iterator_open(&options);
 	walk = citer_iterator_walk(iterator);
 	if (walk->key->physical && walk->relation->has_children)
@@ -316,7 +316,7 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 		if (key->elements[i].nullable)
 			ereport(WARNING,
 					(errmsg("comparisons with $1 ... do not find rows in which %s is NULL",
-							key->elements[i].index_column),
+							citer_key_column(&key->elements[i])),
 					 errhint("Write WHERE chunk_range(%s), or let the statement join \"%s\".",
 							 walk->relation->alias, "chunk")));
 	}

@@ -178,8 +178,8 @@ citer_job_target_options(const CiterJob *job)
 	options.reverse = job->reverse;
 	options.filter = job->filter;
 	options.snapshot = CITER_SNAPSHOT_STATEMENT;
-	options.stored = true;
-	options.quiet = true;
+	options.job.stored = true;
+	options.job.quiet = true;
 	return options;
 }
 
@@ -262,14 +262,14 @@ describe_element(const CiterKeyElement *element)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s %s", element->index_column,
+	appendStringInfo(&text, "%s %s", citer_key_column(element),
 					 format_type_extended(element->type, -1, FORMAT_TYPE_FORCE_QUALIFY));
 	if (OidIsValid(element->collation))
 		appendStringInfo(&text, " COLLATE %s",
 						 DatumGetCString(DirectFunctionCall1(regcollationout,
 															 ObjectIdGetDatum(element->collation))));
 	appendStringInfo(&text, " %s NULLS %s",
-					 element->descending ? element->greater : element->less,
+					 citer_key_operator(element),
 					 element->nulls_first ? "FIRST" : "LAST");
 	return text.data;
 }

@@ -246,7 +246,7 @@ name_params(Node *node, void *params)
 }
 
 /*
- * Whether each value of a type is sure to read back from its text: most types
+ * Whether each value of a type is certain to read back from its text: most types
  * of the server itself, and enums.
  */
 static bool
