@@ -11,8 +11,8 @@
  * A statement of the executor can end in three ways: in ExecutorEnd; by an
  * error; or with its portal, when a transaction is rolled back that has not
  * read it to its end.  The last two free its memory context, and a callback on
- * that logs it.  What fails before it is run, in the parser even, passes none
- * of the hooks of planner and executor, and is noticed when the error is
+ * that logs it.  A statement that fails before it runs, in the parser even, does
+ * not reach the hooks of planner and executor, and is logged when its error is
  * reported.
  *
  * All hooks pass on to whoever was there before, and count levels even while

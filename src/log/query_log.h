@@ -52,7 +52,7 @@ typedef struct CiterQueryLogSize
 	int64		queries;		/* logged since the last reset */
 	int64		sql_bytes;		/* of the texts that are kept */
 	int64		memory_bytes;
-	int64		evicted;		/* entries not kept any more */
+	int64		evicted;		/* entries dropped */
 } CiterQueryLogSize;
 
 /* A size for each time the number of queries doubles, and one for now. */
