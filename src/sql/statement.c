@@ -280,7 +280,7 @@ static bool
 use_pinned_plan(CiterStatement *statement, CiterPlanUse use, void *arg)
 {
 	CachedPlan *plan = is_planned(statement) ?
-		GetCachedPlan(statement->cached, NULL, CurrentResourceOwner, NULL) : make_plan(statement);
+	GetCachedPlan(statement->cached, NULL, CurrentResourceOwner, NULL) : make_plan(statement);
 	bool		ours = plan->generation == statement->generation;
 
 	if (ours)
