@@ -85,8 +85,8 @@
 #endif
 
 /*
- * Is the column known to hold no NULL?  A constraint that was added NOT VALID
- * (18 and later) says nothing about the rows that were there before.
+ * Whether the column is known to hold no NULL.  A constraint that was added NOT
+ * VALID (18 and later) says nothing about the rows that were there before.
  */
 static inline bool
 citer_compat_column_not_null(TupleDesc tupdesc, AttrNumber attnum)
