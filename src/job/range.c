@@ -46,7 +46,10 @@ typedef struct RangeWork
 	CiterJobRetries retries;
 } RangeWork;
 
-/* A chunk's transaction: the argument.  It is valid in run->scratch. */
+/*
+ * The argument of a chunk's transaction.  What it points to is in run->scratch,
+ * until the next attempt.
+ */
 typedef struct Attempt
 {
 	const RangeWork *work;
