@@ -274,15 +274,20 @@ SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
 
+CREATE FUNCTION chunked_iter_guard(job text, range_no integer) RETURNS oid[]
+AS 'MODULE_PATHNAME', 'chunked_iter_guard_1_0'
+LANGUAGE C IMMUTABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_guard(text, integer) IS
+'the lock of the session at work on a range of a job, or on the whole job (0), as pg_locks shows it: {classid,objid,objsubid}';
+
 /*
- * The sessions at work are those that hold a job's guard: advisory locks of a
- * class of their own, on the hash of the job's name and a range number (0 for
- * the whole job).  The view runs with its owner's rights and so has to check
- * by itself whose jobs it shows.
+ * The sessions at work are those that hold a guard of the job.  The view runs
+ * with its owner's rights and so has to check by itself whose jobs it shows.
  */
 CREATE VIEW chunked_iter_progress WITH (security_barrier) AS
 WITH guards AS MATERIALIZED (
-	SELECT pg_catalog.int8or(pg_catalog.int8shl(l.classid::bigint, 32), l.objid::bigint) AS guard,
+	SELECT ARRAY[l.classid, l.objid, l.objsubid::oid] AS guard,
 	       l.pid,
 	       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
 	            THEN 'lock: ' OPERATOR(pg_catalog.||) a.wait_event
@@ -292,7 +297,6 @@ WITH guards AS MATERIALIZED (
 	  LEFT JOIN pg_catalog.pg_stat_activity AS a
 	    ON a.pid OPERATOR(pg_catalog.=) l.pid
 	 WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
-	   AND l.objsubid OPERATOR(pg_catalog.=) 17225::smallint
 	   AND l.granted
 	   AND l.database OPERATOR(pg_catalog.=) (
 	       SELECT d.oid
@@ -304,7 +308,7 @@ WITH guards AS MATERIALIZED (
 	       coalesce(g.lock, CASE WHEN g.sleeps THEN r.waiting_for END) AS waits_for
 	  FROM chunked_iter_job_ranges AS r
 	  LEFT JOIN guards AS g
-	    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(r.job, r.range_no::bigint)
+	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(r.job, r.range_no)
 ), totals AS (
 	SELECT r.job,
 	       pg_catalog.sum(r.rows_done)::bigint AS rows_done,
@@ -339,7 +343,7 @@ WITH guards AS MATERIALIZED (
 	  LEFT JOIN chunked_iter_job_requests AS q
 	    ON q.job OPERATOR(pg_catalog.=) j.job
 	  LEFT JOIN guards AS g
-	    ON g.guard OPERATOR(pg_catalog.=) pg_catalog.hashtextextended(j.job, 0::bigint)
+	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(j.job, 0)
 )
 SELECT j.job,
        CASE WHEN j.state OPERATOR(pg_catalog.=) 'running' AND coalesce(j.pid, t.pid) IS NULL

@@ -26,8 +26,9 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
-#include "walk/bookmark.h"
 #include "base/compat.h"
+#include "base/options.h"
+#include "walk/bookmark.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
 
@@ -45,8 +46,9 @@ typedef struct KeyFunction
 } KeyFunction;
 
 static KeyFunction *get_function(FunctionCallInfo fcinfo);
-static bool is_current(const KeyFunction *function, Oid rowtype, const struct varlena *order_by);
-static KeyFunction *make_function(Oid rowtype, const struct varlena *order_by, MemoryContext context);
+static bool is_current(const KeyFunction *function, Oid rowtype, NullableDatum order_by);
+static bool same_text(const char *before, NullableDatum now);
+static KeyFunction *make_function(Oid rowtype, NullableDatum order_by, MemoryContext context);
 static void free_function(KeyFunction *function);
 static void check_row(const KeyFunction *function, Datum row);
 static bool same_columns(TupleDesc a, TupleDesc b);
@@ -85,7 +87,7 @@ get_function(FunctionCallInfo fcinfo)
 {
 	KeyFunction *function = fcinfo->flinfo->fn_extra;
 	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	text	   *order_by = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	NullableDatum order_by = fcinfo->args[1];
 	MemoryContext context;
 	MemoryContext caller;
 
@@ -107,30 +109,37 @@ get_function(FunctionCallInfo fcinfo)
 
 /* Whether a resolved key is for these arguments, and still means the same. */
 static bool
-is_current(const KeyFunction *function, Oid rowtype, const struct varlena *order_by)
+is_current(const KeyFunction *function, Oid rowtype, NullableDatum order_by)
 {
-	if (function->relation->rowtype != rowtype ||
-		(function->order_by == NULL) != (order_by == NULL))
-		return false;
-	if (order_by != NULL &&
-		(strlen(function->order_by) != VARSIZE_ANY_EXHDR(order_by) ||
-		 memcmp(function->order_by, VARDATA_ANY(order_by), VARSIZE_ANY_EXHDR(order_by)) != 0))
-		return false;
-	return function->user == GetUserId() &&
+	return function->relation->rowtype == rowtype && same_text(function->order_by, order_by) &&
+		function->user == GetUserId() &&
 		assign_record_type_identifier(rowtype, -1) == function->relation->rowtype_version &&
 		SearchPathMatchesCurrentEnvironment(function->search_path);
 }
 
+/* Whether a text argument, or NULL, is the same as when it was read. */
+static bool
+same_text(const char *before, NullableDatum now)
+{
+	struct varlena *text;
+
+	if (before == NULL || now.isnull)
+		return before == NULL && now.isnull;
+	text = PG_DETOAST_DATUM_PACKED(now.value);
+	return strlen(before) == VARSIZE_ANY_EXHDR(text) &&
+		memcmp(before, VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)) == 0;
+}
+
 /* Resolves a key in the context, which is the current one. */
 static KeyFunction *
-make_function(Oid rowtype, const struct varlena *order_by, MemoryContext context)
+make_function(Oid rowtype, NullableDatum order_by, MemoryContext context)
 {
 	KeyFunction *function = palloc0(sizeof(KeyFunction));
 
 	function->context = context;
 	function->user = GetUserId();
 	function->search_path = GetSearchPathMatcher(context);
-	function->order_by = order_by ? text_to_cstring(order_by) : NULL;
+	function->order_by = citer_options_text(order_by);
 	function->relation = citer_relation_open(rowtype);
 	function->key = citer_key_resolve(function->relation, function->order_by, false);
 	if (function->key->physical)

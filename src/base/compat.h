@@ -70,6 +70,14 @@
 #define citer_compat_prefetch(address) ((void) (address))
 #endif
 
+/* Has a scanner read '...' with standard_conforming_strings on, as 19 always does. */
+#if PG_VERSION_NUM < 190000
+#define citer_compat_standard_strings(extra) \
+	((extra)->standard_conforming_strings = true, (extra)->escape_string_warning = false)
+#else
+#define citer_compat_standard_strings(extra) ((void) (extra))
+#endif
+
 /*
  * Is the column known to hold no NULL?  A constraint that was added NOT VALID
  * (18 and later) says nothing about the rows that were there before.

@@ -20,7 +20,6 @@ static const char *const snapshot_names[] = {
 static int	checked_parts(int parts);
 static void set_chunk_size(CiterOptions *options, int chunk_size);
 static void set_snapshot(CiterOptions *options, const char *snapshot);
-static char *read_text(NullableDatum value);
 
 /*
  * Fills in a request from the arguments of a call (CiterArgument says which
@@ -32,15 +31,15 @@ citer_options_read(CiterOptions *options, Oid rowtype, const NullableDatum *argu
 {
 	const NullableDatum *chunk_size = &arguments[CITER_ARGUMENT_CHUNK_SIZE];
 	const NullableDatum *reverse = &arguments[CITER_ARGUMENT_REVERSE];
-	char	   *snapshot = read_text(arguments[CITER_ARGUMENT_SNAPSHOT]);
+	char	   *snapshot = citer_options_text(arguments[CITER_ARGUMENT_SNAPSHOT]);
 
 	memset(options, 0, sizeof(*options));
 	options->rowtype = rowtype;
 	set_chunk_size(options, chunk_size->isnull ? CITER_CHUNK_SIZE_DEFAULT :
 				   DatumGetInt32(chunk_size->value));
-	options->order_by = read_text(arguments[CITER_ARGUMENT_ORDER_BY]);
+	options->order_by = citer_options_text(arguments[CITER_ARGUMENT_ORDER_BY]);
 	options->reverse = !reverse->isnull && DatumGetBool(reverse->value);
-	options->filter = read_text(arguments[CITER_ARGUMENT_FILTER]);
+	options->filter = citer_options_text(arguments[CITER_ARGUMENT_FILTER]);
 	options->after = citer_options_bookmark("after", arguments[CITER_ARGUMENT_AFTER]);
 	options->upto = citer_options_bookmark("upto", arguments[CITER_ARGUMENT_UPTO]);
 	if (snapshot != NULL)
@@ -71,7 +70,7 @@ citer_options_read_query(CiterOptions *options, TupleDesc columns, const Nullabl
 	reordered[CITER_ARGUMENT_UPTO] = arguments[CITER_QUERY_ARGUMENT_UPTO];
 	reordered[CITER_ARGUMENT_SNAPSHOT] = arguments[CITER_QUERY_ARGUMENT_SNAPSHOT];
 	citer_options_read(options, RECORDOID, reordered);
-	options->query = read_text(arguments[CITER_QUERY_ARGUMENT_QUERY]);
+	options->query = citer_options_text(arguments[CITER_QUERY_ARGUMENT_QUERY]);
 	options->query_columns = columns;
 }
 
@@ -181,8 +180,8 @@ citer_options_bookmark(const char *argument, NullableDatum value)
 }
 
 /* A text argument, or NULL. */
-static char *
-read_text(NullableDatum value)
+char *
+citer_options_text(NullableDatum value)
 {
 	return value.isnull ? NULL : TextDatumGetCString(value.value);
 }

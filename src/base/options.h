@@ -110,6 +110,7 @@ extern void citer_options_read_query(CiterOptions *options, TupleDesc columns,
 extern int	citer_options_read_ranges(CiterOptions *options, Oid rowtype,
 									  const NullableDatum *arguments);
 extern CiterBookmark citer_options_bookmark(const char *argument, NullableDatum value);
+extern char *citer_options_text(NullableDatum value);
 extern const char *citer_options_snapshot_name(CiterSnapshotMode mode);
 
 #endif							/* CITER_OPTIONS_H */

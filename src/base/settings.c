@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "parser/scanner.h"
+
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
@@ -14,6 +16,7 @@
 #include "base/settings.h"
 
 static bool is_saved(const char *name);
+static bool has_plain_backslash(const char *sql);
 static void set_parameter(const char *name, const char *value);
 
 static int	chunk_memory_kb = 4096;
@@ -190,20 +193,40 @@ is_saved(const char *name)
 /*
  * 22023 if SQL that was passed as an argument would mean something else than
  * elsewhere in the session: all of it is read with standard_conforming_strings
- * on, as it always is from 19 on.
+ * on, as it always is from 19 on.  Throws the scanner's own errors, too.
  */
 void
 citer_settings_check_sql(const char *argument, const char *sql)
 {
 	const char *now = GetConfigOption("standard_conforming_strings", true, false);
 
-	if (sql == NULL || now == NULL || strcmp(now, "off") != 0 || strchr(sql, '\\') == NULL)
+	if (sql == NULL || now == NULL || strcmp(now, "off") != 0 || !has_plain_backslash(sql))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"%s\" has a backslash in it, and standard_conforming_strings is off", argument),
+			 errmsg("argument \"%s\" has a backslash in a string, and standard_conforming_strings is off", argument),
 			 errdetail("It is \"%s\", and is read with standard_conforming_strings on.", sql),
 			 errhint("SET standard_conforming_strings = on, and write E'...' where a backslash escapes something.")));
+}
+
+/* Whether there is a backslash in a string of the kind '...'. */
+static bool
+has_plain_backslash(const char *sql)
+{
+	core_yy_extra_type extra;
+	core_yyscan_t scanner;
+	core_YYSTYPE value;
+	YYLTYPE		location;
+	bool		found = false;
+
+	if (strchr(sql, '\\') == NULL)
+		return false;
+	scanner = scanner_init(sql, &extra, &ScanKeywords, ScanKeywordTokens);
+	citer_compat_standard_strings(&extra);
+	while (!found && core_yylex(&value, &location, scanner) != 0)
+		found = sql[location] == '\'' && strchr(value.str, '\\') != NULL;
+	scanner_finish(scanner);
+	return found;
 }
 
 /*

@@ -16,12 +16,8 @@
 #include "base/options.h"
 #include "base/settings.h"
 
-/* Ranges that a job can be split into. */
-#define PARTS_MAX 10000
-
 #define MS_MAX 86400000
 
-static char *read_text(NullableDatum value);
 static NullableDatum read_bookmark(const char *argument, NullableDatum value);
 static int64 read_number(const char *argument, NullableDatum value, int64 number,
 						 int64 min, int64 max, int64 omitted);
@@ -48,26 +44,26 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", arguments->relid)));
-	arguments->statement = read_text(values[CITER_RUN_STATEMENT]);
+	arguments->statement = citer_options_text(values[CITER_RUN_STATEMENT]);
 	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt32,
 										CITER_CHUNK_SIZE_MIN, CITER_CHUNK_SIZE_MAX, 0);
-	arguments->order_by = read_text(values[CITER_RUN_ORDER_BY]);
+	arguments->order_by = citer_options_text(values[CITER_RUN_ORDER_BY]);
 	arguments->reverse = values[CITER_RUN_REVERSE].isnull ? -1 :
 		DatumGetBool(values[CITER_RUN_REVERSE].value);
-	arguments->filter = read_text(values[CITER_RUN_FILTER]);
+	arguments->filter = citer_options_text(values[CITER_RUN_FILTER]);
 	arguments->after = read_bookmark("after", values[CITER_RUN_AFTER]);
 	arguments->upto = read_bookmark("upto", values[CITER_RUN_UPTO]);
-	arguments->lock_rows = read_text(values[CITER_RUN_LOCK_ROWS]);
+	arguments->lock_rows = citer_options_text(values[CITER_RUN_LOCK_ROWS]);
 	if (arguments->lock_rows != NULL)
 		arguments->lock_rows = read_locking(arguments->lock_rows);
 	arguments->target_ms = READ_NUMBER("target_ms", CITER_RUN_TARGET_MS, DatumGetInt32, 0, MS_MAX, -1);
 	arguments->pause_ms = READ_NUMBER("pause_ms", CITER_RUN_PAUSE_MS, DatumGetInt32, 0, MS_MAX, -1);
-	arguments->throttle_query = read_text(values[CITER_RUN_THROTTLE_QUERY]);
+	arguments->throttle_query = citer_options_text(values[CITER_RUN_THROTTLE_QUERY]);
 	arguments->max_chunks = READ_NUMBER("max_chunks", CITER_RUN_MAX_CHUNKS, DatumGetInt64,
 										1, PG_INT64_MAX, 0);
 	arguments->max_ms = READ_NUMBER("max_ms", CITER_RUN_MAX_MS, DatumGetInt64, 1, PG_INT64_MAX, 0);
 	arguments->retries = READ_NUMBER("retries", CITER_RUN_RETRIES, DatumGetInt32, 0, 1000, -1);
-	arguments->on_error = read_text(values[CITER_RUN_ON_ERROR]);
+	arguments->on_error = citer_options_text(values[CITER_RUN_ON_ERROR]);
 	if (arguments->on_error != NULL && strcmp(arguments->on_error, "stop") != 0 &&
 		strcmp(arguments->on_error, "skip") != 0)
 		ereport(ERROR,
@@ -78,7 +74,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	citer_settings_check_sql("order_by", arguments->order_by);
 	citer_settings_check_sql("filter", arguments->filter);
 	citer_settings_check_sql("throttle_query", arguments->throttle_query);
-	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt32, 1, PARTS_MAX, 0);
+	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt32, 1, CITER_PARTS_MAX, 0);
 	arguments->dry_run = NUMBER_OF(CITER_RUN_DRY_RUN, DatumGetBool);
 	arguments->statement_is_global = values[CITER_RUN_STATEMENT_IS_GLOBAL].isnull ? -1 :
 		DatumGetBool(values[CITER_RUN_STATEMENT_IS_GLOBAL].value);
@@ -90,7 +86,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 char *
 citer_job_arguments_name(NullableDatum value)
 {
-	char	   *job = read_text(value);
+	char	   *job = citer_options_text(value);
 
 	if (job == NULL)
 		ereport(ERROR,
@@ -103,13 +99,6 @@ citer_job_arguments_name(NullableDatum value)
 				 errmsg("invalid value for argument \"%s\": \"%s\"", "job", job),
 				 errhint("Give the job a name; by that name it is run again.")));
 	return job;
-}
-
-/* A text argument, or NULL. */
-static char *
-read_text(NullableDatum value)
-{
-	return value.isnull ? NULL : TextDatumGetCString(value.value);
 }
 
 /* A copy of a text[] argument; an empty array is as good as none. */

@@ -48,7 +48,7 @@ citer_job_forget(Oid procedure, NullableDatum name)
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by a session", job->name),
 				 errhint("SELECT chunked_iter_cancel(%s) first, and wait for it to stop.", quote_literal_cstr(job->name))));
-	(void) citer_job_delete(job);
+	citer_job_delete(job);
 	citer_spi_finish();
 }
 

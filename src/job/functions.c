@@ -8,15 +8,18 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "utils/builtins.h"
 
-#include "job/job.h"
 #include "job/control.h"
+#include "job/guard.h"
+#include "job/job.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_run_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_work_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_pause_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_cancel_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_forget_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_guard_1_0);
 
 static void check_can_commit(FunctionCallInfo fcinfo, const char *procedure);
 static void check_can_write(const char *function);
@@ -69,6 +72,14 @@ chunked_iter_forget_1_0(PG_FUNCTION_ARGS)
 	check_can_write("chunked_iter_forget");
 	citer_job_forget(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
 	PG_RETURN_VOID();
+}
+
+/* chunked_iter_guard(job text, range_no integer) RETURNS oid[] */
+Datum
+chunked_iter_guard_1_0(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(citer_guard_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+										   PG_GETARG_INT32(1)));
 }
 
 /*

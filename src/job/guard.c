@@ -6,8 +6,8 @@
  * level: it survives the commits between two chunks and ends with the session,
  * however that ends.  The lock has a class of its own, so that it can never be
  * one that users take with pg_advisory_lock(), and its key is a hash of the
- * job's name and the range's number, which the view chunked_iter_progress
- * computes in the same way.
+ * job's name and the range's number.  The view chunked_iter_progress asks here
+ * which lock that is (citer_guard_lock).
  *
  * Beside its guards, each session at work on a job holds one lock in common
  * with the others, its presence, for as long as it is.  So whether anybody is
@@ -23,6 +23,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -30,10 +31,7 @@
 
 #include "job/guard.h"
 
-/*
- * The class: advisory locks of SQL have 1 and 2.  It is objsubid in pg_locks;
- * the view knows it, too.
- */
+/* The class: advisory locks of SQL have 1 and 2. */
 #define GUARD_CLASS 17225
 
 /* The number that stands for the presence of sessions. */
@@ -118,6 +116,20 @@ citer_guard_exclude(const char *job)
 		default:
 			return false;
 	}
+}
+
+/* The guard as pg_locks shows it: an oid[] of classid, objid and objsubid. */
+ArrayType *
+citer_guard_lock(const char *job, int range_no)
+{
+	LOCKTAG		tag = guard_tag(job, range_no);
+	Datum		columns[] = {
+		ObjectIdGetDatum(tag.locktag_field2),
+		ObjectIdGetDatum(tag.locktag_field3),
+		ObjectIdGetDatum(tag.locktag_field4)
+	};
+
+	return construct_array(columns, lengthof(columns), OIDOID, sizeof(Oid), true, TYPALIGN_INT);
 }
 
 /* Acquires a lock at session level, or finds that the session has it, once. */

@@ -5,6 +5,8 @@
 #ifndef CITER_JOB_GUARD_H
 #define CITER_JOB_GUARD_H
 
+#include "utils/array.h"
+
 /* The range number that stands for the job as a whole. */
 #define CITER_GUARD_JOB 0
 
@@ -15,5 +17,6 @@ extern bool citer_guard_enter(const char *job);
 extern bool citer_guard_keep_presence(const char *job);
 extern void citer_guard_leave(const char *job);
 extern bool citer_guard_exclude(const char *job);
+extern ArrayType *citer_guard_lock(const char *job, int range_no);
 
 #endif							/* CITER_JOB_GUARD_H */

@@ -111,7 +111,8 @@ bool
 citer_pace_has_to_wait(const char *throttle_query)
 {
 	bool		wait = false;
-	int			result = citer_spi_execute(throttle_query, true, 1);
+	const SPIExecuteOptions options = {.read_only = true,.tcount = 1};
+	int			result = citer_spi_execute(throttle_query, &options);
 
 	if (result != SPI_OK_SELECT)
 		ereport(ERROR,

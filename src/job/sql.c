@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 
 #include "job/sql.h"
-#include "base/settings.h"
+#include "sql/statement.h"
 
 /*
  * The state of a job j: what was asked for, if it has not ended by itself.
@@ -73,6 +73,12 @@ static const char *const texts[] = {
 	" (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)",
 	[CITER_JOB_SQL_DELETE] =
 	"DELETE FROM @.chunked_iter_jobs WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_REQUEST] =
+	"DELETE FROM @.chunked_iter_job_requests WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_RANGES] =
+	"DELETE FROM @.chunked_iter_job_ranges WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_FAILED_ROWS] =
+	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1",
 	[CITER_JOB_SQL_INSERT_RANGE] =
 	"INSERT INTO @.chunked_iter_job_ranges (job, range_no, after, upto, \"position\", done, estimated_rows, chunk_size)"
 	" VALUES ($1, $2, $3, $4, $3, $5, $6, $7)",
@@ -109,13 +115,16 @@ static const CiterSetting job_settings[] = {
 /* The statements that this session has prepared, each for one schema. */
 static struct
 {
-	char	   *schema;			/* quoted; NULL: not prepared */
-	SPIPlanPtr	plan;
+	MemoryContext context;		/* holds the others; NULL: not prepared */
+	char	   *schema;			/* quoted */
+	CiterStatement *statement;
 }			kept[lengthof(texts)];
 
 static char *extension_schema(Oid procedure);
 static char *complete_sql(const char *text, const char *schema);
-static SPIPlanPtr keep_plan(CiterJobSql sql, const char *schema, const CiterJobValues *values);
+static CiterStatement *find_statement(CiterJobSql sql, const char *schema,
+									  const CiterJobValues *values);
+static void keep_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values);
 static ParamListInfo make_params(const CiterJobValues *values);
 
 /* Adds a parameter. */
@@ -157,16 +166,10 @@ citer_job_add_array(CiterJobValues *values, NullableDatum array)
 void
 citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 {
-	int			nestlevel = citer_settings_begin();
-	char	   *schema = extension_schema(procedure);
-	SPIExecuteOptions options = {0};
+	CiterStatement *statement = find_statement(sql, extension_schema(procedure), values);
+	const SPIExecuteOptions options = {.params = make_params(values)};
 
-	citer_settings_set(job_settings);
-	if (kept[sql].schema == NULL || strcmp(kept[sql].schema, schema) != 0)
-		kept[sql].plan = keep_plan(sql, schema, values);
-	options.params = make_params(values);
-	citer_spi_run_any(kept[sql].plan, &options);
-	citer_settings_end(nestlevel);
+	citer_statement_run(statement, &options);
 }
 
 /* The same for a statement that is needed now and then only. */
@@ -174,15 +177,11 @@ void
 citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values)
 {
 	int			nestlevel = citer_settings_begin();
-	SPIExecuteOptions options = {0};
+	const SPIExecuteOptions options = {.params = make_params(values)};
 	char	   *text = complete_sql(sql, extension_schema(procedure));
-	SPIPlanPtr	plan;
 
 	citer_settings_set(job_settings);
-	plan = citer_spi_prepare(text, values->n, unconstify(Oid *, &values->types[0]), 0);
-	options.params = make_params(values);
-	citer_spi_run_any(plan, &options);
-	SPI_freeplan(plan);
+	citer_spi_execute(text, &options);
 	citer_settings_end(nestlevel);
 }
 
@@ -243,23 +242,39 @@ complete_sql(const char *text, const char *schema)
 	return sql.data;
 }
 
-/* Prepares a statement for a schema, in place of what was kept of it. */
-static SPIPlanPtr
-keep_plan(CiterJobSql sql, const char *schema, const CiterJobValues *values)
+/* The statement for a schema, prepared if it is not. */
+static CiterStatement *
+find_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values)
 {
-	SPIPlanPtr	plan = citer_spi_prepare(complete_sql(texts[sql], schema), values->n,
-										 unconstify(Oid *, &values->types[0]), 0);
-	char	   *name = MemoryContextStrdup(TopMemoryContext, schema);
-
-	if (kept[sql].schema != NULL)
+	if (kept[sql].context != NULL && strcmp(kept[sql].schema, schema) != 0)
 	{
-		pfree(kept[sql].schema);
-		SPI_freeplan(kept[sql].plan);
+		MemoryContextDelete(kept[sql].context);
+		kept[sql].context = NULL;
 	}
-	SPI_keepplan(plan);
-	kept[sql].schema = name;
-	kept[sql].plan = plan;
-	return plan;
+	if (kept[sql].context == NULL)
+		keep_statement(sql, schema, values);
+	return kept[sql].statement;
+}
+
+/* Prepares a statement for a schema. */
+static void
+keep_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter job SQL",
+												  ALLOCSET_SMALL_SIZES);
+	const CiterStatementSource source = {
+		.sql = complete_sql(texts[sql], schema),
+		.nparams = values->n,
+		.types = values->types,
+		.settings = {job_settings},
+	};
+	MemoryContext caller = MemoryContextSwitchTo(context);
+
+	kept[sql].schema = pstrdup(schema);
+	kept[sql].statement = citer_statement_prepare(&source);
+	MemoryContextSwitchTo(caller);
+	MemoryContextSetParent(context, TopMemoryContext);
+	kept[sql].context = context;
 }
 
 static ParamListInfo

@@ -28,6 +28,7 @@ static CiterJobState get_state(int column);
 static int	get_int(int column, int if_null);
 static bool get_bool(int column);
 static Oid	get_oid(int column);
+static void delete_parts(const CiterJob *job);
 static CiterJobValues of_job(const CiterJob *job);
 static void add_settings(CiterJobValues *values, const CiterJob *job);
 static void add_oid(CiterJobValues *values, Oid oid);
@@ -90,8 +91,9 @@ citer_job_read_state(const CiterJob *job)
 }
 
 /*
- * Inserts a new job, in state running.  42501 if there is one of that name
- * that the role may not see.
+ * Inserts a new job, in state running.  What a job of that name may have left
+ * behind is dropped.  42501 if there is one of that name that the role may not
+ * see.
  */
 void
 citer_job_insert(const CiterJob *job)
@@ -133,6 +135,7 @@ citer_job_insert(const CiterJob *job)
 				 errhint("Give your job another name.")));
 	}
 	PG_END_TRY();
+	delete_parts(job);
 }
 
 /*
@@ -203,14 +206,29 @@ citer_job_finish(const CiterJob *job)
 	return SPI_processed > 0;
 }
 
-/* Drops all there is of a job; returns whether there was something. */
-bool
+/* Drops all there is of a job. */
+void
 citer_job_delete(const CiterJob *job)
 {
 	CiterJobValues values = of_job(job);
 
+	delete_parts(job);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE, &values);
-	return SPI_processed > 0;
+}
+
+/*
+ * Drops what there is of a job but itself.  The foreign keys would do so, but not
+ * under session_replication_role = replica.  Row-level security leaves ranges and
+ * failed rows to the job's owner: for members of its role it is the foreign keys.
+ */
+static void
+delete_parts(const CiterJob *job)
+{
+	CiterJobValues values = of_job(job);
+
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_REQUEST, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RANGES, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_FAILED_ROWS, &values);
 }
 
 /*

@@ -82,7 +82,7 @@ extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const 
 extern void citer_job_fail(const CiterJob *job, const char *error);
 extern void citer_job_request(const CiterJob *job, CiterJobState state);
 extern bool citer_job_finish(const CiterJob *job);
-extern bool citer_job_delete(const CiterJob *job);
+extern void citer_job_delete(const CiterJob *job);
 extern bool citer_job_is_active(CiterJobState state);
 extern const char *citer_job_state_name(CiterJobState state);
 extern bool citer_job_same_array(NullableDatum a, NullableDatum b);

@@ -19,9 +19,9 @@
  * "chunk" needs no row to be copied, and one that mentions some of its columns
  * does not have to read the others.
  *
- * The plans are kept over the job's transactions and freed by who has prepared
- * them.  They depend on the columns of the relation; when those change, the
- * statement is prepared anew.
+ * The plans are kept over the job's transactions, as long as the statement.
+ * They depend on the columns of the relation; when those change, the statement is
+ * prepared anew.
  */
 #include "postgres.h"
 
@@ -33,7 +33,6 @@
 #include "parser/parser.h"
 #include "parser/parsetree.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 #include "utils/queryenvironment.h"
 
 #include "base/compat.h"
@@ -42,7 +41,7 @@
 #include "job/statement.h"
 #include "job/text.h"
 #include "job/uses.h"
-#include "sql/spi.h"
+#include "sql/statement.h"
 
 #define CHUNK_NAME "chunk"
 
@@ -57,20 +56,20 @@ typedef struct Command
 	bool		is_query;		/* rather than a utility command */
 	bool		counts;			/* the rows it has changed */
 	bool		is_own;			/* and they are the job's relation's */
-	SPIPlanPtr	plan;
+	CiterStatement *prepared;
 } Command;
 
 /* The statement with conditions of one form in the place of chunk_range(). */
 typedef struct Shape
 {
-	MemoryContext context;		/* holds all of it but the plans */
+	MemoryContext context;		/* holds all of it */
 	CiterJobText text;
 	List	   *commands;
 } Shape;
 
 struct CiterJobStatement
 {
-	MemoryContext context;		/* holds all of it but the plans */
+	MemoryContext context;		/* holds all of it */
 	CiterJobText *text;
 	CiterJobConditions *conditions;
 	List	   *commands;		/* without their place and plan */
@@ -105,9 +104,12 @@ static Query *analyze_command(const CiterJobStatement *statement, RawStmt *raw,
 							  const CiterRelation *relation);
 static Shape *find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds);
 static Shape *prepare_shape(CiterJobStatement *statement, Reading *reading);
-static void free_plans(Shape *shape);
-static double estimate_changes(const CiterJobStatement *statement, const char *sql,
-							   ParamListInfo params);
+static CiterStatementSource command_source(const CiterJobStatement *statement,
+										   const CiterJobText *text, const Command *command);
+static void explain_command(const CiterStatementSource *source, ParamListInfo params,
+							StringInfo output);
+static double estimate_changes(const CiterStatementSource *source, ParamListInfo params);
+static void add_changes(List *planned, void *rows);
 static void note_uses(CiterJobStatement *statement, const Shape *shape);
 static ParamListInfo make_params(const CiterJobStatement *statement, const CiterJobBounds *bounds);
 
@@ -202,19 +204,21 @@ void
 citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 						const CiterJobBounds *bounds, CiterJobEffect *effect)
 {
-	SPIExecuteOptions options = {0};
+	const SPIExecuteOptions options = {
+		.params = make_params(statement, bounds),
+		.dest = None_Receiver,
+	};
+	const SPIExecuteOptions plain = {0};
 	Shape	   *shape = find_shape(statement, bounds);
 	ListCell   *cell;
 
 	memset(effect, 0, sizeof(*effect));
 	effect->counted = statement->counted;
 	statement->chunk->reldata = rows;
-	options.params = make_params(statement, bounds);
-	options.dest = None_Receiver;
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
-		int			result = citer_spi_run_any(command->plan, &options);
+		int			result = citer_statement_run(command->prepared, &options);
 
 		if (!command->counts)
 			continue;
@@ -226,7 +230,7 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 			effect->own = Max(effect->own, (int64) SPI_processed);
 	}
 	statement->chunk->reldata = NULL;
-	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
+	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", &plain);
 }
 
 /*
@@ -246,24 +250,14 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
-		char	   *sql = pnstrdup(shape->text.expanded + command->start, command->length);
-		SPIExecuteOptions options = {0};
-		SPIPlanPtr	plan;
+		CiterStatementSource source = command_source(statement, &shape->text, command);
 
 		if (!command->is_query)
 			continue;
-		plan = citer_spi_prepare(psprintf("EXPLAIN (COSTS OFF) %s", sql),
-								 4 * statement->nkeys, statement->types, 0);
-		options.params = params;
-		citer_spi_run(plan, &options, SPI_OK_UTILITY);
-		for (uint64 i = 0; i < SPI_processed; i++)
-			appendStringInfo(output, "    %s\n", SPI_getvalue(SPI_tuptable->vals[i],
-															  SPI_tuptable->tupdesc, 1));
-		SPI_freetuptable(SPI_tuptable);
-		SPI_freeplan(plan);
+		explain_command(&source, params, output);
 		if (command->counts)
 			appendStringInfo(output, "    Rows to change: about %.0f\n",
-							 estimate_changes(statement, sql, params));
+							 estimate_changes(&source, params));
 	}
 	statement->chunk->reldata = NULL;
 	tuplestore_end(rows);
@@ -280,11 +274,7 @@ citer_job_statement_params(const CiterJobStatement *statement)
 void
 citer_job_statement_free(CiterJobStatement *statement)
 {
-	ListCell   *cell;
-
 	SPI_unregister_relation(CHUNK_NAME);
-	foreach(cell, statement->shapes)
-		free_plans(lfirst(cell));
 	MemoryContextDelete(statement->context);
 }
 
@@ -466,7 +456,6 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 	if (list_length(statement->shapes) >= SHAPES_MAX)
 	{
 		shape = linitial(statement->shapes);
-		free_plans(shape);
 		MemoryContextDelete(shape->context);
 		statement->shapes = list_delete_first(statement->shapes);
 	}
@@ -501,68 +490,87 @@ prepare_shape(CiterJobStatement *statement, Reading *reading)
 	{
 		int			start = lfirst_node(RawStmt, raw)->stmt_location;
 		int			length = lfirst_node(RawStmt, raw)->stmt_len;
-		Command    *prepared = palloc(sizeof(Command));
+		Command    *placed = palloc(sizeof(Command));
+		CiterStatementSource source;
 
-		*prepared = *(Command *) lfirst(command);
+		*placed = *(Command *) lfirst(command);
 		(void) CleanQuerytext(text->expanded, &start, &length);
-		prepared->start = start;
-		prepared->length = length;
+		placed->start = start;
+		placed->length = length;
 		reading->start = pg_mbstrlen_with_len(text->expanded, start);
-		prepared->plan = citer_spi_prepare(pnstrdup(text->expanded + start, prepared->length),
-										   4 * statement->nkeys, statement->types,
-										   CURSOR_OPT_PARALLEL_OK);
-		SPI_keepplan(prepared->plan);
-		shape->commands = lappend(shape->commands, prepared);
+		source = command_source(statement, text, placed);
+		placed->prepared = citer_statement_prepare(&source);
+		shape->commands = lappend(shape->commands, placed);
 	}
 	reading->start = 0;
 	MemoryContextSwitchTo(caller);
 	return shape;
 }
 
-/* Frees the plans of a text. */
-static void
-free_plans(Shape *shape)
+/* A command in one of the statement's texts, with the statement's parameters. */
+static CiterStatementSource
+command_source(const CiterJobStatement *statement, const CiterJobText *text, const Command *command)
 {
-	ListCell   *cell;
+	CiterStatementSource source = {
+		.sql = pnstrdup(text->expanded + command->start, command->length),
+		.nparams = 4 * statement->nkeys,
+		.types = statement->types,
+		.cursor_options = CURSOR_OPT_PARALLEL_OK,
+	};
 
-	foreach(cell, shape->commands)
-		SPI_freeplan(((Command *) lfirst(cell))->plan);
+	return source;
+}
+
+/* Appends the plan of a command. */
+static void
+explain_command(const CiterStatementSource *source, ParamListInfo params, StringInfo output)
+{
+	const SPIExecuteOptions options = {.params = params};
+
+	citer_spi_execute(psprintf("EXPLAIN (COSTS OFF) %s", source->sql), &options);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		appendStringInfo(output, "    %s\n", SPI_getvalue(SPI_tuptable->vals[i],
+														  SPI_tuptable->tupdesc, 1));
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* How many rows the planner expects a command to change. */
 static double
-estimate_changes(const CiterJobStatement *statement, const char *sql, ParamListInfo params)
+estimate_changes(const CiterStatementSource *source, ParamListInfo params)
 {
-	SPIPlanPtr	plan = citer_spi_prepare(sql, 4 * statement->nkeys, statement->types,
-										 CURSOR_OPT_CUSTOM_PLAN);
-	CachedPlan *custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
 	double		rows = 0;
+
+	citer_statement_use_custom_plan(source, params, add_changes, &rows);
+	return rows;
+}
+
+/* Use of a plan: adds the rows that it changes. */
+static void
+add_changes(List *planned, void *rows)
+{
 	ListCell   *cell;
 
-	foreach(cell, custom->stmt_list)
+	foreach(cell, planned)
 	{
-		PlannedStmt *planned = lfirst_node(PlannedStmt, cell);
+		PlannedStmt *statement = lfirst_node(PlannedStmt, cell);
 
-		if (planned->canSetTag && IsA(planned->planTree, ModifyTable))
-			rows += outerPlan(planned->planTree)->plan_rows;
+		if (statement->canSetTag && IsA(statement->planTree, ModifyTable))
+			*(double *) rows += outerPlan(statement->planTree)->plan_rows;
 	}
-	ReleaseCachedPlan(custom, NULL);
-	SPI_freeplan(plan);
-	return rows;
 }
 
 /* Notes what the statement uses, after rewriting. */
 static void
 note_uses(CiterJobStatement *statement, const Shape *shape)
 {
-	ListCell   *command;
-	ListCell   *source;
+	ListCell   *cell;
 
-	foreach(command, shape->commands)
+	foreach(cell, shape->commands)
 	{
-		foreach(source, SPI_plan_get_plan_sources(((Command *) lfirst(command))->plan))
-			citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys,
-							   ((CachedPlanSource *) lfirst(source))->query_list);
+		const Command *command = lfirst(cell);
+
+		citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys,
+						   citer_statement_queries(command->prepared));
 	}
 }
 

@@ -45,6 +45,9 @@ typedef struct CountingReceiver
 static void name_query(void *arg);
 static int	execute(const Execution *execution);
 static int	execute_logged(const Execution *execution);
+static int	execute_timed(const Execution *execution, const int64 *rows);
+static void log_execution(const Execution *execution, const CiterQueryRun *run, int64 rows,
+						  bool failed);
 static int	execute_now(const Execution *execution);
 static int	execute_statement(const Execution *execution);
 static void start_counting(DestReceiver *self, int operation, TupleDesc tupdesc);
@@ -73,10 +76,10 @@ citer_spi_finish(void)
 
 /* Prepares SQL with parameters of the given types. */
 SPIPlanPtr
-citer_spi_prepare(const char *sql, int nargs, Oid *types, int cursor_options)
+citer_spi_prepare(const char *sql, int nargs, const Oid *types, int cursor_options)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types, cursor_options);
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, unconstify(Oid *, types), cursor_options);
 
 	MemoryContextSwitchTo(caller);
 	if (plan == NULL)
@@ -84,19 +87,9 @@ citer_spi_prepare(const char *sql, int nargs, Oid *types, int cursor_options)
 	return plan;
 }
 
-/* Runs a plan, which has to end with the result code expected. */
-void
-citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options, int expected)
-{
-	int			result = citer_spi_run_any(plan, options);
-
-	if (result != expected)
-		elog(ERROR, "SPI_execute_plan_extended returned %s", SPI_result_code_string(result));
-}
-
 /* Runs a plan of any command, and returns the result code of its success. */
 int
-citer_spi_run_any(SPIPlanPtr plan, const SPIExecuteOptions *options)
+citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options)
 {
 	const Execution execution = {
 		.plan = plan,
@@ -107,14 +100,11 @@ citer_spi_run_any(SPIPlanPtr plan, const SPIExecuteOptions *options)
 	return execute(&execution);
 }
 
-/* Runs SQL without parameters, likewise. */
+/* Runs SQL once, likewise; its parameters have the types that they are given in. */
 int
-citer_spi_execute(const char *sql, bool read_only, long count)
+citer_spi_execute(const char *sql, const SPIExecuteOptions *options)
 {
-	const Execution execution = {
-		.sql = sql,
-		.options = {.read_only = read_only,.tcount = count},
-	};
+	const Execution execution = {.sql = sql,.options = *options};
 
 	return execute(&execution);
 }
@@ -193,7 +183,7 @@ execute(const Execution *execution)
 static int
 execute_logged(const Execution *execution)
 {
-	Execution	counted = *execution;
+	DestReceiver *receiver = execution->options.dest;
 	CountingReceiver counter = {
 		.pub = {
 			.receiveSlot = count_row,
@@ -202,30 +192,44 @@ execute_logged(const Execution *execution)
 			.rDestroy = destroy_nothing,
 			.mydest = DestTuplestore,
 		},
-		.receiver = execution->options.dest,
+		.receiver = receiver,
 	};
-	volatile bool counts = counter.receiver != NULL && counter.receiver != None_Receiver;
-	const char *const text = execution->sql;
-	CiterQueryRun run;
-	volatile int result = 0;
+	Execution	counted = *execution;
 
-	if (counts)
-		counted.options.dest = &counter.pub;
+	if (receiver == NULL || receiver == None_Receiver)
+		return execute_timed(execution, NULL);
+	counted.options.dest = &counter.pub;
+	return execute_timed(&counted, &counter.rows);
+}
+
+/* The same, with the number of rows in *rows, or in SPI_processed if that is NULL. */
+static int
+execute_timed(const Execution *execution, const int64 *rows)
+{
+	CiterQueryRun run;
+	int			result;
+
 	citer_query_log_begin(&run);
 	PG_TRY();
 	{
-		result = execute_now(&counted);
+		result = execute_now(execution);
 	}
 	PG_CATCH();
 	{
-		citer_query_log_end(&run, text, strlen(text), citer_query_log_elapsed(&run),
-							counter.rows, true);
+		log_execution(execution, &run, rows ? *rows : 0, true);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	citer_query_log_end(&run, text, strlen(text), citer_query_log_elapsed(&run),
-						counts ? counter.rows : (int64) SPI_processed, false);
+	log_execution(execution, &run, rows ? *rows : (int64) SPI_processed, false);
 	return result;
+}
+
+/* Makes the entry of an execution that ends now. */
+static void
+log_execution(const Execution *execution, const CiterQueryRun *run, int64 rows, bool failed)
+{
+	citer_query_log_end(run, execution->sql, strlen(execution->sql),
+						citer_query_log_elapsed(run), rows, failed);
 }
 
 static int

@@ -17,10 +17,10 @@ typedef struct CiterQueryContext
 
 extern void citer_spi_connect(int options);
 extern void citer_spi_finish(void);
-extern SPIPlanPtr citer_spi_prepare(const char *sql, int nargs, Oid *types, int cursor_options);
-extern void citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options, int expected);
-extern int	citer_spi_run_any(SPIPlanPtr plan, const SPIExecuteOptions *options);
-extern int	citer_spi_execute(const char *sql, bool read_only, long count);
+extern SPIPlanPtr citer_spi_prepare(const char *sql, int nargs, const Oid *types,
+									int cursor_options);
+extern int	citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options);
+extern int	citer_spi_execute(const char *sql, const SPIExecuteOptions *options);
 extern void citer_spi_run_statement(PlannedStmt *statement, const char *sql,
 									const SPIExecuteOptions *options);
 extern void citer_spi_name_query(CiterQueryContext *context, const char *sql);

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "sql/receiver.h"
 #include "walk/iterator_state.h"
 
 /* Receives the rows of one chunk. */
@@ -61,7 +62,7 @@ citer_iterator_read_chunk(CiterIterator *iterator)
 	int			nestlevel;
 	bool		found;
 
-	receiver.pub = citer_iterator_receiver(receive_row);
+	receiver.pub = citer_receiver(receive_row);
 	receiver.pub.rStartup = begin_rows;
 	receiver.iterator = iterator;
 	citer_chunk_reset(iterator->chunk);

@@ -12,6 +12,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "sql/receiver.h"
 #include "walk/iterator_state.h"
 
 /* Receives the one row whose key is the end of the walk. */
@@ -31,7 +32,7 @@ static bool receive_end(TupleTableSlot *slot, DestReceiver *self);
 void
 citer_iterator_freeze_end(CiterIterator *iterator)
 {
-	EndReceiver receiver = {citer_iterator_receiver(receive_end), iterator, false};
+	EndReceiver receiver = {citer_receiver(receive_end), iterator, false};
 	CiterPosition given = iterator->upto;
 	CiterQueryRows rows = {
 		.after = &iterator->after,

@@ -20,6 +20,7 @@
 
 #include "utils/snapmgr.h"
 
+#include "sql/receiver.h"
 #include "walk/iterator_state.h"
 
 /* Receives rows that are locked. */
@@ -42,7 +43,7 @@ static int64 count_passed(CiterIterator *iterator, const CiterPosition *before);
 void
 citer_iterator_lock_rows(CiterIterator *iterator, const CiterPosition *before)
 {
-	LockReceiver receiver = {citer_iterator_receiver(receive_locked), iterator};
+	LockReceiver receiver = {citer_receiver(receive_locked), iterator};
 	CiterQueryRows rows = {
 		.after = before,
 		.upto = &iterator->after,

@@ -6,9 +6,6 @@
 
 #include "walk/iterator_state.h"
 
-static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
-static void ignore_end(DestReceiver *self);
-
 /* Runs the query of some rows, and adds what its scans look at to the cost. */
 void
 citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows, DestReceiver *receiver)
@@ -32,31 +29,4 @@ citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows, DestReceiv
 		rows->ranges = &iterator->ranges[i];
 		citer_iterator_run_query(iterator, rows, receiver);
 	}
-}
-
-/* A receiver that does nothing but receive rows. */
-DestReceiver
-citer_iterator_receiver(CiterReceive receive)
-{
-	DestReceiver receiver = {
-		.receiveSlot = receive,
-		.rStartup = ignore_startup,
-		.rShutdown = ignore_end,
-		.rDestroy = ignore_end,
-		/* SPI tells DestSPI and DestNone from others, and is told no more. */
-		.mydest = DestTuplestore,
-	};
-
-	return receiver;
-}
-
-static void
-ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused())
-{
-}
-
-static void
-ignore_end(DestReceiver *self pg_attribute_unused())
-{
 }

@@ -46,9 +46,6 @@ struct CiterIterator
 	int			position_turn;
 };
 
-/* A row of a query; false if it is enough. */
-typedef bool (*CiterReceive) (TupleTableSlot *slot, DestReceiver *self);
-
 extern bool citer_iterator_read_chunk(CiterIterator *iterator);
 extern void citer_iterator_keep_ties(CiterIterator *iterator, const CiterPosition *last);
 extern void citer_iterator_check_chunk(CiterIterator *iterator, const CiterPosition *before);
@@ -57,7 +54,6 @@ extern void citer_iterator_lock_rows(CiterIterator *iterator, const CiterPositio
 extern ItemPointerData citer_iterator_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 extern void citer_iterator_freeze_end(CiterIterator *iterator);
 extern void citer_iterator_freeze_heap(CiterIterator *iterator);
-extern DestReceiver citer_iterator_receiver(CiterReceive receive);
 extern void citer_iterator_run_query(CiterIterator *iterator, const CiterQueryRows *rows,
 									 DestReceiver *receiver);
 extern void citer_iterator_run_all(CiterIterator *iterator, CiterQueryRows *rows,

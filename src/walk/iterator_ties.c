@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "sql/receiver.h"
 #include "walk/iterator_state.h"
 
 /* Receives all rows of one key. */
@@ -42,7 +43,7 @@ static void
 read_key(CiterIterator *iterator, const CiterPosition *position)
 {
 	const CiterWalk *walk = iterator->walk;
-	TieReceiver receiver = {citer_iterator_receiver(receive_any), iterator->chunk};
+	TieReceiver receiver = {citer_receiver(receive_any), iterator->chunk};
 	CiterPosition none = {0};
 	CiterRange	range = {.nfixed = walk->key->nelements,.fixed_to_upper = true};
 	CiterQueryRows rows = {

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "sql/receiver.h"
 #include "walk/bookmark.h"
 #include "walk/split.h"
 #include "walk/walk.h"
@@ -111,8 +112,6 @@ static void count_range(Splitter *splitter, const CiterPosition *upto);
 static void check_ranges(const Splitter *splitter);
 static CiterPosition read_position(Splitter *splitter, TupleTableSlot *slot);
 static void free_position(const Splitter *splitter, CiterPosition *position);
-static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
-static void ignore_end(DestReceiver *self);
 
 /*
  * Splits what a request would walk into "parts" ranges of about as many rows
@@ -172,10 +171,6 @@ begin_split(Splitter *splitter, const CiterOptions *options)
 	walk = splitter->walk = citer_walk_resolve(&keys_only);
 	if (!walk->key->physical)
 		splitter->reader = citer_key_reader_create(walk->key);
-	splitter->pub.rStartup = ignore_startup;
-	splitter->pub.rShutdown = ignore_end;
-	splitter->pub.rDestroy = ignore_end;
-	splitter->pub.mydest = DestTuplestore;
 	if (options->after.nelements > 0)
 		splitter->range.after = citer_bookmark_write(walk->key, &walk->after);
 	if (options->upto.nelements > 0)
@@ -246,7 +241,7 @@ read_sample(Splitter *splitter, double percent)
 	};
 
 	walk.steer = CITER_STEER_FREE;
-	splitter->pub.receiveSlot = receive_sample;
+	splitter->pub = citer_receiver(receive_sample);
 	splitter->step = splitter->due = 1;
 	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
 	citer_walk_run(&walk, &rows, &splitter->pub);
@@ -322,7 +317,7 @@ read_keys(Splitter *splitter)
 	};
 	int			nranges = citer_walk_split(walk, &rows, ranges);
 
-	splitter->pub.receiveSlot = receive_key;
+	splitter->pub = citer_receiver(receive_key);
 	if (!walk->stepwise && nranges > 0)
 	{
 		rows.nranges = nranges;
@@ -478,7 +473,7 @@ check_access(Splitter *splitter)
 	};
 
 	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
-	splitter->pub.receiveSlot = receive_nothing;
+	splitter->pub = citer_receiver(receive_nothing);
 	citer_walk_run(walk, &rows, &splitter->pub);
 }
 
@@ -577,15 +572,4 @@ free_position(const Splitter *splitter, CiterPosition *position)
 			pfree(DatumGetPointer(position->values[i]));
 	pfree(position->values);
 	pfree(position->isnull);
-}
-
-static void
-ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused())
-{
-}
-
-static void
-ignore_end(DestReceiver *self pg_attribute_unused())
-{
 }

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "sql/receiver.h"
 #include "walk/walk.h"
 
 /* Receives the number of rows. */
@@ -15,8 +16,6 @@ typedef struct CountReceiver
 
 static int64 count(const CiterWalk *walk, const CiterQueryRows *rows);
 static bool receive_count(TupleTableSlot *slot, DestReceiver *self);
-static void ignore_startup(DestReceiver *self, int operation, TupleDesc tupdesc);
-static void ignore_end(DestReceiver *self);
 
 /*
  * The number of rows after the one position and up to the other, either of
@@ -61,15 +60,7 @@ citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position)
 static int64
 count(const CiterWalk *walk, const CiterQueryRows *rows)
 {
-	CountReceiver receiver = {
-		.pub = {
-			.receiveSlot = receive_count,
-			.rStartup = ignore_startup,
-			.rShutdown = ignore_end,
-			.rDestroy = ignore_end,
-			.mydest = DestTuplestore,
-		},
-	};
+	CountReceiver receiver = {citer_receiver(receive_count), 0};
 	CiterQuery	query = citer_walk_query(walk, rows);
 
 	citer_plan_run(&query, citer_walk_params(walk, rows->after, rows->upto), &receiver.pub);
@@ -84,15 +75,4 @@ receive_count(TupleTableSlot *slot, DestReceiver *self)
 
 	((CountReceiver *) self)->rows = DatumGetInt64(slot_getattr(slot, 1, &isnull));
 	return true;
-}
-
-static void
-ignore_startup(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused())
-{
-}
-
-static void
-ignore_end(DestReceiver *self pg_attribute_unused())
-{
 }
