@@ -21,8 +21,8 @@
 #
 #   <!-- every page begins with this -->
 #
-# in front of it.  There is no block of any other kind but "sh", so that no
-# example can be forgotten.
+# in front of it.  Blocks of other kinds, but for "sh", need a test that runs
+# them, too, so that no example can be forgotten.
 
 use strict;
 use warnings;
@@ -84,7 +84,7 @@ sub read_examples
 		$complain->($example->{line}, 'this example has no output')
 		  if $example && !defined $example->{expected};
 		undef $example;
-		if ($kind eq 'sql' && $before =~ /<!-- run by (t\/\S+) -->\s*\z/)
+		if ($before =~ /<!-- run by (t\/\S+) -->\s*\z/)
 		{
 			$complain->($line, "there is no $1") if !-e "$top/$1";
 		}
