@@ -22,7 +22,7 @@ COMMENT ON FUNCTION chunked_iter_support(internal) IS
 
 CREATE FUNCTION chunked_iter(
 	rel        anyelement,
-	chunk_size integer DEFAULT 1000,
+	chunk_size bigint  DEFAULT 1000,
 	order_by   text    DEFAULT NULL,
 	reverse    boolean DEFAULT false,
 	filter     text    DEFAULT NULL,
@@ -34,13 +34,13 @@ AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 SUPPORT chunked_iter_support;
 
-COMMENT ON FUNCTION chunked_iter(anyelement, integer, text, boolean, text, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter(anyelement, bigint, text, boolean, text, text[], text[], text) IS
 'rows of the table whose row type is given (NULL::my_table), in key order, read one keyset-paginated chunk at a time';
 
 CREATE FUNCTION chunked_iter_query(
 	query      text,
 	order_by   text    DEFAULT NULL,
-	chunk_size integer DEFAULT 1000,
+	chunk_size bigint  DEFAULT 1000,
 	reverse    boolean DEFAULT false,
 	after      text[]  DEFAULT NULL,
 	upto       text[]  DEFAULT NULL,
@@ -50,7 +50,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_query_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 SUPPORT chunked_iter_support;
 
-COMMENT ON FUNCTION chunked_iter_query(text, text, integer, boolean, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter_query(text, text, bigint, boolean, text[], text[], text) IS
 'rows of any SELECT in the order given, read chunk by chunk; called in FROM, with AS t(column type, ...)';
 
 CREATE FUNCTION chunked_iter_key(
@@ -65,20 +65,20 @@ COMMENT ON FUNCTION chunked_iter_key(anyelement, text) IS
 
 CREATE FUNCTION chunked_iter_ranges(
 	rel            anyelement,
-	parts          integer DEFAULT NULL,
-	chunk_size     integer DEFAULT NULL,
+	parts          bigint  DEFAULT NULL,
+	chunk_size     bigint  DEFAULT NULL,
 	order_by       text    DEFAULT NULL,
 	filter         text    DEFAULT NULL)
 RETURNS TABLE (range_no integer, after text[], upto text[], estimated_rows bigint)
 AS 'MODULE_PATHNAME', 'chunked_iter_ranges_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
-COMMENT ON FUNCTION chunked_iter_ranges(anyelement, integer, integer, text, text) IS
+COMMENT ON FUNCTION chunked_iter_ranges(anyelement, bigint, bigint, text, text) IS
 'key ranges that together are the whole table: so many of about equal size, or each of so many rows; "after" and "upto" for chunked_iter';
 
 CREATE FUNCTION chunked_iter_explain(
 	rel        anyelement,
-	chunk_size integer DEFAULT 1000,
+	chunk_size bigint  DEFAULT 1000,
 	order_by   text    DEFAULT NULL,
 	reverse    boolean DEFAULT false,
 	filter     text    DEFAULT NULL,
@@ -89,7 +89,7 @@ RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
-COMMENT ON FUNCTION chunked_iter_explain(anyelement, integer, text, boolean, text, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter_explain(anyelement, bigint, text, boolean, text, text[], text[], text) IS
 'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
 
 CREATE FUNCTION chunked_iter_queries(
@@ -394,27 +394,27 @@ CREATE PROCEDURE chunked_iter_run(
 	job            text,
 	rel            regclass DEFAULT NULL,
 	statement      text     DEFAULT NULL,
-	chunk_size     integer  DEFAULT NULL,
+	chunk_size     bigint   DEFAULT NULL,
 	order_by       text     DEFAULT NULL,
 	reverse        boolean  DEFAULT NULL,
 	filter         text     DEFAULT NULL,
 	after          text[]   DEFAULT NULL,
 	upto           text[]   DEFAULT NULL,
 	lock_rows      text     DEFAULT NULL,
-	target_ms      integer  DEFAULT NULL,
-	pause_ms       integer  DEFAULT NULL,
+	target_ms      bigint   DEFAULT NULL,
+	pause_ms       bigint   DEFAULT NULL,
 	throttle_query text     DEFAULT NULL,
 	max_chunks     bigint   DEFAULT NULL,
 	max_ms         bigint   DEFAULT NULL,
-	retries        integer  DEFAULT NULL,
+	retries        bigint   DEFAULT NULL,
 	on_error       text     DEFAULT NULL,
-	parts          integer  DEFAULT NULL,
+	parts          bigint   DEFAULT NULL,
 	dry_run        boolean  DEFAULT false,
 	statement_is_global boolean DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, integer, text, boolean, text, text[], text[], text, integer, integer, text, bigint, bigint, integer, text, integer, boolean, boolean) IS
+COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean) IS
 'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)

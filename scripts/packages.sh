@@ -52,6 +52,12 @@ want_clients()
 {
 	want python3-django has_python_module django
 	want python3-psycopg2 has_python_module psycopg2
+	want python3-psycopg has_python_module psycopg
+	want python3-sqlalchemy has_python_module sqlalchemy
+	want golang-go command -v go
+	want golang-github-lib-pq-dev test -e /usr/share/gocode/src/github.com/lib/pq
+	want default-jdk-headless command -v javac
+	want libpostgresql-jdbc-java test -e /usr/share/java/postgresql.jar
 	want ruby-activerecord ruby -e "require 'active_record'"
 	want ruby-pg ruby -e "require 'pg'"
 	want pgbouncer test -x /usr/sbin/pgbouncer

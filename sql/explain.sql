@@ -37,3 +37,14 @@ BEGIN
 		END LOOP;
 	END LOOP;
 END $$;
+
+-- The index that gives the whole order is found however few rows a chunk has, where one
+-- of the first columns is smaller; without it, the smaller one serves.
+CREATE TABLE event (a integer, b integer NOT NULL, e integer NOT NULL, PRIMARY KEY (e, b, a));
+INSERT INTO event SELECT g, 1, CASE WHEN g % 2 = 0 THEN g % 8 ELSE g END FROM generate_series(1, 300) g;
+CREATE INDEX event_e ON event (e);
+CREATE FUNCTION index_line(order_by text, chunk_size integer) RETURNS text LANGUAGE sql AS $$
+	SELECT line FROM (SELECT chunked_iter_explain(NULL::event, order_by => index_line.order_by, chunk_size => index_line.chunk_size) AS line OFFSET 0) s
+	WHERE line ~ '^Index'
+$$;
+SELECT list, n AS chunk_size, index_line(list, n) FROM unnest(ARRAY['e, b, a', 'e DESC, b DESC', 'e, b DESC', 'b']) list, unnest(ARRAY[1, 10, 1000]) n;

@@ -108,6 +108,15 @@ UPDATE chunked_iter_jobs SET database_id = '1/1';
 SELECT n, count(*) FROM item GROUP BY n;
 SELECT relation_oid = 'item'::regclass AS found, database_id <> '1/1' AS here FROM chunked_iter_jobs;
 
+-- A chunk of one row has the index that larger ones have.
+SELECT fresh() \; SELECT 1 AS one_row;
+CREATE TABLE event (a integer, b integer NOT NULL, e integer NOT NULL, PRIMARY KEY (e, b, a));
+INSERT INTO event SELECT g, 1, CASE WHEN g % 2 = 0 THEN g % 8 ELSE g END FROM generate_series(1, 100) g;
+CREATE INDEX ON event (e);
+CALL chunked_iter_run('events', 'event', 'SELECT count(*) FROM chunk', chunk_size => 10, max_chunks => 1);
+CALL chunked_iter_run('events', chunk_size => 1);
+SELECT state, rows_done FROM progress;
+
 -- The extension itself moves and goes.
 SELECT fresh() \; SELECT 1 AS extension;
 :start

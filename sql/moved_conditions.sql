@@ -56,7 +56,7 @@ FROM (VALUES
 	('at > ''2026-01-05'''), ('at > now() - interval ''100 years'' AND id < 3'), ('extract(hour FROM at AT TIME ZONE ''UTC'') = 3'), ('at::date = date ''2026-01-03'''), ('(at, at + interval ''1 hour'') OVERLAPS (timestamptz ''2026-01-02'', timestamptz ''2026-01-03'')'),
 	('feel = ''high'''), ('feel::text = ''low'' AND id < 9'), ('(x.duo).x = 3'), ('x.duo = ROW(1, ''y1'')::pair'), ('x.duo IS NULL'), ('size = 7'), ('size = 7::small'), ('id::text::small = 12'), ('span @> 20'), ('span && int4range(5, 9)'), ('bits = B''0101'''),
 	('place <@ box ''(1,1),(2,2)'''), ('place ~= point ''(0,0)'''), ('place::text = ''(1,1)'''),
-	('half(id) = 20'), ('noisy(id) AND id < 8'), ('random() < 2'), ('current_user = session_user AND id = 2'), ('id = ''item''::regclass::oid::integer'), ('x.id > (SELECT min(no) + 190 FROM part)'), ('EXISTS (SELECT FROM part p WHERE p.no = x.id)'),
+	('half(id) = 20'), ('noisy(id) AND id < 8'), ('random() < 2'), ('current_user = session_user AND id = 2'), ('id = ''item''::regclass::oid::integer'), ('greatest(id::oid::regoper, ''96''::regoper)::oid = 96'), ('x.id > (SELECT min(no) + 190 FROM part)'), ('EXISTS (SELECT FROM part p WHERE p.no = x.id)'),
 	('x IS NOT NULL'), ('x::text LIKE ''(1%'''), ('position(''1'' IN word) = 2'), ('overlay(word PLACING ''q'' FROM 1) = ''q0'''), ('substring(word FROM 1 FOR 1) = ''e'''), ('trim(both ''a'' FROM word) = ''1''')) c(condition);
 
 -- Where else they stand.

@@ -162,7 +162,7 @@ SELECT count(*), count(DISTINCT x.id) FROM chunked_iter((SELECT i FROM item i LI
 SELECT n, (SELECT count(*) FROM chunked_iter(NULL::item, n, filter => 'grp = ' || n)) FROM generate_series(1, 7, 3) n;
 
 -- Prepared, with a parameter for every argument.
-PREPARE any_walk(item, integer, text, boolean, text, text[], text[], text) AS SELECT count(*), min(id), max(id) FROM chunked_iter($1, $2, $3, $4, $5, $6, $7, $8);
+PREPARE any_walk(item, bigint, text, boolean, text, text[], text[], text) AS SELECT count(*), min(id), max(id) FROM chunked_iter($1, $2, $3, $4, $5, $6, $7, $8);
 PREPARE page(text[], integer) AS SELECT id FROM chunked_iter(NULL::item, 4, after => $1) WHERE grp = $2 ORDER BY id LIMIT 3;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE any_walk(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);

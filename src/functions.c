@@ -49,7 +49,7 @@ chunked_iter_query_1_0(PG_FUNCTION_ARGS)
 }
 
 /*
- * chunked_iter_ranges(rel anyelement, parts integer, chunk_size integer, ...)
+ * chunked_iter_ranges(rel anyelement, parts bigint, chunk_size bigint, ...)
  * RETURNS TABLE (range_no integer, after text[], upto text[], estimated_rows bigint)
  */
 Datum

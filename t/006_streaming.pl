@@ -3,20 +3,22 @@
 # that does not depend on how many rows it has returned, and leaving nothing
 # behind however it ends.
 #
-# Memory is RssAnon, the backend's own, which leaves out shared buffers.  It is
-# sampled from outside while a statement runs, since a peak is gone afterwards.
-# What is bounded is how much higher it goes for a hundred times as many rows:
-# half a megabyte, which is a twentieth of a byte for each of the others.  The JIT compiler
-# is off: what it loads would count for the walks that are long enough for it.
+# What is bounded is how much higher the backend's memory goes for a hundred times
+# as many rows: half a megabyte, which is a twentieth of a byte for each of the
+# others.  The JIT compiler is off: what it loads would count for the walks that
+# are long enough for it.
 
 use strict;
 use warnings;
 
+use FindBin qw($RealBin);
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
+
+use lib "$RealBin/lib";
+use Session;
 
 my @sizes = (100_000, 1_000_000, 10_000_000);
 my $growth_allowed = 512;    # kB
@@ -41,7 +43,7 @@ fill_table($sizes[-1]);
 first_statement();
 SKIP:
 {
-	skip 'there is no RssAnon on this system' if !defined memory_of($$);
+	skip 'there is no RssAnon on this system' if !Session->measures_memory;
 	memory_while_walking($_)
 	  foreach (
 		"chunked_iter(NULL::t, upto => '{ROWS}')",
@@ -114,25 +116,15 @@ sub memory_while_walking
 
 	foreach my $rows (@sizes)
 	{
-		my $session = start_session();
-		my $peak = 0;
+		my $session = Session->new($node);
 		my $walk = $from =~ s/ROWS/$rows/gr;
 
-		$session->{in} .=
-		  "SELECT 'rows', count(*), sum(length(note)) FROM $walk;\n";
-		until ($session->{out} =~ /^rows\|\d+/m)
-		{
-			my $memory = memory_of($session->{pid});
-
-			$peak = $memory if $memory > $peak;
-			pump_session($session);
-			usleep(2000);
-		}
-		my ($walked) = ($session->{out} =~ /^rows\|(\d+)/m);
+		$session->start("SELECT count(*), sum(length(note)) FROM $walk");
+		push @peaks, $session->peak;
+		my ($walked) = ($session->answer =~ /^(\d+)\|/) or die $session->reported;
 		# An end in the key's first column is that of a group of 1000.
 		cmp_ok(abs($walked - $rows), '<', 1000, "$rows rows of $from");
-		push @peaks, $peak;
-		end_session($session);
+		$session->close;
 	}
 	note("kB at most: @peaks");
 	cmp_ok($peaks[$_] - $peaks[0],
@@ -144,7 +136,7 @@ sub memory_while_walking
 # What a session has gained after walks that were ended in every way.
 sub memory_after_ends
 {
-	my $session = start_session();
+	my $session = Session->new($node);
 	my %ways = (
 		'LIMIT' => 'SELECT * FROM chunked_iter(NULL::t, 100) LIMIT 5;',
 		'an error' => 'SELECT 1 / (id - 3) FROM chunked_iter(NULL::t, 100);',
@@ -157,20 +149,20 @@ sub memory_after_ends
 
 		foreach my $times ($times_before, $times_ended)
 		{
-			$before = memory_of($session->{pid});
-			run_silently($session, $ways{$way} x $times);
+			$before = $session->memory;
+			$session->start("\\o /dev/null\n" . $ways{$way} x $times . "\n\\o");
+			$session->answer;
 		}
-		my $grown = memory_of($session->{pid}) - $before;
+		my $grown = $session->memory - $before;
 
 		note("$way: $grown kB more");
 		cmp_ok($grown, '<', $growth_allowed,
 			"$times_ended walks that $way ended have left no memory behind");
 	}
-	$session->{in} .=
-	  "SELECT 'walks', count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'chunked_iter walk%';\n";
-	wait_for($session, qr/^walks\|(\d+)/m);
-	like($session->{out}, qr/^walks\|0$/m, 'nor is any of them under way');
-	end_session($session);
+	is( $session->query(
+			q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'chunked_iter walk%')),
+		0, 'nor is any of them under way');
+	$session->close;
 	return;
 }
 
@@ -181,70 +173,7 @@ sub quiet_log
 
 	unlike($log, qr/WARNING/, 'no warning in the log');
 	unlike($log, qr/temporary file/, 'no temporary file');
-	is($ended, defined memory_of($$) ? 2 * ($times_ended + $times_before) : 0,
+	is($ended, Session->measures_memory ? 2 * ($times_ended + $times_before) : 0,
 		'errors and cancels have come');
 	return;
-}
-
-# A psql session of which we know the backend.
-sub start_session
-{
-	my $session = { in => '', out => '', err => '' };
-
-	$session->{run} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
-		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err},
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default || 180));
-	$session->{in} .= "SELECT 'pid', pg_backend_pid();\n";
-	wait_for($session, qr/^pid\|(\d+)/m);
-	($session->{pid}) = ($session->{out} =~ /^pid\|(\d+)/m);
-	return $session;
-}
-
-sub pump_session
-{
-	my ($session) = @_;
-
-	$session->{run}->pump_nb;
-	die "psql has ended: $session->{err}" if !$session->{run}->pumpable;
-	return;
-}
-
-sub wait_for
-{
-	my ($session, $pattern) = @_;
-
-	$session->{run}->pump until $session->{out} =~ $pattern;
-	return;
-}
-
-sub run_silently
-{
-	my ($session, $statements) = @_;
-
-	$session->{out} = '';
-	$session->{err} = '';
-	$session->{in} .= "\\o /dev/null\n$statements\n\\o\n\\echo finished\n";
-	wait_for($session, qr/^finished$/m);
-	return;
-}
-
-sub end_session
-{
-	my ($session) = @_;
-
-	$session->{in} .= "\\q\n";
-	$session->{run}->finish;
-	return;
-}
-
-# A process's own memory in kB.
-sub memory_of
-{
-	my ($pid) = @_;
-
-	open my $status, '<', "/proc/$pid/status" or return;
-	my ($memory) = (join('', <$status>) =~ /^RssAnon:\s+(\d+)/m);
-	close $status;
-	return $memory;
 }

@@ -26,7 +26,7 @@ use Property::Runner;
 use Property::Walk;
 
 my $walks_per_case = 2;
-my $node = property_node("statement_timeout = '20s'\n");
+my $node = property_node();
 my $has_jobs = has_extension($node, 'dblink');
 
 run_property(

@@ -27,7 +27,7 @@ use Property::Runner;
 use Property::Walk;
 
 my $walks_per_case = 2;
-my $node = property_node("statement_timeout = '20s'\n");
+my $node = property_node();
 plan skip_all => 'there is no postgres_fdw or no dblink'
   if grep { !has_extension($node, $_) } 'postgres_fdw', 'dblink';
 

@@ -35,6 +35,7 @@ walks($_) for 1 .. $datasets;
 cmp_ok($outcomes{"$_ right"} // 0, '>', 0, "$_ is walked") for sort keys %agree;
 cmp_ok($outcomes{"$_ error"} // 0, '>', 0, "$_ is refused where servers do not agree")
   for grep { !$agree{$_} } sort keys %agree;
+equalities();
 jobs();
 foreign_locks();
 $node->stop;
@@ -96,6 +97,33 @@ SQL
 CREATE VIEW view_mixed AS SELECT * FROM mixed_other;
 CREATE VIEW numbers AS SELECT id, g * 1000 + id AS k, g FROM mixed_other;
 SQL
+	return;
+}
+
+# A server whose equality is not that of its order: keys that are equal there
+# are sorted byte by byte, and are not equal here.
+sub equalities
+{
+	$node->safe_psql('postgres', <<'SQL');
+CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE far_caseless (id integer, k text COLLATE caseless);
+INSERT INTO far_caseless SELECT i, (ARRAY['a', 'A', 'b', 'B'])[i % 4 + 1] FROM generate_series(1, 40) i;
+CREATE FOREIGN TABLE caseless (id integer, k text COLLATE "C") SERVER far OPTIONS (table_name 'far_caseless');
+SQL
+	for my $chunk (1, 3, 50)
+	{
+		for my $order ('k USING ~<~, id', 'k, id', 'id, k USING ~<~')
+		{
+			my $expected = $order =~ /^k USING/ && $chunk < 40 ? 'error' : 'right';
+			my $walk = "SELECT id FROM chunked_iter_query('SELECT * FROM caseless', "
+			  . quote($order) . ", $chunk) AS x(id integer, k text COLLATE \"C\")";
+
+			is($node->safe_psql('postgres',
+				"SET statement_timeout = '60s'; SELECT judge('caseless', " . quote($walk)
+				  . ", 'SELECT id FROM caseless')"),
+				$expected, "a query, ordered by $order, in chunks of $chunk");
+		}
+	}
 	return;
 }
 
@@ -199,13 +227,13 @@ SQL
 	}
 	my $result = $node->safe_psql('postgres', <<"SQL" . ';');
 SET client_min_messages = error;
-SET statement_timeout = '60s';
+SET statement_timeout = '240s';
 SELECT rel, judge(rel, walk, reference) AS verdict, count(*)
   FROM (VALUES @{[ join ",\n", @judged ]}) AS j(rel, walk, reference) GROUP BY 1, 2 ORDER BY 1, 2
 SQL
 	$result .= "\n" . $node->safe_psql('postgres', <<"SQL");
 SET client_min_messages = error;
-SET statement_timeout = '60s';
+SET statement_timeout = '240s';
 SELECT rel, judge_ranges(rel, 'k', parts) AS verdict, count(*)
   FROM unnest('{@{[ join ',', sort keys %agree ]}}'::text[]) AS rel, unnest('{1,3}'::int[]) AS parts GROUP BY 1, 2 ORDER BY 1, 2
 SQL
@@ -247,7 +275,7 @@ SQL
 		{
 			my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
 TRUNCATE done;
-SET statement_timeout = '60s';
+SET statement_timeout = '240s';
 CALL chunked_iter_run('j', '$rel', 'INSERT INTO done SELECT id FROM chunk', chunk_size => 7, order_by => 'k', parts => $parts, max_chunks => 5);
 CALL chunked_iter_run('j');
 SQL

@@ -9,7 +9,8 @@ import sys
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "../../examples/django"))
 
-from chunked import page, walk  # noqa: E402
+import project  # noqa: E402, F401  # sets Django up
+from chunked_iter_django import ChunkedManager  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import connection, models  # noqa: E402
 from meter import Meter  # noqa: E402
@@ -22,6 +23,8 @@ class Row(models.Model):
     val = models.IntegerField()
     changed = models.DateTimeField()
     note = models.TextField()
+
+    objects = ChunkedManager()
 
     class Meta:
         app_label = "bench"
@@ -73,10 +76,8 @@ def debug(rows):
 
 
 def pages(size):
-    rows, bookmark = page(Row, size)
-    while rows:
-        yield from rows
-        rows, bookmark = page(Row, size, bookmark)
+    for page in Row.objects.pages(size):
+        yield from page
 
 
 WAYS = {
@@ -91,9 +92,9 @@ WAYS = {
     "v2-debug": lambda: debug(queryset_iterator_2(Row.objects, 1000)),
     "v2-10": lambda: queryset_iterator_2(Row.objects, 10),
     "v2-10-debug": lambda: debug(queryset_iterator_2(Row.objects, 10)),
-    "walk": lambda: walk(Row),
-    "walk-debug": lambda: debug(walk(Row)),
-    "walk-10": lambda: walk(Row, 10),
+    "walk": lambda: Row.objects.walk(),
+    "walk-debug": lambda: debug(Row.objects.walk()),
+    "walk-10": lambda: Row.objects.walk(10),
     "pages": lambda: pages(1000),
     "pages-debug": lambda: debug(pages(1000)),
 }

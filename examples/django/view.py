@@ -12,24 +12,20 @@ prints the pages that a browser would show which follows the links.
 import json
 from urllib.parse import urlencode
 
-from chunked import Entry, page
 from django.http import JsonResponse
 from django.test import Client
 from django.urls import path
-
-PAGE = 40
+from project import Entry
 
 
 def entries(request):
     after = json.loads(request.GET.get("after", "null"))
-    rows, bookmark = page(
-        Entry, PAGE, after, order_by="written DESC", filter="author = 'author 7'"
-    )
-    more = urlencode({"after": json.dumps(bookmark)})
+    page = Entry.objects.filter(author="author 7").page(40, order_by=["-written"], after=after)
+    more = urlencode({"after": json.dumps(page.bookmark)})
     return JsonResponse(
         {
-            "entries": [{"id": row.id, "title": row.title} for row in rows],
-            "next": f"/entries?{more}" if len(rows) == PAGE else None,
+            "entries": [{"id": entry.id, "title": entry.title} for entry in page],
+            "next": f"/entries?{more}" if page.bookmark else None,
         }
     )
 

@@ -5,12 +5,12 @@
 
 import resource
 
-from chunked import Entry, walk
+from project import Entry
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 entries = 0
 titles = 0
-for entry in walk(Entry, order_by="written DESC"):
+for entry in Entry.objects.walk(order_by=["-written"]):
     entries += 1
     titles += len(entry.title)
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
@@ -63,6 +64,11 @@
 #define SearchPathMatchesCurrentEnvironment(path) OverrideSearchPathMatchesCurrent(path)
 #endif
 
+/* A type of 19 and later */
+#ifndef REGDATABASEOID
+#define REGDATABASEOID InvalidOid
+#endif
+
 /* Asks the processor for memory that is about to be read, if it can be asked. */
 #if defined(__GNUC__) || defined(__clang__)
 #define citer_compat_prefetch(address) __builtin_prefetch(address)
@@ -79,8 +85,8 @@
 #endif
 
 /*
- * Is the column known to hold no NULL?  A constraint that was added NOT VALID
- * (18 and later) says nothing about the rows that were there before.
+ * Whether the column is known to hold no NULL.  A constraint that was added NOT
+ * VALID (18 and later) says nothing about the rows that were there before.
  */
 static inline bool
 citer_compat_column_not_null(TupleDesc tupdesc, AttrNumber attnum)

@@ -17,8 +17,8 @@ static const char *const snapshot_names[] = {
 	[CITER_SNAPSHOT_CHUNK] = "chunk",
 };
 
-static int	checked_parts(int parts);
-static void set_chunk_size(CiterOptions *options, int chunk_size);
+static int	checked_parts(int64 parts);
+static void set_chunk_size(CiterOptions *options, int64 chunk_size);
 static void set_snapshot(CiterOptions *options, const char *snapshot);
 
 /*
@@ -36,7 +36,7 @@ citer_options_read(CiterOptions *options, Oid rowtype, const NullableDatum *argu
 	memset(options, 0, sizeof(*options));
 	options->rowtype = rowtype;
 	set_chunk_size(options, chunk_size->isnull ? CITER_CHUNK_SIZE_DEFAULT :
-				   DatumGetInt32(chunk_size->value));
+				   DatumGetInt64(chunk_size->value));
 	options->order_by = citer_options_text(arguments[CITER_ARGUMENT_ORDER_BY]);
 	options->reverse = !reverse->isnull && DatumGetBool(reverse->value);
 	options->filter = citer_options_text(arguments[CITER_ARGUMENT_FILTER]);
@@ -100,17 +100,17 @@ citer_options_read_ranges(CiterOptions *options, Oid rowtype, const NullableDatu
 	reordered[CITER_ARGUMENT_ORDER_BY] = arguments[CITER_RANGES_ARGUMENT_ORDER_BY];
 	reordered[CITER_ARGUMENT_FILTER] = arguments[CITER_RANGES_ARGUMENT_FILTER];
 	citer_options_read(options, rowtype, reordered);
-	return parts->isnull ? 0 : checked_parts(DatumGetInt32(parts->value));
+	return parts->isnull ? 0 : checked_parts(DatumGetInt64(parts->value));
 }
 
 /* The number of ranges; 22023 when it is out of range. */
 static int
-checked_parts(int parts)
+checked_parts(int64 parts)
 {
 	if (parts < 1 || parts > CITER_PARTS_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for argument \"%s\": %d", "parts", parts),
+				 errmsg("invalid value for argument \"%s\": %lld", "parts", (long long) parts),
 				 errdetail("A walk is split into between %d and %d parts.", 1, CITER_PARTS_MAX),
 				 errhint("For more ranges pass chunk_size => ..., the rows of each.")));
 	return parts;
@@ -118,12 +118,12 @@ checked_parts(int parts)
 
 /* Sets the rows of a chunk; 22023 when it is out of range. */
 static void
-set_chunk_size(CiterOptions *options, int chunk_size)
+set_chunk_size(CiterOptions *options, int64 chunk_size)
 {
 	if (chunk_size < CITER_CHUNK_SIZE_MIN || chunk_size > CITER_CHUNK_SIZE_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for argument \"%s\": %d", "chunk_size", chunk_size),
+				 errmsg("invalid value for argument \"%s\": %lld", "chunk_size", (long long) chunk_size),
 				 errdetail("A chunk has between %d and %d rows.",
 						   CITER_CHUNK_SIZE_MIN, CITER_CHUNK_SIZE_MAX),
 				 errhint("Leave it out for chunks of %d rows.", CITER_CHUNK_SIZE_DEFAULT)));

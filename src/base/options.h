@@ -28,6 +28,31 @@ typedef struct CiterBookmark
 	char	  **elements;		/* NULL stands for an SQL NULL */
 } CiterBookmark;
 
+/* What a job asks for, and nobody else. */
+typedef struct CiterJobOptions
+{
+	bool		stored;			/* the bookmarks are of our own writing */
+	char	   *locking;		/* a locking clause; NULL: do not lock rows */
+	bool		quiet;			/* no warning if there is no index */
+} CiterJobOptions;
+
+/*
+ * What the planner has found out of a call in FROM, and nobody of another.
+ * Conditions are over range table entry 1, and may have parameters.
+ */
+typedef struct CiterPlannerOptions
+{
+	bool		resolved;		/* the next two stand for the user's texts */
+	List	   *order;			/* what order_by says, see CiterKey */
+	Node	   *filter_clause;	/* what filter says; NULL: every row */
+	List	   *quals;			/* more conditions */
+	int			nparams;		/* of the conditions: $1 ... */
+	Oid		   *param_types;
+	NullableDatum *param_values;	/* NULL: not known before the query runs */
+	bool		measure;		/* count the rows that scans examine */
+} CiterPlannerOptions;
+
+/* The request for a walk: the user's, and what is behind it. */
 typedef struct CiterOptions
 {
 	Oid			rowtype;		/* type of the argument rel, or RECORD */
@@ -41,26 +66,11 @@ typedef struct CiterOptions
 	CiterBookmark upto;
 	CiterSnapshotMode snapshot;
 
-	/* What a job asks for, and nobody else. */
-	bool		stored;			/* the bookmarks are of our own writing */
-	char	   *locking;		/* a locking clause; NULL: do not lock rows */
-	bool		quiet;			/* no warning if there is no index */
+	bool		columns_known;	/* which columns the caller uses */
+	Bitmapset  *columns;		/* these, as pull_varattnos() gives them */
 
-	/*
-	 * What the planner has found out of a call in FROM, and nobody of
-	 * another. Conditions are over range table entry 1, and may have
-	 * parameters.
-	 */
-	bool		resolved;		/* the next two stand for the texts above */
-	List	   *order;			/* what order_by says, see CiterKey */
-	Node	   *filter_clause;	/* what filter says; NULL: every row */
-	List	   *quals;			/* more conditions */
-	int			nparams;		/* of the conditions: $1 ... */
-	Oid		   *param_types;
-	NullableDatum *param_values;	/* NULL: not known before the query runs */
-	bool		measure;		/* count the rows that scans examine */
-	bool		columns_known;
-	Bitmapset  *columns;		/* used, as pull_varattnos() gives them */
+	CiterJobOptions job;
+	CiterPlannerOptions planner;
 } CiterOptions;
 
 /* Arguments of chunked_iter, in the order of its declaration. */

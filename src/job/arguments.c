@@ -1,10 +1,10 @@
 /*
  * arguments.c
- *	  Checks the arguments of chunked_iter_run that can be checked by themselves.
+ *	  Checks those arguments of chunked_iter_run that need nothing else to be checked.
  *
  * An argument that is left out, or NULL, means "as the job has it", or the
- * default when the job is new.  What can be switched off is switched off by 0
- * or by an empty text.
+ * default when the job is new.  0 or an empty text switches off what can be
+ * switched off.
  */
 #include "postgres.h"
 
@@ -12,9 +12,9 @@
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 
-#include "job/arguments.h"
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/arguments.h"
 
 #define MS_MAX 86400000
 
@@ -26,8 +26,8 @@ static char *single_spaced(const char *text);
 
 /*
  * Fills in the arguments of a call, copied into the current memory context.
- * 22004 for a NULL name, 42P01 for a relation that cannot be, 22023 for any
- * other value that no job can have.
+ * 22004 for a NULL name, 42P01 for a relation that does not exist, 22023 for
+ * any other value that no job can have.
  */
 void
 citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *values)
@@ -45,7 +45,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", arguments->relid)));
 	arguments->statement = citer_options_text(values[CITER_RUN_STATEMENT]);
-	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt32,
+	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt64,
 										CITER_CHUNK_SIZE_MIN, CITER_CHUNK_SIZE_MAX, 0);
 	arguments->order_by = citer_options_text(values[CITER_RUN_ORDER_BY]);
 	arguments->reverse = values[CITER_RUN_REVERSE].isnull ? -1 :
@@ -56,13 +56,13 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	arguments->lock_rows = citer_options_text(values[CITER_RUN_LOCK_ROWS]);
 	if (arguments->lock_rows != NULL)
 		arguments->lock_rows = read_locking(arguments->lock_rows);
-	arguments->target_ms = READ_NUMBER("target_ms", CITER_RUN_TARGET_MS, DatumGetInt32, 0, MS_MAX, -1);
-	arguments->pause_ms = READ_NUMBER("pause_ms", CITER_RUN_PAUSE_MS, DatumGetInt32, 0, MS_MAX, -1);
+	arguments->target_ms = READ_NUMBER("target_ms", CITER_RUN_TARGET_MS, DatumGetInt64, 0, MS_MAX, -1);
+	arguments->pause_ms = READ_NUMBER("pause_ms", CITER_RUN_PAUSE_MS, DatumGetInt64, 0, MS_MAX, -1);
 	arguments->throttle_query = citer_options_text(values[CITER_RUN_THROTTLE_QUERY]);
 	arguments->max_chunks = READ_NUMBER("max_chunks", CITER_RUN_MAX_CHUNKS, DatumGetInt64,
 										1, PG_INT64_MAX, 0);
 	arguments->max_ms = READ_NUMBER("max_ms", CITER_RUN_MAX_MS, DatumGetInt64, 1, PG_INT64_MAX, 0);
-	arguments->retries = READ_NUMBER("retries", CITER_RUN_RETRIES, DatumGetInt32, 0, 1000, -1);
+	arguments->retries = READ_NUMBER("retries", CITER_RUN_RETRIES, DatumGetInt64, 0, 1000, -1);
 	arguments->on_error = citer_options_text(values[CITER_RUN_ON_ERROR]);
 	if (arguments->on_error != NULL && strcmp(arguments->on_error, "stop") != 0 &&
 		strcmp(arguments->on_error, "skip") != 0)
@@ -74,8 +74,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	citer_settings_check_sql("order_by", arguments->order_by);
 	citer_settings_check_sql("filter", arguments->filter);
 	citer_settings_check_sql("throttle_query", arguments->throttle_query);
-	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt32, 1, CITER_PARTS_MAX, 0);
-	arguments->dry_run = NUMBER_OF(CITER_RUN_DRY_RUN, DatumGetBool);
+	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt64, 1, CITER_PARTS_MAX, 0);
 	arguments->statement_is_global = values[CITER_RUN_STATEMENT_IS_GLOBAL].isnull ? -1 :
 		DatumGetBool(values[CITER_RUN_STATEMENT_IS_GLOBAL].value);
 #undef READ_NUMBER
@@ -101,7 +100,7 @@ citer_job_arguments_name(NullableDatum value)
 	return job;
 }
 
-/* A copy of a text[] argument; an empty array is as good as none. */
+/* A copy of a text[] argument; NULL if it is empty. */
 static NullableDatum
 read_bookmark(const char *argument, NullableDatum value)
 {
@@ -132,8 +131,8 @@ read_number(const char *argument, NullableDatum value, int64 number,
 }
 
 /*
- * A locking clause in our own words, so that nothing else can hide in it;
- * empty for an empty text.  22023 for what is no locking clause.
+ * A locking clause, spelled as we spell it, so that it can stand in SQL; empty
+ * for an empty text.  22023 for anything else.
  */
 static char *
 read_locking(const char *lock_rows)
@@ -162,7 +161,7 @@ read_locking(const char *lock_rows)
 			 errhint("Use a locking clause, such as 'FOR UPDATE' or 'FOR NO KEY UPDATE SKIP LOCKED'.")));
 }
 
-/* The words of a text with one space between two of them. */
+/* The words of a text, separated by single spaces. */
 static char *
 single_spaced(const char *text)
 {

@@ -5,7 +5,7 @@
 #ifndef CITER_JOB_ARGUMENTS_H
 #define CITER_JOB_ARGUMENTS_H
 
-/* Those that can be left out have a value that says so. */
+/* Those that can be left out have a value that means so. */
 typedef struct CiterJobArguments
 {
 	char	   *job;
@@ -17,7 +17,7 @@ typedef struct CiterJobArguments
 	char	   *filter;
 	NullableDatum after;		/* text[] */
 	NullableDatum upto;
-	char	   *lock_rows;		/* in our own words; empty: none */
+	char	   *lock_rows;		/* as we spell it; empty: none */
 	int			target_ms;		/* 0: none; -1: not given */
 	int			pause_ms;		/* -1: not given */
 	char	   *throttle_query; /* empty: none */
@@ -26,7 +26,6 @@ typedef struct CiterJobArguments
 	int			retries;		/* -1: not given */
 	char	   *on_error;
 	int			parts;			/* 0: not given */
-	bool		dry_run;
 	int			statement_is_global;	/* 0 or 1; -1: not given */
 } CiterJobArguments;
 
@@ -52,8 +51,7 @@ enum CiterRunArgument
 	CITER_RUN_ON_ERROR,
 	CITER_RUN_PARTS,
 	CITER_RUN_DRY_RUN,
-	CITER_RUN_STATEMENT_IS_GLOBAL,
-	CITER_RUN_ARGUMENTS			/* how many there are */
+	CITER_RUN_STATEMENT_IS_GLOBAL
 };
 
 extern void citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *values);

@@ -4,15 +4,15 @@
  *
  * Two values compare as they did when a position was stored only if more than
  * their type is the same: a collation has to sort as it did, the labels of an
- * enum to follow each other as they did, and so on, down to what ranges, arrays
- * and composite types are made of.  Each such fact is written as a phrase, in
- * an order that depends on the key alone.  A job goes on if all the facts that
- * it has stored are there, in their order: labels that were added to an enum
- * come between, and do no harm.
+ * enum to follow each other as they did, and so on, down to what ranges,
+ * arrays and composite types are made of.  Each such fact is written as a
+ * phrase, in an order that depends on the key alone.  A job goes on if all
+ * facts that it has stored still hold, in the same order: labels that were
+ * added to an enum come in between and do no harm.
  *
- * It is worked out for each chunk, from the system caches; only the version
- * that a library gives a collation is remembered, since that takes long to ask
- * for, and stays the same for as long as the library is loaded.
+ * The facts are collected for each chunk, from the system caches.  Only the
+ * version that a library gives a collation is remembered: asking for it takes
+ * long, and it stays the same while the library is loaded.
  */
 #include "postgres.h"
 
@@ -82,7 +82,7 @@ citer_job_basis(const CiterKey *key)
 
 		basis.facts = lappend(basis.facts, psprintf("operator family %s of %s",
 													opfamily_name(element->opfamily),
-													element->index_column));
+													citer_key_column(element)));
 		note_type(&basis, element->type, false);
 		note_collation(&basis, element->collation);
 	}
@@ -93,7 +93,10 @@ citer_job_basis(const CiterKey *key)
 	return array;
 }
 
-/* The first fact stored that is not there now, in its order; NULL if all are. */
+/*
+ * The first stored fact that does not hold now, or not in its order; NULL if
+ * all do.
+ */
 char *
 citer_job_basis_lost(NullableDatum stored, NullableDatum now)
 {
@@ -121,8 +124,8 @@ citer_job_basis_lost(NullableDatum stored, NullableDatum now)
 }
 
 /*
- * Notes what values of a type are compared by.  "nested" says that the type is
- * a part of the key's.
+ * Notes how values of a type are compared.  "nested": the type is a part of
+ * the key's type.
  */
 static void
 note_type(Basis *basis, Oid type, bool nested)
@@ -221,8 +224,8 @@ note_attributes(Basis *basis, Oid type)
 }
 
 /*
- * How a collation sorts: whose it is, the locale, the version that the catalog
- * has (which indexes were built under), and that of the library.
+ * How a collation sorts: the provider, the locale, the version in the catalog
+ * (under which indexes were built), and that of the library.
  */
 static void
 note_collation(Basis *basis, Oid collation)
@@ -304,9 +307,9 @@ actual_version(char provider, const char *locale)
 }
 
 /*
- * 0A000 for the type of a part of the key whose text is the name of an object:
- * the name can come to mean another one.  A key that is one is stored as its
- * OID.
+ * 0A000 for a type whose text is the name of an object, for the name can come
+ * to mean another one.  That is for parts of the key; a key that is of such a
+ * type itself is stored as its OID.
  */
 static void
 check_names(Oid type)
@@ -320,7 +323,7 @@ check_names(Oid type)
 			 errhint("Order by another column, or by the values by themselves.")));
 }
 
-/* A type's name, qualified, whatever the search_path. */
+/* A type's name, always qualified. */
 static char *
 type_name(Oid type)
 {

@@ -2,9 +2,9 @@
  * chunk.c
  *	  One chunk of a job: read, worked on, its position known.
  *
- * The walk is resolved anew for each chunk, because nothing but text outlives
- * the transaction before; its plans are found ready.  It is read under the
- * transaction's snapshot and lives as long as the chunk.
+ * The walk is resolved again for each chunk, because only text outlives a
+ * transaction; its plans are kept and found by their text.  It is read under
+ * the transaction's snapshot and lives as long as the chunk.
  */
 #include "postgres.h"
 
@@ -15,92 +15,67 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "walk/iterator.h"
+#include "base/settings.h"
 #include "job/chunk.h"
 #include "job/skip.h"
-#include "base/settings.h"
+#include "job/target.h"
+#include "walk/iterator.h"
 
 static CiterIterator *open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
-								bool by_row, const CiterJobStatement *statement);
+								CiterJobChunkMode mode, const CiterJobStatement *statement);
 static bool fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **statement);
-static Tuplestorestate *store_rows(CiterIterator *iterator, CiterJobStatement *statement,
-								   bool by_row);
-static void check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
-						 const CiterPosition *last);
-static CiterPosition first_tid(const CiterWalk *walk);
+static void note_rows(CiterIterator *iterator, int limit, CiterJobChunk *chunk);
+static void do_rows(CiterIterator *iterator, CiterJobChunkMode mode, CiterJobSkip *skip,
+					CiterJobChunk *chunk);
+static CiterPosition first_key(CiterIterator *iterator);
+static Tuplestorestate *store_rows(CiterIterator *iterator);
+static void refuse_nulls(const CiterJobStatement *statement, const CiterJobBounds *bounds);
 static NullableDatum write_position(const CiterWalk *walk, const CiterPosition *position);
 
 /*
  * Reads the next chunk of a range, of at most so many rows, and runs the
- * statement for it, unless no row is left once they are locked; "by_row": so
- * that the rows that fail are recorded and the others are done.  The statement
- * is prepared anew if the relation's columns have changed.  *chunk is filled in
- * as far as this gets, in the current memory context.
+ * statement for it, unless no row is left once they are locked.  The statement
+ * is prepared anew if the relation's columns have changed.  *chunk, which the
+ * caller has cleared, is filled in as far as this gets, in the current memory
+ * context.
  */
 void
 citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
-					bool by_row, CiterJobStatement **statement, CiterJobChunk *chunk)
+					CiterJobChunkMode mode, CiterJobStatement **statement, CiterJobChunk *chunk)
 {
-	CiterIterator *iterator = open_walk(job, range, limit, by_row, *statement);
-	const CiterWalk *walk;
-	Tuplestorestate *rows;
-	CiterPosition first = {0};
-	const CiterPosition *last;
-	CiterJobBounds bounds;
+	CiterIterator *iterator;
 
+	chunk->phase = CITER_CHUNK_READING;
+	iterator = open_walk(job, range, limit, mode, *statement);
 	if (fit_statement(job, citer_iterator_walk(iterator), statement))
 	{
 		citer_iterator_close(iterator);
-		iterator = open_walk(job, range, limit, by_row, *statement);
+		iterator = open_walk(job, range, limit, mode, *statement);
 	}
-	walk = citer_iterator_walk(iterator);
-	last = citer_iterator_position(iterator);
-	if (!citer_iterator_next_chunk(iterator))
+	note_rows(iterator, limit, chunk);
+	if (chunk->rows > 0)
 	{
-		chunk->last = true;
-		citer_iterator_close(iterator);
-		return;
-	}
-	chunk->rows = citer_iterator_cost(iterator).rows;
-	chunk->passed = citer_iterator_cost(iterator).passed;
-	chunk->last = citer_iterator_is_done(iterator);
-	chunk->full = chunk->rows + chunk->passed >= limit;
-	chunk->position = write_position(walk, last);
-	if (chunk->rows == 0)
-	{
-		citer_iterator_close(iterator);
-		return;
-	}
-	first = walk->key->physical ? first_tid(walk) : citer_iterator_first(iterator);
-	chunk->first = write_position(walk, &first);
-	rows = store_rows(iterator, *statement, by_row);
-	check_bounds(*statement, &first, last);
+		CiterJobSkip skip = {
+			.job = job,
+			.range = range,
+			.walk = citer_iterator_walk(iterator),
+			.statement = *statement,
+			.by_key = mode == CITER_CHUNK_KEYS,
+		};
 
-	chunk->in_statement = true;
-	bounds.after = &walk->after;
-	bounds.first = &first;
-	bounds.last = last;
-	if (by_row)
-	{
-		CiterJobSkip skip = {job, range, walk, *statement, rows, chunk->rows, &bounds,
-		chunk->position, &chunk->effect};
-
-		chunk->failed = citer_job_skip_failing(&skip);
+		do_rows(iterator, mode, &skip, chunk);
 	}
-	else
-		citer_job_statement_run(*statement, rows, &bounds, &chunk->effect);
-	if (rows != NULL)
-		tuplestore_end(rows);
 	citer_iterator_close(iterator);
 }
 
 /*
- * Opens the walk of a range from its position on.  It reads what the statement
- * uses, and all that the role may read where rows may have to be recorded.
+ * Opens the walk of a range, from its position on.  It reads the columns that
+ * the statement uses, or all columns if rows are to be recorded and the role
+ * may read them.
  */
 static CiterIterator *
 open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
-		  bool by_row, const CiterJobStatement *statement)
+		  CiterJobChunkMode mode, const CiterJobStatement *statement)
 {
 	CiterOptions options = citer_job_target_options(job);
 	CiterIterator *iterator;
@@ -108,8 +83,9 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 	options.chunk_size = limit;
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
-	options.locking = job->lock_rows;
-	options.columns_known = !by_row || pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
+	options.job.locking = job->lock_rows;
+	options.columns_known = mode != CITER_CHUNK_ROWS ||
+		pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
 		options.columns = citer_job_statement_columns(statement);
 	iterator = citer_iterator_open(&options);
@@ -119,8 +95,8 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 }
 
 /*
- * Prepares the statement if it is not prepared, or for other columns; says
- * whether it has, for the walk may then have to read more.
+ * Prepares the statement if it is not prepared, or is for other columns.
+ * Returns whether it did, for the walk may then have to read more.
  */
 static bool
 fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **statement)
@@ -140,19 +116,80 @@ fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **st
 	return true;
 }
 
+/* Reads the next chunk, and notes what it is. */
+static void
+note_rows(CiterIterator *iterator, int limit, CiterJobChunk *chunk)
+{
+	if (!citer_iterator_next_chunk(iterator))
+	{
+		chunk->last = true;
+		return;
+	}
+	chunk->rows = citer_iterator_cost(iterator).rows;
+	chunk->locked = citer_iterator_cost(iterator).skipped;
+	chunk->last = citer_iterator_is_done(iterator);
+	chunk->full = chunk->rows + chunk->locked >= limit;
+	chunk->position = write_position(citer_iterator_walk(iterator), citer_iterator_position(iterator));
+}
+
+/* Runs the statement for the rows of the chunk; the rest of *skip is filled in. */
+static void
+do_rows(CiterIterator *iterator, CiterJobChunkMode mode, CiterJobSkip *skip, CiterJobChunk *chunk)
+{
+	CiterPosition first = first_key(iterator);
+	CiterJobBounds bounds = {
+		.after = &skip->walk->after,
+		.first = &first,
+		.last = citer_iterator_position(iterator),
+	};
+	Tuplestorestate *rows = NULL;
+
+	chunk->first = write_position(skip->walk, &first);
+	if (mode != CITER_CHUNK_WHOLE || citer_job_statement_uses_rows(skip->statement))
+		rows = store_rows(iterator);
+	refuse_nulls(skip->statement, &bounds);
+
+	chunk->phase = CITER_CHUNK_IN_STATEMENT;
+	if (mode == CITER_CHUNK_WHOLE)
+		citer_job_statement_run(skip->statement, rows, &bounds, &chunk->effect);
+	else
+	{
+		skip->rows = rows;
+		skip->nrows = chunk->rows;
+		skip->bounds = &bounds;
+		skip->position = chunk->position;
+		skip->effect = &chunk->effect;
+		chunk->failed = citer_job_skip_failing(skip);
+	}
+	if (rows != NULL)
+		tuplestore_end(rows);
+}
+
 /*
- * The rows of the chunk at hand, for the statement to read, or NULL if nobody
- * does.
+ * The key of the first row.  In physical order, where rows are read without
+ * their ctid, it is the place right after the position.
  */
+static CiterPosition
+first_key(CiterIterator *iterator)
+{
+	const CiterWalk *walk = citer_iterator_walk(iterator);
+	ItemPointer tid;
+
+	if (!walk->key->physical)
+		return citer_iterator_first(iterator);
+	tid = (ItemPointer) DatumGetPointer(walk->after.values[0]);
+	return citer_position_of_tid(ItemPointerGetBlockNumberNoCheck(tid),
+								 ItemPointerGetOffsetNumberNoCheck(tid) + 1);
+}
+
+/* The rows of the chunk at hand. */
 static Tuplestorestate *
-store_rows(CiterIterator *iterator, CiterJobStatement *statement, bool by_row)
+store_rows(CiterIterator *iterator)
 {
 	TupleTableSlot *slot;
 	Tuplestorestate *rows;
 
-	if (!by_row && !citer_job_statement_uses_rows(statement))
-		return NULL;
-	/* As much again as the chunk has; the rest is for the bookkeeping. */
+	/* Four times what a chunk may hold: a tuplestore counts more a row. */
 	rows = tuplestore_begin_heap(false, false, Max(work_mem, (int) (citer_settings_chunk_memory() / 256)));
 	while ((slot = citer_iterator_next_in_chunk(iterator)) != NULL)
 		tuplestore_puttupleslot(rows, slot);
@@ -160,38 +197,24 @@ store_rows(CiterIterator *iterator, CiterJobStatement *statement, bool by_row)
 }
 
 /*
- * A statement that goes by the bounds alone would not find a NULL: 22004 if
- * there is one in them.
+ * 22004 if there is a NULL in the bounds and the statement uses nothing else:
+ * no comparison finds it.
  */
 static void
-check_bounds(const CiterJobStatement *statement, const CiterPosition *first,
-			 const CiterPosition *last)
+refuse_nulls(const CiterJobStatement *statement, const CiterJobBounds *bounds)
 {
 	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
 		citer_job_statement_uses_ranges(statement))
 		return;
-	for (int i = 0; i < last->nelements; i++)
+	for (int i = 0; i < bounds->last->nelements; i++)
 	{
-		if (first->isnull[i] || last->isnull[i])
+		if (bounds->first->isnull[i] || bounds->last->isnull[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("a key of the chunk has a NULL in it, which no comparison finds"),
 					 errdetail("The statement uses $1 ... and does not use \"%s\".", "chunk"),
 					 errhint("Write WHERE chunk_range(t), or let the statement join \"%s\".", "chunk")));
 	}
-}
-
-/*
- * The lower bound in physical order, where rows do not carry their place:
- * right behind the position.
- */
-static CiterPosition
-first_tid(const CiterWalk *walk)
-{
-	ItemPointer tid = (ItemPointer) DatumGetPointer(walk->after.values[0]);
-
-	return citer_position_of_tid(ItemPointerGetBlockNumberNoCheck(tid),
-								 ItemPointerGetOffsetNumberNoCheck(tid) + 1);
 }
 
 /* A position as text[]. */

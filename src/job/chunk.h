@@ -5,26 +5,44 @@
 #ifndef CITER_JOB_CHUNK_H
 #define CITER_JOB_CHUNK_H
 
-#include "job/statement.h"
 #include "job/state.h"
-#include "job/target.h"
+#include "job/statement.h"
+
+/* How the rows of a chunk are done. */
+typedef enum CiterJobChunkMode
+{
+	CITER_CHUNK_WHOLE,			/* all at once, and an error undoes them all */
+	CITER_CHUNK_ROWS,			/* row by row; those that fail are recorded */
+	CITER_CHUNK_KEYS			/* the same, and of those that fail only the
+								 * key is read and recorded */
+} CiterJobChunkMode;
+
+/* How far it got. */
+typedef enum CiterJobChunkPhase
+{
+	CITER_CHUNK_NOT_BEGUN,
+	CITER_CHUNK_READING,
+	CITER_CHUNK_IN_STATEMENT	/* which is running, or has run */
+} CiterJobChunkPhase;
 
 /* What a chunk was; the texts are for messages. */
 typedef struct CiterJobChunk
 {
+	CiterJobChunkPhase phase;
 	int64		rows;
-	int64		passed;			/* rows locked by others, and passed over */
-	int64		failed;			/* of these, recorded and skipped */
+	int64		locked;			/* rows that others had locked, and that were
+								 * skipped */
+	int64		failed;			/* of the rows, recorded and skipped */
 	bool		last;			/* the range has no more rows */
 	bool		full;			/* it ended because it had all its rows */
 	NullableDatum first;		/* text[]: key of the first row; none if no
 								 * row was left once they were locked */
 	NullableDatum position;		/* where it ends; none if there is no chunk */
-	bool		in_statement;	/* the statement is running, or has run */
 	CiterJobEffect effect;		/* of the statement */
 } CiterJobChunk;
 
 extern void citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
-								bool by_row, CiterJobStatement **statement, CiterJobChunk *chunk);
+								CiterJobChunkMode mode, CiterJobStatement **statement,
+								CiterJobChunk *chunk);
 
 #endif							/* CITER_JOB_CHUNK_H */

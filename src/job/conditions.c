@@ -2,15 +2,16 @@
  * conditions.c
  *	  chunk_range() in a job's statement, as a condition.
  *
- * The rows of a chunk are those by which the walk itself finds them: behind the
- * position at which the chunk starts, up to and including its last key, and in
- * the filter (range.c, query.c).  So it is exact for every key, and an index finds
- * it: one NOT NULL column is k > $3 AND k <= $4, more columns are a few such
- * ranges with OR between them, which a B-tree serves one by one.
+ * The condition is the one by which the walk itself finds the rows of a chunk:
+ * after the position at which the chunk starts, up to and including its last
+ * key, and in the filter (walk/range.c, walk/query.c).  So it is exact for
+ * every key, and an index serves it: one NOT NULL column is k > $3 AND k <=
+ * $4, several columns are a few such ranges joined by OR, which a B-tree
+ * serves one by one.
  *
- * That the condition begins behind the position and not at the first key makes
- * no difference to the rows that were read.  Those that have come in between since
- * are done with the chunk, for no later one has them.
+ * The condition begins after the position and not at the first key.  For the
+ * rows that were read this makes no difference; rows that came in between
+ * since then are changed with the chunk, for no later chunk has them.
  *
  * The form depends on which elements of the two keys are equal and which are
  * NULL.  Columns are qualified by the name that stands in chunk_range(), so the
@@ -20,8 +21,8 @@
 
 #include "optimizer/optimizer.h"
 
-#include "walk/clause.h"
 #include "job/conditions.h"
+#include "walk/clause.h"
 #include "walk/query.h"
 
 /* A name that chunk_range() gives the job's relation. */
@@ -42,10 +43,10 @@ static void add_source(CiterJobConditions *conditions, const CiterJob *job,
 					   const CiterWalk *walk, char *name);
 static char *filter_sql(const CiterRelation *relation, const char *filter);
 static Source *find_source(const CiterJobConditions *conditions, const char *name);
-static char *range_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last);
+static char *condition_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last);
 
 /*
- * Gets the conditions of a statement ready, in the current memory context.
+ * Prepares the conditions of a statement, in the current memory context.
  * 22023 for a chunk_range() where the job's filter is volatile.
  */
 CiterJobConditions *
@@ -60,10 +61,9 @@ citer_job_conditions_create(CiterJobText *text, const CiterJob *job, const Citer
 }
 
 /*
- * Expands the statement's text, in the current memory context, for chunks that
- * lie like the one behind "after" and up to "last".  With a key of n elements,
- * those of "after" are the parameters from 2n + 1 on, those of "last" from
- * 3n + 1.
+ * Expands the statement's text, in the current memory context, for chunks like
+ * the one after "after" and up to "last".  With a key of n elements, those of
+ * "after" are the parameters from 2n + 1 on, those of "last" from 3n + 1.
  */
 void
 citer_job_conditions_expand(CiterJobConditions *conditions, const CiterPosition *after,
@@ -76,14 +76,14 @@ citer_job_conditions_expand(CiterJobConditions *conditions, const CiterPosition 
 	{
 		const Source *source = find_source(conditions, text->ranges[i].name);
 
-		sql[i].key = range_sql(source->key, after, last);
+		sql[i].key = condition_sql(source->key, after, last);
 		sql[i].filter = source->filter;
 	}
 	citer_job_text_expand(text, sql);
 }
 
 /*
- * Adds the job's relation under a name that the statement has it by: its key
+ * Adds the job's relation under a name that the statement gives it: its key
  * and filter, qualified by that name.
  */
 static void
@@ -104,7 +104,7 @@ add_source(CiterJobConditions *conditions, const CiterJob *job,
 	conditions->sources = lappend(conditions->sources, source);
 }
 
-/* The filter, for whom its rows have to be the same each time it is asked. */
+/* The filter, which must give the same result each time it is evaluated. */
 static char *
 filter_sql(const CiterRelation *relation, const char *filter)
 {
@@ -133,9 +133,9 @@ find_source(const CiterJobConditions *conditions, const char *name)
 	return NULL;
 }
 
-/* The condition that a key lies behind a position and up to another. */
+/* The condition that a key lies after a position and up to another. */
 static char *
-range_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last)
+condition_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last)
 {
 	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(key));
 	CiterQueryRows rows = {.after = after,.upto = last,.ranges = ranges};

@@ -2,10 +2,10 @@
  * control.c
  *	  What other sessions do to a job.
  *
- * They write the state they want, in a table of its own, and sessions at work
- * on the job read it before each chunk.  All happens in the caller's
- * transaction, for whose end the job does not wait.  Members of the role that
- * owns a job may do so, although they cannot run it.
+ * They write the state they want into a table of its own, and the sessions at
+ * work on the job read it before each chunk.  All happens in the caller's
+ * transaction, and the job does not wait for the end of that.  Members of the
+ * role that owns a job may do so, although they cannot run it.
  */
 #include "postgres.h"
 
@@ -79,7 +79,7 @@ find_job(Oid procedure, NullableDatum name)
 	return job;
 }
 
-/* 55000 if there is nothing left to stop. */
+/* 55000 if the job has ended. */
 static void
 check_unfinished(const CiterJob *job, CiterJobState state)
 {

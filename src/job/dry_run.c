@@ -2,19 +2,19 @@
  * dry_run.c
  *	  Says what a job would do.
  *
- * Everything is resolved, prepared and planned as the job would do it, with
- * the same errors, and nothing is written.
+ * Everything is resolved, prepared and planned as in a run, with the same
+ * errors, and nothing is written.
  */
 #include "job/job.h"
 
-#include "walk/explain.h"
-#include "walk/iterator.h"
+#include "base/settings.h"
 #include "job/open.h"
 #include "job/state.h"
 #include "job/statement.h"
 #include "job/target.h"
-#include "base/settings.h"
 #include "sql/spi.h"
+#include "walk/explain.h"
+#include "walk/iterator.h"
 
 static void describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo output);
 static const char *what_it_reads(const CiterJobStatement *statement);
@@ -23,7 +23,7 @@ static void describe_statement(CiterJobStatement *statement, const CiterOptions 
 static CiterOptions first_chunk(const CiterJob *job, const CiterJobRange *ranges,
 								const CiterJobStatement *statement);
 
-/* chunked_iter_run with dry_run: an INFO message that says it all. */
+/* chunked_iter_run with dry_run: sends an INFO message. */
 void
 citer_job_dry_run(Oid procedure, const NullableDatum *values)
 {
@@ -81,14 +81,14 @@ describe_ranges(const CiterJob *job, const CiterJobRange *ranges, StringInfo out
 	}
 }
 
-/* The plans of the statement, for the first chunk there is. */
+/* The plans of the statement, for the first chunk. */
 static void
 describe_statement(CiterJobStatement *statement, const CiterOptions *options, StringInfo output)
 {
 	CiterOptions unlocked = *options;
 	CiterIterator *iterator;
 
-	unlocked.locking = NULL;
+	unlocked.job.locking = NULL;
 	iterator = citer_iterator_open(&unlocked);
 	if (!citer_iterator_next_chunk(iterator))
 		appendStringInfoString(output, "There are no rows");
@@ -119,7 +119,7 @@ what_it_reads(const CiterJobStatement *statement)
 		citer_job_statement_uses_bounds(statement) ? "the bounds of the chunk" : "nothing of the chunk";
 }
 
-/* The walk of the first range that is not done, as its next chunk does it. */
+/* The walk of the next chunk of the first range that is not done. */
 static CiterOptions
 first_chunk(const CiterJob *job, const CiterJobRange *ranges, const CiterJobStatement *statement)
 {
@@ -130,7 +130,7 @@ first_chunk(const CiterJob *job, const CiterJobRange *ranges, const CiterJobStat
 		range = &ranges[i];
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
-	options.locking = job->lock_rows;
+	options.job.locking = job->lock_rows;
 	options.columns_known = true;
 	options.columns = citer_job_statement_columns(statement);
 	return options;

@@ -9,16 +9,16 @@
  * job's name and the range's number.  The view chunked_iter_progress asks here
  * which lock that is (citer_guard_lock).
  *
- * Beside its guards, each session at work on a job holds one lock in common
- * with the others, its presence, for as long as it is.  So whether anybody is
- * at work takes one look, however many ranges there are: the lock is to be had
- * exclusively.
+ * Beside its guards, each session at work on a job holds its presence, a lock
+ * that it shares with the others.  So it takes one lock to know whether any
+ * session is at work, however many ranges there are: nobody is if the lock can
+ * be had exclusively.
  *
  * The statement of a job can release all advisory locks of its session
  * (pg_advisory_unlock_all(), DISCARD ALL), so a guard is taken again before
- * each chunk, and the range's position is compared under a row lock.  It is
- * that which makes every chunk count once; the guard keeps sessions from
- * getting in each other's way.
+ * each chunk, and the range's position is compared under a row lock.  That
+ * comparison makes every chunk count once; the guard keeps sessions out of
+ * each other's way.
  */
 #include "postgres.h"
 
@@ -42,8 +42,8 @@ static void release(const LOCKTAG *tag, LOCKMODE mode);
 static LOCKTAG guard_tag(const char *job, int range_no);
 
 /*
- * Takes the guard, to the end of the session or its release; false if anybody
- * has it already, this session included.
+ * Takes the guard, until it is released or the session ends; false if it is
+ * taken already, by this session or another.
  */
 bool
 citer_guard_take(const char *job, int range_no)
@@ -72,25 +72,19 @@ citer_guard_release(const char *job, int range_no)
 }
 
 /*
- * Counts this session among those at work on the job, until it leaves; false
- * if the job is being forgotten.
+ * Counts this session among those at work on the job, until it leaves.  Before
+ * each chunk it takes back a presence that may have been lost.  False if the
+ * job is being forgotten.
  */
 bool
 citer_guard_enter(const char *job)
-{
-	return citer_guard_keep_presence(job);
-}
-
-/* Takes back a presence that this session may have lost; false if it is gone. */
-bool
-citer_guard_keep_presence(const char *job)
 {
 	LOCKTAG		tag = guard_tag(job, PRESENCE);
 
 	return acquire_once(&tag, ShareLock) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* The session is not at work on the job any more. */
+/* The session no longer works on the job. */
 void
 citer_guard_leave(const char *job)
 {
@@ -100,8 +94,8 @@ citer_guard_leave(const char *job)
 }
 
 /*
- * Keeps sessions from work on the job to the end of the transaction; false if
- * there is one at work, this session included.
+ * Keeps sessions from working on the job to the end of the transaction; false
+ * if one is at work, this session included.
  */
 bool
 citer_guard_exclude(const char *job)
@@ -144,8 +138,8 @@ acquire_once(const LOCKTAG *tag, LOCKMODE mode)
 }
 
 /*
- * Releases a lock of the session; no harm if it is lost.  There is no portable
- * way to ask for a lock of one's own but to take it.
+ * Releases a lock of the session; no harm if it is lost.  The only portable
+ * way to know whether the session has a lock is to take it.
  */
 static void
 release(const LOCKTAG *tag, LOCKMODE mode)

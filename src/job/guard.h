@@ -14,7 +14,6 @@ extern bool citer_guard_take(const char *job, int range_no);
 extern bool citer_guard_keep(const char *job, int range_no);
 extern void citer_guard_release(const char *job, int range_no);
 extern bool citer_guard_enter(const char *job);
-extern bool citer_guard_keep_presence(const char *job);
 extern void citer_guard_leave(const char *job);
 extern bool citer_guard_exclude(const char *job);
 extern ArrayType *citer_guard_lock(const char *job, int range_no);

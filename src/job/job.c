@@ -2,54 +2,70 @@
  * job.c
  *	  Jobs: a statement for each chunk of a relation, one transaction a chunk.
  *
- * The way of a call: its arguments make or find a job, in a first transaction;
- * then the session takes one range after the other that nobody else is at
- * work on, and goes through it (job_range.c); when all are done, the job is.
+ * A call makes or finds a job by its arguments, in a first transaction.  Then
+ * the session takes one free range after the other and works through it
+ * (range.c).  The job is done when all its ranges are.
  *
- * Guards are held over transactions, and so are the statement's plan and the
- * memory of the run.  All three are given back at every end but that of the
- * session itself, which takes them along.
+ * Guards are held over transactions, and so are the statement's plans and the
+ * memory of the run.  All three are given back whichever way the call ends,
+ * unless the session ends with it.
  */
 #include "job/job.h"
 
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "job/errors.h"
 #include "job/guard.h"
 #include "job/open.h"
 #include "job/pace.h"
-#include "job/run.h"
+#include "job/range.h"
+#include "job/report.h"
+#include "job/transaction.h"
 #include "sql/spi.h"
 
 /*
  * How often a run looks whether other sessions are done with their ranges, or
- * have given them up: often at first, for they may be about to be done.
+ * have left them: often at first, since they may be nearly done.
  */
 #define OTHERS_FIRST_MS 5.0
 #define OTHERS_MAX_MS 100.0
+
+/* A range to work on: the argument of claim_range. */
+typedef struct Claim
+{
+	int			behind;			/* the range this session was at work on; 0:
+								 * none */
+	int			range_no;		/* taken; 0: none is left */
+} Claim;
+
+/* Whether the job is done: the argument of finish_job. */
+typedef struct Finish
+{
+	bool		shows_wait;		/* for others, if it is not */
+	CiterJobState state;
+} Finish;
 
 static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
 static void run_job(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
-static void do_or_throw(CiterJobRun *run, CiterJobWork work);
 static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
 static void create_job(CiterJobRun *run);
-static bool resume_job(CiterJobRun *run);
+static bool can_resume(const CiterJob *job);
 static CiterJobOutcome open_help(CiterJobRun *run, void *argument);
-static void drop_statement(CiterJobRun *run);
-static void work_on_ranges(CiterJobRun *run);
+static void fail_to_resume(CiterJobRun *run, ErrorData *error);
+static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
+static CiterJobState work_on_ranges(CiterJobRun *run);
 static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
-static int	claim_behind(CiterJobRun *run, int range_no);
+static int	claim_behind(const CiterJob *job, int range_no);
 static CiterJobOutcome finish_job(CiterJobRun *run, void *argument);
-static void report_end(CiterJobRun *run);
-static void warn_of_effect(const CiterJobRun *run);
-static void release_all(CiterJobRun *run);
+static void drop_statement(CiterJobRun *run);
+static void give_back(CiterJobRun *run);
 
 /*
- * chunked_iter_run: makes the job or goes on with it, until it is done or has
+ * chunked_iter_run: starts the job or goes on with it, until it is done or has
  * to stop.  25006 where nothing can be written, 55P03 if another session runs
  * it.
  */
@@ -66,7 +82,7 @@ citer_job_work(Oid procedure, const NullableDatum *arguments)
 	run_connected(procedure, arguments, true);
 }
 
-/* The frame of both: connected to SPI, and everything given back in the end. */
+/* The frame of both: connects to SPI, and gives everything back in the end. */
 static void
 run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 {
@@ -97,7 +113,7 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 	}
 	PG_FINALLY();
 	{
-		release_all(run);
+		give_back(run);
 	}
 	PG_END_TRY();
 	citer_spi_finish();
@@ -109,6 +125,7 @@ run_job(CiterJobRun *run)
 	ErrorData  *error;
 	bool		resuming = false;
 	double		wait_ms = OTHERS_FIRST_MS;
+	Finish		finish = {.shows_wait = true};
 
 	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
@@ -117,42 +134,45 @@ run_job(CiterJobRun *run)
 				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
 				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
 	enter(run);
-	if (citer_job_do(run, open_job, &resuming, &error) == CITER_OUTCOME_FAILED)
+	switch (citer_job_do(run, open_job, &resuming, &error))
 	{
-		if (resuming)
-			citer_job_fail_to_resume(run, error);
-		ReThrowError(error);
-	}
-	if (run->state == CITER_JOB_SUCCEEDED)
-	{
-		ereport(NOTICE,
-				(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
-		return;
+		case CITER_OUTCOME_FAILED:
+			if (resuming)
+				fail_to_resume(run, error);
+			ReThrowError(error);
+		case CITER_OUTCOME_STOPPED:
+			ereport(NOTICE,
+					(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
+			return;
+		default:
+			break;
 	}
 	for (;;)
 	{
-		work_on_ranges(run);
-		if (citer_job_is_active(run->state))
-			do_or_throw(run, finish_job);
-		if (!citer_job_is_active(run->state))
+		finish.state = work_on_ranges(run);
+		if (citer_job_is_active(finish.state))
+			(void) citer_job_do(run, finish_job, &finish, NULL);
+		if (!citer_job_is_active(finish.state))
 			break;
+		finish.shows_wait = false;
 		citer_job_sleep(wait_ms);
 		wait_ms = Min(2 * wait_ms, OTHERS_MAX_MS);
 	}
-	report_end(run);
+	citer_job_report_end(run, finish.state);
 }
 
 static void
 help_job(CiterJobRun *run)
 {
+	Finish		finish = {.shows_wait = false};
+
 	enter(run);
-	do_or_throw(run, open_help);
-	if (run->state == CITER_JOB_SUCCEEDED)
+	if (citer_job_do(run, open_help, NULL, NULL) == CITER_OUTCOME_STOPPED)
 		return;
-	work_on_ranges(run);
-	if (citer_job_is_active(run->state))
-		do_or_throw(run, finish_job);
-	report_end(run);
+	finish.state = work_on_ranges(run);
+	if (citer_job_is_active(finish.state))
+		(void) citer_job_do(run, finish_job, &finish, NULL);
+	citer_job_report_end(run, finish.state);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */
@@ -167,25 +187,20 @@ enter(CiterJobRun *run)
 				 errhint("Try again when its transaction has ended.")));
 }
 
-/* Does something in a transaction of its own; throws its error. */
-static void
-do_or_throw(CiterJobRun *run, CiterJobWork work)
-{
-	ErrorData  *error;
-
-	if (citer_job_do(run, work, NULL, &error) == CITER_OUTCOME_FAILED)
-		ReThrowError(error);
-}
-
-/* The first transaction of a run; says whether it goes on with a job. */
+/*
+ * The first transaction of a run; CITER_OUTCOME_STOPPED if the job has
+ * succeeded already.  The argument, a bool, becomes whether it goes on with an
+ * old job; it is set also if the transaction fails.
+ */
 static CiterJobOutcome
 open_job(CiterJobRun *run, void *argument)
 {
 	bool	   *resuming = argument;
-	MemoryContext scratch = MemoryContextSwitchTo(run->context);
 	CiterJob   *job;
 
 	*resuming = false;
+	/* What is found here outlives the transaction. */
+	MemoryContextSwitchTo(run->context);
 	drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
 	if (job == NULL)
@@ -193,14 +208,14 @@ open_job(CiterJobRun *run, void *argument)
 	else
 	{
 		run->job = job;
-		*resuming = resume_job(run);
-		if (*resuming)
-		{
-			citer_job_prepare(job, &run->statement);
-			citer_job_start(job);
-		}
+		citer_job_use_settings(job);
+		citer_job_change(job, &run->arguments);
+		if (!can_resume(job))
+			return CITER_OUTCOME_STOPPED;
+		*resuming = true;
+		citer_job_prepare(job, &run->statement);
+		citer_job_start(job);
 	}
-	MemoryContextSwitchTo(scratch);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -218,33 +233,31 @@ create_job(CiterJobRun *run)
 }
 
 /*
- * Whether the job that was found is to go on, under the settings of this call.
- * One that has succeeded is left alone, so that it can be run every night until
- * it is done; 55000 if it was cancelled.
+ * Whether a job that was found is to go on.  One that has succeeded is left
+ * alone, so that it can be run every night until it is done; 55000 if it was
+ * cancelled.
  */
 static bool
-resume_job(CiterJobRun *run)
+can_resume(const CiterJob *job)
 {
-	CiterJob   *job = run->job;
-
-	citer_job_use_settings(job);
-	citer_job_change(job, &run->arguments);
 	if (job->state == CITER_JOB_CANCELLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" was cancelled", job->name),
 				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
-	run->state = job->state == CITER_JOB_SUCCEEDED ? CITER_JOB_SUCCEEDED : CITER_JOB_RUNNING;
-	return run->state == CITER_JOB_RUNNING;
+	return job->state != CITER_JOB_SUCCEEDED;
 }
 
-/* The first transaction of a helper. */
+/*
+ * The first transaction of a helper; CITER_OUTCOME_STOPPED if there is nothing
+ * left to do.
+ */
 static CiterJobOutcome
 open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 {
 	CiterJob   *job;
-	MemoryContext scratch = MemoryContextSwitchTo(run->context);
 
+	MemoryContextSwitchTo(run->context);
 	drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
 	if (job == NULL)
@@ -253,17 +266,116 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				 errmsg("job \"%s\" does not exist", run->arguments.job),
 				 errhint("CALL chunked_iter_run() starts one.")));
 	run->job = job;
-	run->state = job->state;
 	citer_job_use_settings(job);
-	if (job->state != CITER_JOB_SUCCEEDED && !citer_job_is_active(job->state))
+	if (job->state == CITER_JOB_SUCCEEDED)
+		return CITER_OUTCOME_STOPPED;
+	if (!citer_job_is_active(job->state))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" is not running", job->name),
 				 errdetail("It is %s.", citer_job_state_name(job->state)),
 				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
-	if (job->state != CITER_JOB_SUCCEEDED)
-		citer_job_prepare(job, &run->statement);
-	MemoryContextSwitchTo(scratch);
+	citer_job_prepare(job, &run->statement);
+	return CITER_OUTCOME_COMMITTED;
+}
+
+/*
+ * Stores that the job cannot go on, and throws the error that says why.  A
+ * call that was cancelled does not know whether it can.
+ */
+static void
+fail_to_resume(CiterJobRun *run, ErrorData *error)
+{
+	ErrorData  *other;
+
+	/* Of two errors, the first one counts. */
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		(void) citer_job_do(run, store_failure, citer_job_error_text(error), &other);
+	ReThrowError(error);
+}
+
+static CiterJobOutcome
+store_failure(CiterJobRun *run, void *error)
+{
+	citer_job_fail(run->job, error);
+	return CITER_OUTCOME_COMMITTED;
+}
+
+/*
+ * Works through ranges, one after the other, as long as there is a free one.
+ * Returns the job's state then.
+ */
+static CiterJobState
+work_on_ranges(CiterJobRun *run)
+{
+	Claim		claim = {0};
+
+	for (;;)
+	{
+		CiterJobState state;
+
+		(void) citer_job_do(run, claim_range, &claim, NULL);
+		if (claim.range_no == 0)
+			return CITER_JOB_RUNNING;
+		state = citer_job_run_range(run, claim.range_no);
+		citer_guard_release(run->job->name, run->guarded_range);
+		run->guarded_range = 0;
+		if (!citer_job_is_active(state))
+			return state;
+		claim.behind = claim.range_no;
+	}
+}
+
+/*
+ * Takes the guard of a range that is neither done nor taken: the next one
+ * after the range this session was at work on, or else the first of all.  A
+ * guard outlives the transaction, also that of an attempt that was undone.
+ */
+static CiterJobOutcome
+claim_range(CiterJobRun *run, void *argument)
+{
+	Claim	   *claim = argument;
+
+	if (run->guarded_range != 0)
+		citer_guard_release(run->job->name, run->guarded_range);
+	run->guarded_range = claim_behind(run->job, claim->behind);
+	if (run->guarded_range == 0 && claim->behind > 0)
+		run->guarded_range = claim_behind(run->job, 0);
+	claim->range_no = run->guarded_range;
+	return CITER_OUTCOME_COMMITTED;
+}
+
+/* The number of the range whose guard it takes; 0 if it takes none. */
+static int
+claim_behind(const CiterJob *job, int range_no)
+{
+	int			range_nos[CITER_JOB_RANGES_MAX];
+	int			nranges;
+
+	while ((nranges = citer_job_unfinished_ranges(job, range_no, range_nos)) > 0)
+	{
+		for (int i = 0; i < nranges; i++)
+		{
+			range_no = range_nos[i];
+			if (citer_guard_take(job->name, range_no))
+				return range_no;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Marks the job as succeeded if all its ranges are done, or reads the state
+ * that it has.
+ */
+static CiterJobOutcome
+finish_job(CiterJobRun *run, void *argument)
+{
+	Finish	   *finish = argument;
+
+	finish->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	if (citer_job_is_active(finish->state) && finish->shows_wait)
+		citer_job_wait(run->job, 0, "other sessions");
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -276,128 +388,9 @@ drop_statement(CiterJobRun *run)
 	run->statement = NULL;
 }
 
-/* Works through ranges, one after the other, as long as there is a free one. */
-static void
-work_on_ranges(CiterJobRun *run)
-{
-	for (;;)
-	{
-		do_or_throw(run, claim_range);
-		if (run->guarded_range == 0)
-			return;
-		memset(&run->range, 0, sizeof(run->range));
-		run->range.range_no = run->guarded_range;
-		run->range.position.isnull = true;
-		citer_job_run_range(run);
-		citer_guard_release(run->job->name, run->guarded_range);
-		run->guarded_range = 0;
-		if (!citer_job_is_active(run->state))
-			return;
-	}
-}
-
-/*
- * Takes the guard of a range that is neither done nor taken: of the first one
- * behind the range this session was at work on, or else of the first of all.  A
- * guard outlives the transaction, also that of an attempt that was undone.
- */
-static CiterJobOutcome
-claim_range(CiterJobRun *run, void *argument pg_attribute_unused())
-{
-	if (run->guarded_range != 0)
-		citer_guard_release(run->job->name, run->guarded_range);
-	run->guarded_range = claim_behind(run, run->range.range_no);
-	if (run->guarded_range == 0 && run->range.range_no > 0)
-		run->guarded_range = claim_behind(run, 0);
-	return CITER_OUTCOME_COMMITTED;
-}
-
-/* The number of the range of which it has taken the guard; 0: of none. */
-static int
-claim_behind(CiterJobRun *run, int range_no)
-{
-	int			range_nos[CITER_JOB_RANGES_MAX];
-	int			nranges;
-
-	while ((nranges = citer_job_unfinished_ranges(run->job, range_no, range_nos)) > 0)
-	{
-		for (int i = 0; i < nranges; i++)
-		{
-			range_no = range_nos[i];
-			if (citer_guard_take(run->job->name, range_no))
-				return range_no;
-		}
-	}
-	return 0;
-}
-
-/*
- * Marks the job as succeeded if all its ranges are done, or finds out why it
- * is not to be worked on any more.
- */
-static CiterJobOutcome
-finish_job(CiterJobRun *run, void *argument pg_attribute_unused())
-{
-	run->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
-	if (citer_job_is_active(run->state) && !run->helps && !run->waits_for_others)
-	{
-		citer_job_wait(run->job, 0, "other sessions");
-		run->waits_for_others = true;
-	}
-	return CITER_OUTCOME_COMMITTED;
-}
-
-/*
- * Tells the client how it ended: what was read, and what the statement made of
- * it.  Warns where these do not go together.
- */
-static void
-report_end(CiterJobRun *run)
-{
-	const char *state = citer_job_is_active(run->state) ? "running" : citer_job_state_name(run->state);
-	char	   *changed = run->nchunks_counted == 0 ? "" :
-	psprintf(" read, %lld changed,", (long long) run->changed);
-	StringInfoData detail;
-
-	initStringInfo(&detail);
-	if (run->skipped > 0)
-		appendStringInfo(&detail, "%lld rows failed; they are in chunked_iter_failed_rows.",
-						 (long long) run->skipped);
-	if (run->passed > 0)
-		appendStringInfo(&detail, "%s%lld rows were locked by others and passed over.",
-						 detail.len > 0 ? " " : "", (long long) run->passed);
-	if (run->nchunks_unchanged > 0)
-		appendStringInfo(&detail, "%sThe statement changed no row in %lld of %lld chunks.",
-						 detail.len > 0 ? " " : "", (long long) run->nchunks_unchanged,
-						 (long long) run->nchunks_counted);
-	ereport(NOTICE,
-			(errmsg("job \"%s\" %s %s: %lld rows%s in %lld chunks", run->arguments.job,
-					run->state == CITER_JOB_SUCCEEDED ? "has" : "is", state,
-					(long long) run->rows, changed, (long long) run->nchunks),
-			 detail.len > 0 ? errdetail("%s", detail.data) : 0));
-	warn_of_effect(run);
-}
-
-/* A statement that did nothing at all, or rows more than once. */
-static void
-warn_of_effect(const CiterJobRun *run)
-{
-	if (run->nchunks_counted > 0 && run->changed == 0)
-		ereport(WARNING,
-				(errmsg("the statement of job \"%s\" changed no row", run->arguments.job),
-				 errhint("Check its condition, and what triggers and policies leave of the rows.")));
-	else if (run->changed_own > run->rows && !run->job->statement_is_global)
-		ereport(WARNING,
-				(errmsg("the statement of job \"%s\" changed more rows of %s than were read",
-						run->arguments.job, run->job->relation),
-				 errdetail("It changed %lld rows for %lld.", (long long) run->changed_own,
-						   (long long) run->rows),
-				 errhint("Check whether it did rows more than once: WHERE chunk_range() has those of the chunk.")));
-}
-
 /* Gives back what is held over transactions. */
 static void
-release_all(CiterJobRun *run)
+give_back(CiterJobRun *run)
 {
 	if (run->guarded_range != 0)
 		citer_guard_release(run->arguments.job, run->guarded_range);

@@ -3,11 +3,11 @@
  *	  A job made from arguments, or found by its name.
  *
  * What a job is about (relation, statement, order, filter, bounds, ranges) is
- * said when it is new and cannot change: a position in one order means nothing
- * in another.  How it is done (chunk size, pace, errors) can change with each
- * run.  The job also keeps the search_path and the other settings that it was
- * made under, by which its statement, filter and throttle query mean what they
- * mean.
+ * fixed when it is made and cannot change: a position in one order means
+ * nothing in another.  How it is done (chunk size, pace, errors) can change
+ * with each run.  The job also keeps the search_path and the other settings
+ * that it was made under, so that its statement, filter and throttle query
+ * mean the same in each run.
  */
 #include "postgres.h"
 
@@ -18,11 +18,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "walk/iterator.h"
-#include "job/open.h"
-#include "job/target.h"
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/open.h"
+#include "job/target.h"
+#include "walk/iterator.h"
 #include "walk/split.h"
 
 #define RETRIES_DEFAULT 3
@@ -40,7 +40,7 @@ static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
 static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
 static void plan_range(const CiterSplitRange *range, void *arg);
-static void add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
+static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
 static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
@@ -52,9 +52,9 @@ static bool differs(const char *given, const char *kept);
 static void take_settings(CiterJob *job, const CiterJobArguments *arguments);
 
 /*
- * Makes a new job from the arguments, in the current memory context; nothing
- * is stored yet.  Its ranges, and with them its end, are fixed now.  Throws
- * what is wrong with the arguments.
+ * Makes a new job from the arguments, in the current memory context, and
+ * stores nothing.  Its ranges, and with them its end, are fixed here.  Throws
+ * an error if the arguments are wrong.
  */
 CiterJob *
 citer_job_create(Oid procedure, const CiterJobArguments *arguments,
@@ -124,8 +124,8 @@ citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 }
 
 /*
- * Gets a job ready that was found: its relation is looked up and compared with
- * what it was, its statement prepared.  55000 if it cannot go on.
+ * Prepares a job that was found: looks up its relation and compares it with
+ * what it was, and prepares the statement.  55000 if it cannot go on.
  */
 void
 citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
@@ -151,8 +151,8 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 }
 
 /*
- * Puts the job's search_path and the settings that its SQL is read under in
- * force for the stretch of settings begun.
+ * Sets the job's search_path and the settings that its SQL is read under,
+ * between citer_settings_begin() and citer_settings_end().
  */
 void
 citer_job_use_settings(const CiterJob *job)
@@ -165,7 +165,7 @@ citer_job_use_settings(const CiterJob *job)
 		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
 }
 
-/* 22004 if an argument is missing that a new job needs. */
+/* 22004 if a new job lacks an argument. */
 static void
 check_required(const CiterJobArguments *arguments)
 {
@@ -180,7 +180,7 @@ check_required(const CiterJobArguments *arguments)
 				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
 }
 
-/* Opens the walk of the whole job, whose end it fixes. */
+/* Opens the walk of the whole job, which fixes the end. */
 static CiterIterator *
 open_first_walk(const CiterJob *job)
 {
@@ -190,10 +190,10 @@ open_first_walk(const CiterJob *job)
 
 	options.after = citer_options_bookmark("after", job->after);
 	options.upto = citer_options_bookmark("upto", job->upto);
-	options.stored = false;
+	options.job.stored = false;
 	options.snapshot = CITER_SNAPSHOT_CHUNK;
 	options.columns_known = true;
-	options.quiet = false;
+	options.job.quiet = false;
 	iterator = citer_iterator_open(&options);
 	walk = citer_iterator_walk(iterator);
 	if (walk->key->physical && walk->relation->has_children)
@@ -207,7 +207,7 @@ open_first_walk(const CiterJob *job)
 
 /*
  * The ranges of a new job, job->parts of them.  Where there are too few rows
- * for so many, the rest of them are done from the start.
+ * for that many, the others are done from the start.
  */
 static CiterJobRange *
 plan_ranges(const CiterJob *job, CiterIterator *iterator)
@@ -230,18 +230,18 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		citer_split(&options, job->parts, plan_range, &plan);
 	}
 	else if (!empty)
-		add_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
+		append_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
 	while (plan.nranges < job->parts)
 	{
-		add_range(&plan, upto, upto, 0);
+		append_range(&plan, upto, upto, 0);
 		plan.ranges[plan.nranges - 1].done = true;
 	}
 	return plan.ranges;
 }
 
 /*
- * A bound of the walk as what is stored of it, or NULL.  What the user has
- * passed means something in this session only.
+ * A bound of the walk as it is stored, or NULL.  The text that the user passed
+ * may depend on settings of this session.
  */
 static NullableDatum
 write_bound(const CiterKey *key, const CiterPosition *bound)
@@ -260,12 +260,12 @@ plan_range(const CiterSplitRange *range, void *arg)
 	RangePlan  *plan = arg;
 	MemoryContext caller = MemoryContextSwitchTo(plan->job->context);
 
-	add_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
+	append_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
 	MemoryContextSwitchTo(caller);
 }
 
 static void
-add_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
+append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
 {
 	CiterJobRange *range = &plan->ranges[plan->nranges++];
 
@@ -287,8 +287,8 @@ copy_array(const ArrayType *array)
 }
 
 /*
- * In physical order an UPDATE of what is walked puts rows in front of the
- * position again; only a filter can tell that they are done.
+ * In physical order an UPDATE moves rows to where the walk has still to go;
+ * only a filter can leave them out then.
  */
 static void
 warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatement *statement)
@@ -302,7 +302,7 @@ warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatemen
 			 errhint("Order by columns, or leave out rows that are done with \"filter\".")));
 }
 
-/* A statement that goes by the bounds alone passes over NULLs. */
+/* A statement that uses the bounds alone does not find NULLs. */
 static void
 warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 {
@@ -316,7 +316,7 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 		if (key->elements[i].nullable)
 			ereport(WARNING,
 					(errmsg("comparisons with $1 ... do not find rows in which %s is NULL",
-							key->elements[i].index_column),
+							citer_key_column(&key->elements[i])),
 					 errhint("Write WHERE chunk_range(%s), or let the statement join \"%s\".",
 							 walk->relation->alias, "chunk")));
 	}
@@ -324,8 +324,8 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 
 /*
  * 42501 unless the role is the owner of the job.  Neither members of that role
- * nor superusers run it: whoever owns it would get the statement run with
- * their rights.
+ * nor superusers run it: the statement, which the owner has written, would run
+ * with their rights.
  */
 static void
 check_owner(const CiterJob *job)
@@ -347,7 +347,7 @@ check_owner(const CiterJob *job)
 			 errhint("SET ROLE %s first.", quote_identifier(job->owner))));
 }
 
-/* 22023 if an argument is given that says what the job is not about. */
+/* 22023 if an argument contradicts what the job is about. */
 static void
 check_same(const CiterJob *job, const CiterJobArguments *arguments)
 {
@@ -380,14 +380,14 @@ refuse_change(const CiterJob *job, const char *argument)
 					 quote_literal_cstr(job->name))));
 }
 
-/* Is something given, and not what is kept? */
+/* Whether something is given that differs from what is kept. */
 static bool
 differs(const char *given, const char *kept)
 {
 	return given != NULL && (kept == NULL || strcmp(given, kept) != 0);
 }
 
-/* Takes over how the job is to be done, as far as the arguments say it. */
+/* Takes those arguments that say how the job is done, if they are given. */
 static void
 take_settings(CiterJob *job, const CiterJobArguments *arguments)
 {

@@ -2,7 +2,7 @@
  * pace.c
  *	  How fast a job goes.
  *
- * All times are of a clock that nobody can set, in milliseconds.
+ * All times are in milliseconds, by the monotonic clock.
  */
 #include "postgres.h"
 
@@ -17,23 +17,26 @@
 #include "utils/fmgrprotos.h"
 #include "utils/wait_event.h"
 
-#include "job/pace.h"
 #include "base/options.h"
+#include "job/pace.h"
 #include "sql/spi.h"
 
-/* What one chunk can make of the next one's size. */
+/* By how much the size can change from one chunk to the next. */
 #define FACTOR_MAX 2.0
 
-/* A size that differs by less is not worth another plan. */
+/* A smaller change is not worth another plan. */
 #define FACTOR_WORTH 1.15
 
 #define ADAPTED_MAX 1000000
 
-/* Over how much time the speed of a job is averaged. */
+/* The time over which the speed of a job is averaged. */
 #define SMOOTHING_MS 10000.0
 
 #define RETRY_FIRST_MS 50.0
 #define RETRY_MAX_MS 10000.0
+
+#define THROTTLE_FIRST_MS 50.0
+#define THROTTLE_MAX_MS 1000.0
 
 static bool is_positive(Datum value, Oid type);
 
@@ -68,8 +71,8 @@ citer_pace_sleep(double ms)
 
 /*
  * The size of the next chunk, after one of chunk_size rows took chunk_ms and
- * target_ms are wanted.  It goes half of the way only, at most by a factor of
- * 2, and not up after a chunk that did not get its rows.
+ * should have taken target_ms.  It changes half of the way only, at most by a
+ * factor of 2, and does not grow after a chunk that is not full.
  */
 int
 citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
@@ -86,7 +89,7 @@ citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
 	return (int) Max(Min(size, ADAPTED_MAX), CITER_CHUNK_SIZE_MIN);
 }
 
-/* The speed over the recent past, after another chunk; 0 is not known. */
+/* The average speed, after another chunk; 0 means that it is not known. */
 double
 citer_pace_smooth(double rows_per_second, double rows, double ms)
 {
@@ -103,9 +106,16 @@ citer_pace_retry_ms(int attempt)
 	return Min(RETRY_FIRST_MS * pow(2, attempt - 1), RETRY_MAX_MS);
 }
 
+/* How long to wait for the throttle query, after a wait; 0: the first one. */
+double
+citer_pace_throttle_ms(double last_ms)
+{
+	return Min(Max(2 * last_ms, THROTTLE_FIRST_MS), THROTTLE_MAX_MS);
+}
+
 /*
- * Does the query return true, or a number above 0, in the first column of its
- * first row?  With SPI connected.  22023 if that is of another type.
+ * Whether the query returns true, or a number above 0, in the first column of
+ * its first row.  With SPI connected.  22023 if that is of another type.
  */
 bool
 citer_pace_has_to_wait(const char *throttle_query)

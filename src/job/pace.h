@@ -10,6 +10,7 @@ extern void citer_pace_sleep(double ms);
 extern int	citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms);
 extern double citer_pace_smooth(double rows_per_second, double rows, double ms);
 extern double citer_pace_retry_ms(int attempt);
+extern double citer_pace_throttle_ms(double last_ms);
 extern bool citer_pace_has_to_wait(const char *throttle_query);
 
 #endif							/* CITER_JOB_PACE_H */

@@ -2,16 +2,19 @@
  * range.c
  *	  Works through a range of a job, chunk by chunk.
  *
- * Each chunk is one transaction: the range's row is locked and its position
- * compared with where this session has left it, the chunk is read and worked
- * on, the new position stored, and all of that committed.  So the position is
- * that of the effects, whatever ends the session and when.
+ * Each chunk is one transaction: it locks the range's row and compares its
+ * position with where this session has left it, reads the chunk, runs the
+ * statement and stores the new position.  So position and effects commit
+ * together, whatever ends the session and when.
  *
- * A chunk that fails has moved nothing.  It is tried again if it was in the
- * way of others (job_transaction.c); with on_error => 'skip' it is tried with
- * half of the rows, down to those of one key, which are then done one by one,
- * and those that fail recorded and skipped (job_skip.c).  The size then doubles
- * with every chunk that works until it is what it was.
+ * A chunk that fails leaves nothing behind.  It is tried again if others can
+ * have caused the error (transaction.c).  With on_error => 'skip' it is tried
+ * with half of the rows, down to those of one key, which are then done one by
+ * one, and those that fail recorded and skipped (skip.c).  If they cannot even
+ * be read, because the relation is a view and a column raises an error, they
+ * are done with no more columns than the statement uses, and recorded by their
+ * key.  The size then doubles with every chunk that works until it is what it
+ * was.
  */
 #include "postgres.h"
 
@@ -19,16 +22,45 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "job/chunk.h"
+#include "job/errors.h"
 #include "job/guard.h"
 #include "job/pace.h"
-#include "job/run.h"
-#include "job/skip.h"
+#include "job/range.h"
+#include "job/report.h"
+#include "job/transaction.h"
 
-/* Between two messages to the client. */
-#define MESSAGE_MS 10000.0
+/* The range at work, as it is between two transactions. */
+typedef struct RangeWork
+{
+	int			range_no;
+	bool		position_known; /* from the last chunk of this session */
+	NullableDatum position;
+	int			chunk_size;		/* as adapted; 0: not read yet */
+	int			limit;			/* rows of the next chunk: fewer while an
+								 * error is being narrowed down */
+	CiterJobChunkMode mode;		/* of the next chunk */
+	double		throttle_ms;	/* the last wait for the throttle query; 0:
+								 * none since the last chunk */
+	double		speed_mark;		/* when the chunk before was done */
+	CiterJobRetries retries;
+} RangeWork;
 
-#define THROTTLE_FIRST_MS 50.0
-#define THROTTLE_MAX_MS 1000.0
+/*
+ * The argument of a chunk's transaction.  What it points to is in run->scratch,
+ * until the next attempt.
+ */
+typedef struct Attempt
+{
+	const RangeWork *work;
+	double		started;
+	int			chunk_size;		/* that of the work, once it is read */
+	int			limit;
+	CiterJobState state;		/* of the job */
+	bool		lost;			/* the range to another session */
+	CiterJobRange range;
+	CiterJobChunk chunk;
+} Attempt;
 
 /* A state to be stored, and why. */
 typedef struct NewState
@@ -37,131 +69,150 @@ typedef struct NewState
 	const char *error;			/* or NULL */
 } NewState;
 
-static bool reached_limit(CiterJobRun *run);
+static bool reached_limit(const CiterJobRun *run);
+static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
-static CiterJobOutcome wait_for_throttle(CiterJobRun *run);
+static void set_size(const CiterJobRun *run, Attempt *attempt);
+static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static void check_role(const CiterJobRun *run);
-static CiterJobOutcome lock_range(CiterJobRun *run);
-static void advance(CiterJobRun *run);
-static NullableDatum rows_changed(const CiterJobChunk *chunk);
-static void note_chunk(CiterJobRun *run);
-static void remember_position(CiterJobRun *run);
-static void handle_error(CiterJobRun *run, ErrorData *error);
-static void narrow_down(CiterJobRun *run);
-static void end_with_error(CiterJobRun *run, ErrorData *error, CiterJobState state);
+static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
+static void advance(const CiterJobRun *run, Attempt *attempt);
+static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
+static void remember_position(RangeWork *work, NullableDatum position);
+static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
+static void refuse_lost(const CiterJobRun *run, int range_no);
+static void handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt,
+						 ErrorData *error);
+static bool narrow_down(RangeWork *work, const Attempt *attempt);
+static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
+						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
-static CiterJobOutcome store_failure(CiterJobRun *run, void *argument);
-static char *describe_error(CiterJobRun *run, const ErrorData *error);
+static char *describe_error(const Attempt *attempt, const ErrorData *error);
 
 /*
- * Works through the range run->range, whose guard this session has, until it
- * is done, a limit of the call is reached or the job is stopped.  Throws the
- * error that the job failed with, after it has been stored.
+ * Works through a range, whose guard this session has, until it is done, a
+ * limit of the call is reached or the job is stopped; returns the job's state
+ * then.  Throws the error that the job failed with, after it has been stored.
  */
-void
-citer_job_run_range(CiterJobRun *run)
+CiterJobState
+citer_job_run_range(CiterJobRun *run, int range_no)
 {
-	ErrorData  *error = NULL;
+	NewState	paused = {CITER_JOB_PAUSED, NULL};
+	RangeWork	work = {.range_no = range_no,.retries.max = run->job->retries};
+	Attempt		attempt;
+	ErrorData  *error;
 
-	run->position_known = false;
-	run->chunk_size = 0;
-	run->by_row = false;
-	run->attempts = 0;
-	run->speed_mark = citer_pace_now();
+	work.speed_mark = citer_pace_now();
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (reached_limit(run))
-			return;
+		{
+			(void) citer_job_do(run, store_state, &paused, NULL);
+			return paused.state;
+		}
 		MemoryContextReset(run->scratch);
-		/* What was read of the range before went with it. */
-		run->range.after.isnull = run->range.upto.isnull = run->range.position.isnull = true;
-		run->started = citer_pace_now();
-		switch (citer_job_try(run, do_chunk, NULL, run->job->retries, &error))
+		begin_attempt(&attempt, &work);
+		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{
 			case CITER_OUTCOME_COMMITTED:
-				note_chunk(run);
-				if (run->range.done)
-					return;
+				note_chunk(run, &work, &attempt);
+				if (attempt.range.done)
+					return attempt.state;
 				if (run->job->pause_ms > 0)
 					citer_job_sleep(run->job->pause_ms);
 				break;
 			case CITER_OUTCOME_WAITS:
-				citer_job_sleep(run->wait_ms);
+				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
+				citer_job_sleep(work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
-				return;
+				if (attempt.lost)
+					refuse_lost(run, range_no);
+				return attempt.state;
 			case CITER_OUTCOME_RETRY:
+				work.throttle_ms = 0;
 				break;
 			case CITER_OUTCOME_FAILED:
-				handle_error(run, error);
+				handle_error(run, &work, &attempt, error);
 				break;
 		}
 	}
 }
 
-/* Stops the job, to be resumed, if the call has done what it may. */
+/* Whether the call has done what it may. */
 static bool
-reached_limit(CiterJobRun *run)
+reached_limit(const CiterJobRun *run)
 {
-	NewState	paused = {CITER_JOB_PAUSED, NULL};
-	ErrorData  *error;
+	int64		max_chunks = run->arguments.max_chunks;
 
-	if ((run->arguments.max_chunks == 0 || run->nchunks < run->arguments.max_chunks) &&
-		(run->deadline == 0 || citer_pace_now() < run->deadline))
-		return false;
-	if (citer_job_do(run, store_state, &paused, &error) == CITER_OUTCOME_FAILED)
-		ReThrowError(error);
-	run->state = CITER_JOB_PAUSED;
-	return true;
+	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
+		(run->deadline != 0 && citer_pace_now() >= run->deadline);
+}
+
+static void
+begin_attempt(Attempt *attempt, const RangeWork *work)
+{
+	CiterJobRange *range = &attempt->range;
+
+	memset(attempt, 0, sizeof(*attempt));
+	attempt->work = work;
+	attempt->started = citer_pace_now();
+	attempt->chunk_size = work->chunk_size;
+	attempt->limit = work->limit;
+	range->range_no = work->range_no;
+	range->after.isnull = range->upto.isnull = range->position.isnull = true;
+	attempt->chunk.first.isnull = attempt->chunk.position.isnull = true;
 }
 
 /* The transaction of a chunk. */
 static CiterJobOutcome
-do_chunk(CiterJobRun *run, void *argument pg_attribute_unused())
+do_chunk(CiterJobRun *run, void *argument)
 {
-	CiterJobRange *range = &run->range;
+	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
 
 	check_role(run);
-	memset(&run->chunk, 0, sizeof(run->chunk));
-	run->chunk.first.isnull = run->chunk.position.isnull = true;
-	if (run->job->throttle_query != NULL)
-	{
-		outcome = wait_for_throttle(run);
-		if (outcome != CITER_OUTCOME_COMMITTED)
-			return outcome;
-	}
-	outcome = lock_range(run);
-	if (outcome != CITER_OUTCOME_COMMITTED || range->done)
+	outcome = ask_throttle(run, attempt);
+	if (outcome != CITER_OUTCOME_COMMITTED)
 		return outcome;
-	if (run->chunk_size == 0)
-		run->limit = run->chunk_size = run->job->target_ms > 0 && run->arguments.chunk_size == 0 ?
-			range->chunk_size : run->job->chunk_size;
-	citer_job_chunk_run(run->job, range, run->limit, run->by_row, &run->statement, &run->chunk);
-	advance(run);
+	outcome = lock_range(run, attempt);
+	if (outcome != CITER_OUTCOME_COMMITTED || attempt->range.done)
+		return outcome;
+	if (attempt->chunk_size == 0)
+		set_size(run, attempt);
+	citer_job_chunk_run(run->job, &attempt->range, attempt->limit, attempt->work->mode,
+						&run->statement, &attempt->chunk);
+	check_role(run);
+	advance(run, attempt);
 	return CITER_OUTCOME_COMMITTED;
 }
 
+/* The size of this session's first chunk of the range. */
+static void
+set_size(const CiterJobRun *run, Attempt *attempt)
+{
+	bool		adapts = run->job->target_ms > 0 && run->arguments.chunk_size == 0;
+
+	attempt->chunk_size = adapts ? attempt->range.chunk_size : run->job->chunk_size;
+	attempt->limit = attempt->chunk_size;
+}
+
 /*
- * Asks the throttle query whether the job has to wait.  Others can see so, and
- * can stop the job meanwhile.
+ * Asks the throttle query, if there is one, whether the job has to wait.
+ * Others can see so, and can stop the job meanwhile.
  */
 static CiterJobOutcome
-wait_for_throttle(CiterJobRun *run)
+ask_throttle(const CiterJobRun *run, Attempt *attempt)
 {
 	CiterJob   *job = run->job;
 
-	if (!citer_pace_has_to_wait(job->throttle_query))
-	{
-		run->wait_ms = 0;
+	if (job->throttle_query == NULL || !citer_pace_has_to_wait(job->throttle_query))
 		return CITER_OUTCOME_COMMITTED;
-	}
-	if (run->wait_ms == 0)
-		citer_job_wait(job, run->range.range_no, "throttle_query");
-	run->wait_ms = Min(Max(2 * run->wait_ms, THROTTLE_FIRST_MS), THROTTLE_MAX_MS);
-	run->state = citer_job_read_state(job);
-	return citer_job_is_active(run->state) ? CITER_OUTCOME_WAITS : CITER_OUTCOME_STOPPED;
+	if (attempt->work->throttle_ms == 0)
+		citer_job_wait(job, attempt->range.range_no, "throttle_query");
+	attempt->state = citer_job_read_state(job);
+	return citer_job_is_active(attempt->state) ? CITER_OUTCOME_WAITS : CITER_OUTCOME_STOPPED;
 }
 
 /* 55000 if the job's statement has changed the role of the session. */
@@ -179,28 +230,26 @@ check_role(const CiterJobRun *run)
 
 /*
  * Locks and reads the range; CITER_OUTCOME_STOPPED if the job has been
- * stopped.  55000 if somebody else has moved it.
+ * stopped, or another session has the range.  55000 if somebody else has moved
+ * it.
  */
 static CiterJobOutcome
-lock_range(CiterJobRun *run)
+lock_range(const CiterJobRun *run, Attempt *attempt)
 {
 	CiterJob   *job = run->job;
-	CiterJobRange *range = &run->range;
+	CiterJobRange *range = &attempt->range;
+	const RangeWork *work = attempt->work;
 
-	run->lost = !citer_guard_keep(job->name, range->range_no) || !citer_guard_keep_presence(job->name);
-	if (run->lost)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("another session has taken over range %d of job \"%s\"", range->range_no, job->name),
-				 errdetail("This session has released all its advisory locks."),
-				 errhint("Leave pg_advisory_unlock_all() and DISCARD ALL out of the job's statement.")));
-	if (!citer_job_lock_range(job, range, &run->state))
+	attempt->lost = !citer_guard_keep(job->name, range->range_no) || !citer_guard_enter(job->name);
+	if (attempt->lost)
+		return CITER_OUTCOME_STOPPED;
+	if (!citer_job_lock_range(job, range, &attempt->state))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" has been forgotten while it was running", job->name)));
-	if (!citer_job_is_active(run->state))
+	if (!citer_job_is_active(attempt->state))
 		return CITER_OUTCOME_STOPPED;
-	if (run->position_known && !citer_job_same_array(range->position, run->position))
+	if (work->position_known && !citer_job_same_array(range->position, work->position))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the position of job \"%s\" was changed while it was running", job->name),
@@ -210,106 +259,127 @@ lock_range(CiterJobRun *run)
 
 /* Stores where the range is after the chunk. */
 static void
-advance(CiterJobRun *run)
+advance(const CiterJobRun *run, Attempt *attempt)
 {
-	CiterJobRange *range = &run->range;
-	CiterJobChunk *chunk = &run->chunk;
-	double		now = citer_pace_now();
+	CiterJobRange *range = &attempt->range;
+	const CiterJobChunk *chunk = &attempt->chunk;
 
-	check_role(run);
+	/* NULL if nobody has counted. */
+	NullableDatum changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted};
+
 	if (!chunk->position.isnull)
 	{
 		range->position = chunk->position;
 		range->rows_per_second = citer_pace_smooth(range->rows_per_second, chunk->rows,
-												   now - run->speed_mark);
+												   citer_pace_now() - attempt->work->speed_mark);
 	}
 	range->done = chunk->last;
-	range->chunk_size = run->chunk_size;
-	citer_job_advance(run->job, range, chunk->rows, rows_changed(chunk), chunk->position.isnull ? 0 : 1,
+	range->chunk_size = attempt->chunk_size;
+	citer_job_advance(run->job, range, chunk->rows, changed, chunk->position.isnull ? 0 : 1,
 					  run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL);
-}
-
-/* The rows that the chunk's statement has changed; NULL if nobody has counted. */
-static NullableDatum
-rows_changed(const CiterJobChunk *chunk)
-{
-	NullableDatum changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted};
-
-	return changed;
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
 static void
-note_chunk(CiterJobRun *run)
+note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 {
-	CiterJob   *job = run->job;
-	CiterJobRange *range = &run->range;
+	const CiterJobChunk *chunk = &attempt->chunk;
 	double		now = citer_pace_now();
 
-	remember_position(run);
-	run->by_row = false;
-	if (run->chunk.position.isnull)
+	remember_position(work, attempt->range.position);
+	work->throttle_ms = 0;
+	work->chunk_size = attempt->chunk_size;
+	work->limit = attempt->limit;
+	work->mode = CITER_CHUNK_WHOLE;
+	if (chunk->position.isnull)
 		return;
-	run->nchunks++;
-	run->rows += run->chunk.rows;
-	run->passed += run->chunk.passed;
-	run->skipped += run->chunk.failed;
-	if (run->chunk.effect.counted)
-	{
-		run->nchunks_counted++;
-		run->nchunks_unchanged += run->chunk.effect.changed == 0;
-		run->changed += run->chunk.effect.changed;
-		run->changed_own += run->chunk.effect.own;
-	}
-	run->speed_mark = now;
-	if (run->limit < run->chunk_size)
-		run->limit = (int) Min((int64) run->limit * 2, run->chunk_size);
-	else if (job->target_ms > 0)
-		run->limit = run->chunk_size = citer_pace_adapt(run->chunk_size, run->chunk.full,
-														now - run->started, job->target_ms);
-	if (now - run->message_mark >= MESSAGE_MS)
-	{
-		run->message_mark = now;
-		ereport(NOTICE,
-				(errmsg("job \"%s\", range %d: %lld of about %lld rows", job->name, range->range_no,
-						(long long) (range->rows_done + run->chunk.rows),
-						(long long) range->estimated_rows)));
-	}
+	add_totals(&run->totals, chunk);
+	work->speed_mark = now;
+	if (work->limit < work->chunk_size)
+		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
+	else if (run->job->target_ms > 0)
+		work->limit = work->chunk_size = citer_pace_adapt(work->chunk_size, chunk->full,
+														  now - attempt->started,
+														  run->job->target_ms);
+	citer_job_report_progress(run, &attempt->range, attempt->range.rows_done + chunk->rows);
 }
 
-/* Keeps a copy of the position that was committed. */
+/* Keeps a copy of the position that was committed, in the current context. */
 static void
-remember_position(CiterJobRun *run)
+remember_position(RangeWork *work, NullableDatum position)
 {
-	if (run->position_known && !run->position.isnull)
-		pfree(DatumGetPointer(run->position.value));
-	run->position = run->range.position;
-	if (!run->position.isnull)
-		run->position.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(run->position.value));
-	run->position_known = true;
+	if (work->position_known && !work->position.isnull)
+		pfree(DatumGetPointer(work->position.value));
+	work->position = position;
+	if (!position.isnull)
+		work->position.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(position.value));
+	work->position_known = true;
 }
 
-/* Does what is to be done about an error; throws it if that is nothing. */
 static void
-handle_error(CiterJobRun *run, ErrorData *error)
+add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
 {
-	if (run->lost)
-		ReThrowError(error);
+	totals->chunks++;
+	totals->rows += chunk->rows;
+	totals->locked += chunk->locked;
+	totals->failed += chunk->failed;
+	if (!chunk->effect.counted)
+		return;
+	totals->counted_chunks++;
+	totals->unchanged_chunks += chunk->effect.changed == 0;
+	totals->changed += chunk->effect.changed;
+	totals->changed_own += chunk->effect.own;
+}
+
+/* 55P03: the guard is gone, and another session has it. */
+static void
+refuse_lost(const CiterJobRun *run, int range_no)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("another session has taken over range %d of job \"%s\"", range_no, run->job->name),
+			 errdetail("This session has released all its advisory locks."),
+			 errhint("Leave pg_advisory_unlock_all() and DISCARD ALL out of the job's statement.")));
+}
+
+/* Prepares for another attempt after an error, or ends the job with it. */
+static void
+handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt, ErrorData *error)
+{
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		end_with_error(run, error, CITER_JOB_INTERRUPTED);
-	if (strcmp(run->job->on_error, "skip") != 0 || !run->chunk.in_statement || run->by_row ||
-		!citer_job_skip_may(error))
-		end_with_error(run, error, CITER_JOB_FAILED);
+		end_with_error(run, attempt, error, CITER_JOB_INTERRUPTED);
+	if (strcmp(run->job->on_error, "skip") != 0 || !citer_job_error_of_rows(error) ||
+		!narrow_down(work, attempt))
+		end_with_error(run, attempt, error, CITER_JOB_FAILED);
 	FreeErrorData(error);
-	narrow_down(run);
 }
 
-/* Goes on with half of the rows, or with one key, row by row. */
-static void
-narrow_down(CiterJobRun *run)
+/*
+ * Goes on with fewer rows after an error of a row: half of them, or those of
+ * one key, row by row.  Rows that can be read for the statement, and not as a
+ * whole to be recorded, are known by their key.  False if that does not help.
+ */
+static bool
+narrow_down(RangeWork *work, const Attempt *attempt)
 {
-	run->by_row = run->limit <= 1 || run->chunk.rows <= 1;
-	run->limit = run->by_row ? 1 : (int) Max(Min(run->limit, run->chunk.rows) / 2, 1);
+	const CiterJobChunk *chunk = &attempt->chunk;
+
+	work->throttle_ms = 0;
+	work->chunk_size = attempt->chunk_size;
+	work->limit = attempt->limit;
+	if (work->mode == CITER_CHUNK_WHOLE && chunk->phase == CITER_CHUNK_IN_STATEMENT)
+	{
+		if (work->limit <= 1 || chunk->rows <= 1)
+			work->mode = CITER_CHUNK_ROWS;
+		work->limit = (int) Max(Min(work->limit, chunk->rows) / 2, 1);
+		return true;
+	}
+	if (work->mode == CITER_CHUNK_ROWS && chunk->phase == CITER_CHUNK_READING)
+	{
+		work->mode = CITER_CHUNK_KEYS;
+		return true;
+	}
+	return false;
 }
 
 /*
@@ -317,30 +387,14 @@ narrow_down(CiterJobRun *run)
  * is interrupted leaves the job to others.
  */
 static void
-end_with_error(CiterJobRun *run, ErrorData *error, CiterJobState state)
+end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, CiterJobState state)
 {
-	NewState	end = {state, describe_error(run, error)};
+	NewState	end = {state, describe_error(attempt, error)};
 	ErrorData  *other;
 
-	if ((state != CITER_JOB_INTERRUPTED || !run->helps) &&
-		citer_job_do(run, store_state, &end, &other) == CITER_OUTCOME_FAILED)
-		FreeErrorData(other);
-	ReThrowError(error);
-}
-
-/*
- * Stores that the job cannot go on, and throws the error that says why.  A
- * call that was cancelled has not found out anything.
- */
-void
-citer_job_fail_to_resume(CiterJobRun *run, ErrorData *error)
-{
-	ErrorData  *other;
-
-	run->range.position.isnull = true;
-	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED &&
-		citer_job_do(run, store_failure, describe_error(run, error), &other) == CITER_OUTCOME_FAILED)
-		FreeErrorData(other);
+	/* Of two errors, the first one counts. */
+	if (state != CITER_JOB_INTERRUPTED || !run->helps)
+		(void) citer_job_do(run, store_state, &end, &other);
 	ReThrowError(error);
 }
 
@@ -353,27 +407,18 @@ store_state(CiterJobRun *run, void *argument)
 	return CITER_OUTCOME_COMMITTED;
 }
 
-static CiterJobOutcome
-store_failure(CiterJobRun *run, void *error)
-{
-	citer_job_fail(run->job, error);
-	return CITER_OUTCOME_COMMITTED;
-}
-
 /* The error and where it was, for last_error. */
 static char *
-describe_error(CiterJobRun *run, const ErrorData *error)
+describe_error(const Attempt *attempt, const ErrorData *error)
 {
-	StringInfoData text;
+	const CiterJobChunk *chunk = &attempt->chunk;
+	const CiterJobRange *range = &attempt->range;
+	char	   *text = citer_job_error_text(error);
 
-	initStringInfo(&text);
-	appendStringInfo(&text, "%s: %s", unpack_sql_state(error->sqlerrcode), error->message);
-	if (error->detail != NULL)
-		appendStringInfo(&text, ". %s", error->detail);
-	if (run->chunk.rows > 0 && !run->chunk.first.isnull)
-		appendStringInfo(&text, " (rows %s to %s)",
-						 citer_job_array_text(run->chunk.first), citer_job_array_text(run->chunk.position));
-	else if (!run->range.position.isnull)
-		appendStringInfo(&text, " (after %s)", citer_job_array_text(run->range.position));
-	return text.data;
+	if (chunk->rows > 0 && !chunk->first.isnull)
+		return psprintf("%s (rows %s to %s)", text, citer_job_array_text(chunk->first),
+						citer_job_array_text(chunk->position));
+	if (!range->position.isnull)
+		return psprintf("%s (after %s)", text, citer_job_array_text(range->position));
+	return text;
 }

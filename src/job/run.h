@@ -6,80 +6,47 @@
 #define CITER_JOB_RUN_H
 
 #include "job/arguments.h"
-#include "job/chunk.h"
 #include "job/state.h"
 #include "job/statement.h"
 
+/* What this call has done, over all its chunks. */
+typedef struct CiterJobTotals
+{
+	int64		chunks;
+	int64		rows;			/* read */
+	int64		locked;			/* by others, and skipped by SKIP LOCKED */
+	int64		failed;			/* recorded and skipped */
+
+	/* What the statement did, in chunks in which that was counted. */
+	int64		counted_chunks;
+	int64		unchanged_chunks;	/* in which it changed no row */
+	int64		changed;		/* rows */
+	int64		changed_own;	/* of the job's relation, by one command */
+} CiterJobTotals;
+
+/*
+ * What outlives the transactions of a call.  A transaction gets what it needs
+ * beside that, and gives what it finds, by an argument of its own.
+ */
 typedef struct CiterJobRun
 {
-	MemoryContext context;		/* holds all of it, over all transactions */
-	MemoryContext scratch;		/* emptied before each chunk */
+	MemoryContext context;		/* holds all of it */
+	MemoryContext scratch;		/* of transactions; reset before each chunk */
 	Oid			procedure;
 	Oid			role;			/* of the caller */
 	CiterJobArguments arguments;
 	bool		helps;			/* by chunked_iter_work */
-	CiterJob   *job;
+	double		deadline;		/* 0: none */
+	CiterJob   *job;			/* NULL: not opened yet */
+
+	/* Given back at the end of the call, whichever way it ends. */
 	CiterJobStatement *statement;
 	bool		has_job_guard;
 	bool		has_presence;	/* counts as a session at work on the job */
 	int			guarded_range;	/* 0: none */
 
-	/* The job's, as far as this session knows it. */
-	CiterJobState state;
-
-	/* Limits of this call. */
-	int64		nchunks;
-	double		deadline;		/* 0: none */
-
-	/* The range at work. */
-	CiterJobRange range;
-	bool		position_known; /* to this session, from its last chunk */
-	NullableDatum position;
-	int			chunk_size;		/* as adapted */
-	int			limit;			/* rows of the next chunk: fewer while an
-								 * error is being narrowed down */
-	bool		by_row;			/* that chunk is to be done row by row */
-	CiterJobChunk chunk;		/* the last attempt */
-	bool		lost;			/* the range to another session */
-	int			attempts;		/* at the transaction that failed */
-
-	double		wait_ms;		/* for the throttle query; 0: not waiting */
-	bool		waits_for_others;	/* and others can see so */
-	double		started;		/* when the chunk was */
-	double		speed_mark;		/* when the one before was done */
-	double		message_mark;
-	int64		rows;			/* done in this call */
-	int64		passed;			/* locked by others, and passed over */
-	int64		skipped;		/* failed, and passed over */
-
-	/* What the statement did, in chunks in which that was counted. */
-	int64		nchunks_counted;
-	int64		nchunks_unchanged;	/* in which it changed no row */
-	int64		changed;		/* rows */
-	int64		changed_own;	/* of the job's relation, by one command */
+	CiterJobTotals totals;
+	double		message_mark;	/* when the client last got a message */
 } CiterJobRun;
-
-/* How a transaction of a job ended. */
-typedef enum CiterJobOutcome
-{
-	CITER_OUTCOME_COMMITTED,
-	CITER_OUTCOME_WAITS,		/* committed, and the job has to wait */
-	CITER_OUTCOME_STOPPED,		/* committed, and the job is not to go on */
-	CITER_OUTCOME_RETRY,		/* rolled back, to be tried again now */
-	CITER_OUTCOME_FAILED		/* rolled back, with an error */
-} CiterJobOutcome;
-
-/* What is done in a transaction; returns one of the first three outcomes. */
-typedef CiterJobOutcome (*CiterJobWork) (CiterJobRun *run, void *argument);
-
-extern CiterJobOutcome citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
-									 int retries, ErrorData **error);
-extern CiterJobOutcome citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument,
-									ErrorData **error);
-extern bool citer_job_in_the_way(const ErrorData *error);
-extern void citer_job_sleep(double ms);
-
-extern void citer_job_run_range(CiterJobRun *run);
-extern void citer_job_fail_to_resume(CiterJobRun *run, ErrorData *error);
 
 #endif							/* CITER_JOB_RUN_H */

@@ -2,15 +2,14 @@
  * skip.c
  *	  Rows that fail, recorded and skipped.
  *
- * A chunk that failed has been narrowed down to one key, which is the key of
- * several rows if nothing tells them apart.  The statement is run again for
- * these, in subtransactions: for all of them, then for half of those that
- * failed, down to the ones that fail by themselves.  So a row that fails is
- * recorded with its own error, and the rows around it are done, all in the
- * transaction that moves the position past them.
+ * The chunk that failed has been narrowed down to one key, which several rows
+ * can have.  The statement is run again for these, in subtransactions: for all
+ * of them, then for each half of those that failed, down to single rows.  So a
+ * row that fails is recorded with its own error, and the rows around it are
+ * done, all in the transaction that moves the position.
  *
- * A statement that goes by the bounds of the chunk does all rows of the key or
- * none, whatever rows it is shown; then all of them are recorded.
+ * A statement that uses the bounds of the chunk does all rows of the key or
+ * none, whatever is in "chunk"; then all of them are recorded.
  */
 #include "postgres.h"
 
@@ -20,14 +19,14 @@
 #include "utils/builtins.h"
 #include "utils/resowner.h"
 
-#include "job/run.h"
+#include "job/errors.h"
 #include "job/skip.h"
 #include "job/sql.h"
 
-/* What is tried in a subtransaction. */
-typedef void (*Attempt) (const CiterJobSkip *skip, void *argument);
+/* What is done in a subtransaction. */
+typedef void (*Work) (const CiterJobSkip *skip, void *argument);
 
-/* Some of the rows of the chunk, from 0 on, without the last. */
+/* Some of the rows of the chunk, numbered from 0; "to" is excluded. */
 typedef struct RowSpan
 {
 	int64		from;
@@ -44,7 +43,7 @@ typedef struct FailedRow
 
 static int64 do_span(const CiterJobSkip *skip, RowSpan span);
 static bool goes_by_bounds(const CiterJobStatement *statement);
-static ErrorData *attempt(const CiterJobSkip *skip, Attempt work, void *argument);
+static ErrorData *try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument);
 static void run_statement(const CiterJobSkip *skip, void *argument);
 static TupleTableSlot *start_reading(const CiterJobSkip *skip, int64 from);
 static void record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error);
@@ -53,38 +52,9 @@ static void record_row(const CiterJobSkip *skip, FailedRow *row);
 static void insert_row(const CiterJobSkip *skip, void *argument);
 
 /*
- * Whether an error of the statement is one of a row, which can be skipped, and
- * not one that every row would have (the statement is wrong or not permitted,
- * the server is in trouble) or that others can have caused.
- */
-bool
-citer_job_skip_may(const ErrorData *error)
-{
-	static const int classes[] = {
-		ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
-		ERRCODE_INVALID_TRANSACTION_TERMINATION,
-		ERRCODE_INSUFFICIENT_RESOURCES,
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		ERRCODE_OPERATOR_INTERVENTION,
-		ERRCODE_SYSTEM_ERROR,
-		ERRCODE_CONFIG_FILE_ERROR,
-		ERRCODE_INTERNAL_ERROR,
-	};
-
-	if (citer_job_in_the_way(error))
-		return false;
-	for (int i = 0; i < (int) lengthof(classes); i++)
-	{
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(classes[i]))
-			return false;
-	}
-	return true;
-}
-
-/*
  * Runs the statement for the rows of the chunk, records those that fail in
  * chunked_iter_failed_rows, and returns how many these are.  Throws errors
- * that are not those of a row.
+ * that are not of a row.
  */
 int64
 citer_job_skip_failing(const CiterJobSkip *skip)
@@ -98,13 +68,13 @@ citer_job_skip_failing(const CiterJobSkip *skip)
 static int64
 do_span(const CiterJobSkip *skip, RowSpan span)
 {
-	ErrorData  *error = attempt(skip, run_statement, &span);
+	ErrorData  *error = try_in_subtransaction(skip, run_statement, &span);
 	int64		middle = span.from + (span.to - span.from) / 2;
 	int64		failed;
 
 	if (error == NULL)
 		return 0;
-	if (!citer_job_skip_may(error))
+	if (!citer_job_error_of_rows(error))
 		ReThrowError(error);
 	if (span.to - span.from == 1 || goes_by_bounds(skip->statement))
 	{
@@ -128,7 +98,7 @@ goes_by_bounds(const CiterJobStatement *statement)
 
 /* Does something in a subtransaction.  Returns NULL, or why it was undone. */
 static ErrorData *
-attempt(const CiterJobSkip *skip, Attempt work, void *argument)
+try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext caller = CurrentMemoryContext;
@@ -176,7 +146,7 @@ run_statement(const CiterJobSkip *skip, void *argument)
 	skip->effect->own += effect.own;
 }
 
-/* A slot, and the rows of the chunk at hand from a number on. */
+/* Returns a slot to read the rows of the chunk with, from a number on. */
 static TupleTableSlot *
 start_reading(const CiterJobSkip *skip, int64 from)
 {
@@ -194,7 +164,7 @@ record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error)
 
 	for (int64 i = span.from; i < span.to; i++)
 	{
-		FailedRow	row = {slot, error, message};
+		FailedRow	row = {skip->by_key ? NULL : slot, error, message};
 
 		tuplestore_gettupleslot(skip->rows, true, false, slot);
 		record_row(skip, &row);
@@ -202,7 +172,7 @@ record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* The error's message; with a word on it if it may be that of another row. */
+/* The error's message, which says so if it can be that of another row. */
 static char *
 message_for(RowSpan span, const ErrorData *error)
 {
@@ -214,16 +184,16 @@ message_for(RowSpan span, const ErrorData *error)
 
 /*
  * Adds a row to chunked_iter_failed_rows.  One that cannot be turned into
- * jsonb, whatever keeps it from that, is known by its key alone.
+ * jsonb, for whatever reason, is recorded by its key alone.
  */
 static void
 record_row(const CiterJobSkip *skip, FailedRow *row)
 {
-	ErrorData  *error = attempt(skip, insert_row, row);
+	ErrorData  *error = try_in_subtransaction(skip, insert_row, row);
 
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || citer_job_in_the_way(error))
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || citer_job_error_of_others(error))
 		ReThrowError(error);
 	FreeErrorData(error);
 	row->slot = NULL;

@@ -9,7 +9,7 @@
 #include "job/statement.h"
 #include "walk/walk.h"
 
-/* A chunk of one key, read with all its columns. */
+/* A chunk of one key. */
 typedef struct CiterJobSkip
 {
 	const CiterJob *job;
@@ -18,12 +18,13 @@ typedef struct CiterJobSkip
 	CiterJobStatement *statement;
 	Tuplestorestate *rows;
 	int64		nrows;
+	bool		by_key;			/* rows are recorded by their key alone, since
+								 * they are not read with all their columns */
 	const CiterJobBounds *bounds;
 	NullableDatum position;		/* the last key as text[] */
 	CiterJobEffect *effect;		/* of the statement, on the rows it did */
 } CiterJobSkip;
 
-extern bool citer_job_skip_may(const ErrorData *error);
 extern int64 citer_job_skip_failing(const CiterJobSkip *skip);
 
 #endif							/* CITER_JOB_SKIP_H */

@@ -2,11 +2,11 @@
  * sql.c
  *	  The SQL on the tables of jobs.
  *
- * The tables are in the schema of the extension, which is that of the
- * procedure called, asked for anew each time, since it may move between two
- * chunks.  All runs with the rights of the caller; row-level security shows a
- * role its own jobs, and is switched on for roles that have it off.  Names are
- * looked up in pg_catalog only, whatever the session's search_path.
+ * The tables are in the extension's schema, which is that of the procedure
+ * called.  It is looked up each time, since it may change between two chunks.
+ * All runs with the rights of the caller; row-level security shows a role its
+ * own jobs, and is switched on for roles that have it off.  Names are looked
+ * up in pg_catalog only, whatever the session's search_path.
  *
  * Each statement is prepared once in a session and kept: there are few.
  */
@@ -22,9 +22,9 @@
 #include "sql/statement.h"
 
 /*
- * The state of a job j: what was asked for, if it has not ended by itself.
- * Requests have a table of their own, so that none who makes one keeps the job
- * waiting for the end of that transaction.
+ * The state of a job j: what was requested, unless it has succeeded.  Requests
+ * have a table of their own, so that the job does not wait for the end of a
+ * transaction that makes one.
  */
 #define STATE \
 	"CASE WHEN j.state <> 'succeeded' THEN coalesce((SELECT q.request" \
@@ -90,7 +90,7 @@ static const char *const texts[] = {
 	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done ORDER BY r.range_no LIMIT $3",
 	[CITER_JOB_SQL_LOCK_RANGE] =
 	"SELECT " STATE ", r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second,"
-	" r.rows_done, r.estimated_rows, r.chunks_done"
+	" r.rows_done, r.estimated_rows"
 	" FROM @.chunked_iter_job_ranges AS r JOIN @.chunked_iter_jobs AS j ON j.job = r.job"
 	" WHERE r.job = $1 AND r.range_no = $2 FOR UPDATE OF r",
 	[CITER_JOB_SQL_ADVANCE] =
@@ -125,7 +125,7 @@ static char *complete_sql(const char *text, const char *schema);
 static CiterStatement *find_statement(CiterJobSql sql, const char *schema,
 									  const CiterJobValues *values);
 static void keep_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values);
-static ParamListInfo make_params(const CiterJobValues *values);
+static ParamListInfo params_of(const CiterJobValues *values);
 
 /* Adds a parameter. */
 void
@@ -167,17 +167,17 @@ void
 citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 {
 	CiterStatement *statement = find_statement(sql, extension_schema(procedure), values);
-	const SPIExecuteOptions options = {.params = make_params(values)};
+	const SPIExecuteOptions options = {.params = params_of(values)};
 
 	citer_statement_run(statement, &options);
 }
 
-/* The same for a statement that is needed now and then only. */
+/* The same for a statement that is not worth keeping. */
 void
 citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values)
 {
 	int			nestlevel = citer_settings_begin();
-	const SPIExecuteOptions options = {.params = make_params(values)};
+	const SPIExecuteOptions options = {.params = params_of(values)};
 	char	   *text = complete_sql(sql, extension_schema(procedure));
 
 	citer_settings_set(job_settings);
@@ -278,7 +278,7 @@ keep_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values
 }
 
 static ParamListInfo
-make_params(const CiterJobValues *values)
+params_of(const CiterJobValues *values)
 {
 	ParamListInfo params = makeParamList(values->n);
 

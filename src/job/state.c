@@ -2,8 +2,8 @@
  * state.c
  *	  What is kept of a job: its definition, its state, its ranges.
  *
- * Each verb runs one statement in the current transaction; who calls it says
- * when that commits.  Results are in the current memory context.
+ * Each verb runs one statement in the current transaction, which the caller
+ * commits.  Results are in the current memory context.
  */
 #include "postgres.h"
 
@@ -81,7 +81,7 @@ citer_job_read(Oid procedure, const char *name)
 	return job;
 }
 
-/* The state of a job by now; one that has been forgotten is cancelled. */
+/* The present state of a job; one that has been forgotten is cancelled. */
 CiterJobState
 citer_job_read_state(const CiterJob *job)
 {
@@ -140,7 +140,7 @@ citer_job_insert(const CiterJob *job)
 
 /*
  * Marks a job as running, under its present settings, and drops what was asked
- * of it before.  A request that somebody is just changing stays.
+ * of it before.  A request that another transaction is changing stays.
  */
 void
 citer_job_start(const CiterJob *job)
@@ -169,7 +169,9 @@ citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error)
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SET_STATE, &values);
 }
 
-/* Marks a job that has not ended as failed, also one that was to pause. */
+/*
+ * Marks a job that has not ended as failed, even if it was requested to pause.
+ */
 void
 citer_job_fail(const CiterJob *job, const char *error)
 {
@@ -232,8 +234,8 @@ delete_parts(const CiterJob *job)
 }
 
 /*
- * Whether a job in this state is to be worked on.  Interrupted is a run that
- * was, and helpers go on after it.
+ * Whether a job in this state is to be worked on.  Where a run was
+ * interrupted, helpers go on.
  */
 bool
 citer_job_is_active(CiterJobState state)
@@ -247,7 +249,7 @@ citer_job_state_name(CiterJobState state)
 	return state_names[state];
 }
 
-/* Are two text[] the same, byte for byte?  Two NULLs are. */
+/* Whether two text[] are the same, byte for byte.  Two NULLs are. */
 bool
 citer_job_same_array(NullableDatum a, NullableDatum b)
 {
@@ -263,7 +265,7 @@ citer_job_array_text(NullableDatum array)
 	return array.isnull ? pstrdup("none") : OidOutputFunctionCall(F_ARRAY_OUT, array.value);
 }
 
-/* Inserts a range that begins at its beginning. */
+/* Inserts a range, whose position is its beginning. */
 void
 citer_job_insert_range(const CiterJob *job, const CiterJobRange *range)
 {
@@ -311,7 +313,7 @@ citer_job_list_ranges(const CiterJob *job, int *nranges)
 }
 
 /*
- * The numbers of ranges that are not done, the first ones behind a number.
+ * The numbers of ranges that are not done, the first ones above a number.
  * Returns how many these are.
  */
 int
@@ -358,15 +360,15 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *s
 		range->rows_per_second = 0;
 	range->rows_done = DatumGetInt64(citer_job_get(8, &isnull));
 	range->estimated_rows = DatumGetInt64(citer_job_get(9, &isnull));
-	range->chunks_done = DatumGetInt64(citer_job_get(10, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }
 
 /*
  * Stores a range after so many more rows and chunks.  "changed" is how many
- * rows the statement has changed, NULL if that was not counted.  What the session is
- * going to wait for, if anything, is there to be seen by others.
+ * rows the statement has changed, NULL if that was not counted.
+ * "waiting_for", which may be NULL, is what the session waits for next, for
+ * others to see.
  */
 void
 citer_job_advance(const CiterJob *job, const CiterJobRange *range,

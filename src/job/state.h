@@ -27,7 +27,7 @@ typedef struct CiterJob
 	Oid			owner_oid;		/* InvalidOid: the role is gone */
 	CiterJobState state;
 
-	/* What it is about; see job_target.c. */
+	/* What it is about; see target.c. */
 	char	   *relation;		/* schema-qualified and quoted */
 	Oid			relid;
 	Oid			storage;		/* its relfilenode in physical order, else 0 */
@@ -68,7 +68,6 @@ typedef struct CiterJobRange
 	double		rows_per_second;	/* 0: not known */
 	int64		rows_done;
 	int64		estimated_rows;
-	int64		chunks_done;
 } CiterJobRange;
 
 /* Ranges that are looked up at once. */

@@ -8,16 +8,15 @@
  * chunk are its parameters, $1 ... $n and the n after these.
  *
  * chunk_range(t) becomes a condition, whose parameters are those after the
- * user's (job_conditions.c).  It has a few forms, so that there are a few texts,
- * each of which is prepared once.
+ * user's (conditions.c).  The condition has a few forms, so there are a few
+ * texts, each of which is prepared once.
  *
- * Each command of the statement is a plan of its own, which says by itself how
- * many rows it has changed.
+ * Each command of the statement has a plan of its own, since SPI counts the
+ * rows of the last command only.
  *
- * What of "chunk" it uses is read off its queries after rewriting, so that what
- * a rule or a view asks for counts, too.  A statement that does not mention
- * "chunk" needs no row to be copied, and one that mentions some of its columns
- * does not have to read the others.
+ * What it uses of "chunk" is found in its queries after rewriting, so that
+ * what a rule or a view uses counts, too.  No row is copied for a statement
+ * that does not use "chunk", and no column is read that it does not use.
  *
  * The plans are kept over the job's transactions, as long as the statement.
  * They depend on the columns of the relation; when those change, the statement is
@@ -27,17 +26,15 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "parser/analyze.h"
-#include "parser/parse_node.h"
-#include "parser/parse_param.h"
 #include "parser/parser.h"
 #include "parser/parsetree.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 
-#include "base/compat.h"
 #include "job/check.h"
 #include "job/conditions.h"
+#include "job/explain.h"
+#include "job/reading.h"
 #include "job/statement.h"
 #include "job/text.h"
 #include "job/uses.h"
@@ -83,33 +80,15 @@ struct CiterJobStatement
 	CiterJobUses uses;
 };
 
-/* While the statement's text is read: its errors point into the user's. */
-typedef struct Reading
-{
-	const CiterJobStatement *statement;
-	const char *sql;			/* the user's text */
-	const CiterJobText *text;	/* what is read; NULL: the same */
-	int			start;			/* of the command at hand, in characters */
-	ErrorContextCallback context;
-} Reading;
-
-static void begin_reading(Reading *reading, const CiterJobStatement *statement, const char *sql);
-static void end_reading(Reading *reading);
-static void report_reading(void *arg);
 static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
 						   TupleDesc columns, int chunk_size);
 static void check_statement(CiterJobStatement *statement, const CiterJob *job,
 							const CiterWalk *walk);
-static Query *analyze_command(const CiterJobStatement *statement, RawStmt *raw,
-							  const CiterRelation *relation);
 static Shape *find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds);
-static Shape *prepare_shape(CiterJobStatement *statement, Reading *reading);
+static CiterJobReading reading_of(const CiterJobStatement *statement, const char *sql);
+static Shape *prepare_shape(CiterJobStatement *statement, CiterJobReading *reading);
 static CiterStatementSource command_source(const CiterJobStatement *statement,
 										   const CiterJobText *text, const Command *command);
-static void explain_command(const CiterStatementSource *source, ParamListInfo params,
-							StringInfo output);
-static double estimate_changes(const CiterStatementSource *source, ParamListInfo params);
-static void add_changes(List *planned, void *rows);
 static void note_uses(CiterJobStatement *statement, const Shape *shape);
 static ParamListInfo make_params(const CiterJobStatement *statement, const CiterJobBounds *bounds);
 
@@ -117,7 +96,7 @@ static ParamListInfo make_params(const CiterJobStatement *statement, const Citer
  * Prepares a job's statement for chunks of the walk, in a memory context of
  * its own below the current one, with SPI connected.  Throws the parser's
  * errors; 22023 for an empty statement and for one that cannot be right
- * (job_check.c), 2D000 for one that ends the transaction, 0A000 for one that
+ * (check.c), 2D000 for one that ends the transaction, 0A000 for one that
  * talks to the client.  It is read under the job's settings, which the caller
  * has set, as for the verbs that run and explain it.
  */
@@ -130,18 +109,19 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	CiterJobStatement *statement = palloc0(sizeof(CiterJobStatement));
 	const CiterKey *key = walk->key;
 	CiterPosition somewhere = citer_position_symbolic(key->nelements);
-	Reading		reading = {0};
+	CiterJobReading reading;
 
 	statement->context = context;
 	statement->nkeys = key->nelements;
 	statement->types = palloc(sizeof(Oid) * 4 * key->nelements);
 	for (int i = 0; i < 4 * key->nelements; i++)
 		statement->types[i] = key->elements[i % key->nelements].type;
-	statement->params_in_words = citer_job_check_params(key);
-	statement->advice = citer_job_check_advice(walk->relation);
+	statement->params_in_words = citer_job_describe_params(key);
+	statement->advice = citer_job_advise(walk->relation);
 	register_chunk(statement, caller, walk->relation->tupdesc, job->chunk_size);
 
-	begin_reading(&reading, statement, job->statement);
+	reading = reading_of(statement, job->statement);
+	citer_job_reading_begin(&reading);
 	statement->text = citer_job_text_read(job->statement, 2 * key->nelements);
 	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
 	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
@@ -149,7 +129,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	check_statement(statement, job, walk);
 	statement->shapes = list_make1(prepare_shape(statement, &reading));
 	note_uses(statement, linitial(statement->shapes));
-	end_reading(&reading);
+	citer_job_reading_end(&reading);
 	MemoryContextSwitchTo(caller);
 	return statement;
 }
@@ -234,8 +214,7 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 }
 
 /*
- * Appends what the parameters are, and the plans of the statement's commands
- * for a chunk of these bounds, with the rows they are expected to change.
+ * Appends the plans of the statement's commands for a chunk of these bounds, with the rows they are expected to change.
  */
 void
 citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *bounds,
@@ -254,10 +233,10 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 
 		if (!command->is_query)
 			continue;
-		explain_command(&source, params, output);
+		citer_job_explain_command(&source, params, output);
 		if (command->counts)
 			appendStringInfo(output, "    Rows to change: about %.0f\n",
-							 estimate_changes(&source, params));
+							 citer_job_explain_changes(&source, params));
 	}
 	statement->chunk->reldata = NULL;
 	tuplestore_end(rows);
@@ -276,64 +255,6 @@ citer_job_statement_free(CiterJobStatement *statement)
 {
 	SPI_unregister_relation(CHUNK_NAME);
 	MemoryContextDelete(statement->context);
-}
-
-/* Makes errors point into the user's text until end_reading(). */
-static void
-begin_reading(Reading *reading, const CiterJobStatement *statement, const char *sql)
-{
-	reading->statement = statement;
-	reading->sql = sql;
-	reading->context.callback = report_reading;
-	reading->context.arg = reading;
-	reading->context.previous = error_context_stack;
-	error_context_stack = &reading->context;
-}
-
-static void
-end_reading(Reading *reading)
-{
-	error_context_stack = reading->context.previous;
-}
-
-/*
- * Error context callback: the position becomes one in the user's text, and
- * errors that come of not knowing what to write say what.
- */
-static void
-report_reading(void *arg)
-{
-	Reading    *reading = arg;
-	int			position = geterrposition();
-
-	if (position > 0)
-		errposition(0);
-	else
-		position = getinternalerrposition();
-	if (position > 0)
-	{
-		if (reading->text != NULL)
-			position = citer_job_text_position(reading->text, reading->start + position);
-		internalerrposition(position);
-		internalerrquery(reading->sql);
-	}
-	switch (geterrcode())
-	{
-		case ERRCODE_UNDEFINED_PARAMETER:
-			errhint("The statement has %s.", reading->statement->params_in_words);
-			break;
-		case ERRCODE_AMBIGUOUS_COLUMN:
-			errhint("Put the table's name in front of it, or in place of joining \"%s\" write %s.",
-					CHUNK_NAME, reading->statement->advice);
-			break;
-		case ERRCODE_UNDEFINED_FUNCTION:
-		case ERRCODE_DATATYPE_MISMATCH:
-		case ERRCODE_CANNOT_COERCE:
-		case ERRCODE_AMBIGUOUS_FUNCTION:
-			if (reading->text != NULL && reading->text->has_params)
-				errcontext("the statement of a job, with %s", reading->statement->params_in_words);
-			break;
-	}
 }
 
 /*
@@ -362,7 +283,7 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
 }
 
 /*
- * Reads the commands of the expanded text and refuses those that no job can
+ * Analyzes the commands of the expanded text and refuses those that no job can
  * have.
  */
 static void
@@ -383,7 +304,9 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
 	foreach(cell, commands)
 	{
-		Query	   *query = analyze_command(statement, lfirst_node(RawStmt, cell), walk->relation);
+		Query	   *query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
+													 statement->types, 4 * statement->nkeys,
+													 statement->chunk, walk->relation);
 		Command    *command = palloc0(sizeof(Command));
 
 		command->is_query = query->commandType != CMD_UTILITY;
@@ -396,51 +319,12 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 	}
 }
 
-/*
- * A command as the parser understands it, before any rewriting.  22023 for a
- * chunk_range() with a name that there is not.
- */
-static Query *
-analyze_command(const CiterJobStatement *statement, RawStmt *raw, const CiterRelation *relation)
-{
-	ParseState *pstate = make_parsestate(NULL);
-	MemoryContext caller = CurrentMemoryContext;
-	Query	   *volatile query = NULL;
-
-	pstate->p_sourcetext = statement->text->expanded;
-	pstate->p_queryEnv = create_queryEnv();
-	register_ENR(pstate->p_queryEnv, statement->chunk);
-	citer_compat_set_fixed_params(pstate, statement->types, 4 * statement->nkeys);
-	PG_TRY();
-	{
-		query = transformTopLevelStmt(pstate, raw);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-		const CiterJobTextRange *range;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		range = citer_job_text_range_of_error(statement->text, error->internalpos);
-		if (range == NULL ||
-			(error->sqlerrcode != ERRCODE_UNDEFINED_TABLE &&
-			 error->sqlerrcode != ERRCODE_UNDEFINED_COLUMN))
-			PG_RE_THROW();
-		FlushErrorState();
-		citer_job_check_refuse_range(statement->text, range, relation);
-	}
-	PG_END_TRY();
-	free_parsestate(pstate);
-	return query;
-}
-
-/* The plans for chunks that lie like this one, prepared if there are none. */
+/* The plans for chunks with bounds like these, prepared if they are not. */
 static Shape *
 find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Reading		reading = {0};
+	CiterJobReading reading;
 	Shape	   *shape;
 	ListCell   *cell;
 
@@ -459,18 +343,32 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 		MemoryContextDelete(shape->context);
 		statement->shapes = list_delete_first(statement->shapes);
 	}
-	begin_reading(&reading, statement, statement->text->sql);
+	reading = reading_of(statement, statement->text->sql);
+	citer_job_reading_begin(&reading);
 	shape = prepare_shape(statement, &reading);
-	end_reading(&reading);
+	citer_job_reading_end(&reading);
 	MemoryContextSwitchTo(statement->context);
 	statement->shapes = lappend(statement->shapes, shape);
 	MemoryContextSwitchTo(caller);
 	return shape;
 }
 
+/* What errors in the user's text refer to. */
+static CiterJobReading
+reading_of(const CiterJobStatement *statement, const char *sql)
+{
+	CiterJobReading reading = {
+		.sql = sql,
+		.params_in_words = statement->params_in_words,
+		.advice = statement->advice,
+	};
+
+	return reading;
+}
+
 /* Prepares the commands of the text as it is expanded now. */
 static Shape *
-prepare_shape(CiterJobStatement *statement, Reading *reading)
+prepare_shape(CiterJobStatement *statement, CiterJobReading *reading)
 {
 	MemoryContext context = AllocSetContextCreate(statement->context, "chunked_iter shape",
 												  ALLOCSET_SMALL_SIZES);
@@ -519,44 +417,6 @@ command_source(const CiterJobStatement *statement, const CiterJobText *text, con
 	};
 
 	return source;
-}
-
-/* Appends the plan of a command. */
-static void
-explain_command(const CiterStatementSource *source, ParamListInfo params, StringInfo output)
-{
-	const SPIExecuteOptions options = {.params = params};
-
-	citer_spi_execute(psprintf("EXPLAIN (COSTS OFF) %s", source->sql), &options);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		appendStringInfo(output, "    %s\n", SPI_getvalue(SPI_tuptable->vals[i],
-														  SPI_tuptable->tupdesc, 1));
-	SPI_freetuptable(SPI_tuptable);
-}
-
-/* How many rows the planner expects a command to change. */
-static double
-estimate_changes(const CiterStatementSource *source, ParamListInfo params)
-{
-	double		rows = 0;
-
-	citer_statement_use_custom_plan(source, params, add_changes, &rows);
-	return rows;
-}
-
-/* Use of a plan: adds the rows that it changes. */
-static void
-add_changes(List *planned, void *rows)
-{
-	ListCell   *cell;
-
-	foreach(cell, planned)
-	{
-		PlannedStmt *statement = lfirst_node(PlannedStmt, cell);
-
-		if (statement->canSetTag && IsA(statement->planTree, ModifyTable))
-			*(double *) rows += outerPlan(statement->planTree)->plan_rows;
-	}
 }
 
 /* Notes what the statement uses, after rewriting. */

@@ -14,7 +14,7 @@
 
 typedef struct CiterJobStatement CiterJobStatement;
 
-/* Where a chunk lies: what is behind "after", from "first" up to "last". */
+/* The bounds of a chunk: it is after "after", from "first" up to "last". */
 typedef struct CiterJobBounds
 {
 	const CiterPosition *after;

@@ -2,19 +2,19 @@
  * target.c
  *	  What a job's positions are positions in.
  *
- * A position is text.  It may only be used on the relation that it was taken
- * from, under the very order: so a job remembers the relation by name and OID,
- * and each element of the key with its type, collation, operator and place of
+ * A position is text.  It is valid for the relation that it was taken from and
+ * for that very order.  So a job remembers the relation by name and OID, and
+ * each element of the key with its type, collation, operator and place of
  * NULLs, and what these rest on (basis.c); in physical order also the file
- * that the rows are in.  All that is compared again before each chunk.
+ * that the rows are in.  All of that is compared before each chunk.
  *
- * An OID means something in one database of one cluster only, and there until a
- * dump is restored over it, with the jobs and the relations made anew.  A
- * restore makes the table of jobs anew, too: so the OID of that table tells it
- * from a relation that was dropped under a job that stayed.  System
- * identifier, database and table of jobs together are the job's home.  Away
- * from home the relation is found by its name, and the rest still has to be the
- * same; at home it has to be the same relation.
+ * An OID is valid in one database of one cluster, and there until a dump is
+ * restored, which creates the jobs and the relations again.  A restore creates
+ * the table of jobs again, too: so the OID of that table tells a restore from
+ * a relation that was dropped while the job stayed.  System identifier,
+ * database and table of jobs together are the job's home.  Away from home the
+ * relation is found by its name, and all else has to be the same; at home it
+ * has to be the same relation.
  */
 #include "postgres.h"
 
@@ -65,7 +65,7 @@ citer_job_target_choose(CiterJob *job, Oid relid)
 	job->relid = relid;
 }
 
-/* Remembers what a walk of the target is a walk of, in the current context. */
+/* Describes the target of a new job by its walk, in the current context. */
 void
 citer_job_target_describe(CiterJob *job, const CiterWalk *walk)
 {
@@ -77,7 +77,10 @@ citer_job_target_describe(CiterJob *job, const CiterWalk *walk)
 	job->has_index = !citer_walk_lacks_index(walk);
 }
 
-/* The OID of the target of a job that has run before, here and now; or 0. */
+/*
+ * The present OID of the target of a job that has run before; InvalidOid if
+ * there is none.
+ */
 Oid
 citer_job_target_relid(const CiterJob *job)
 {
@@ -86,7 +89,7 @@ citer_job_target_relid(const CiterJob *job)
 
 /*
  * Finds the target of a job that has run before.  55000 if it is gone.  Away
- * from the job's home it gets its new OID, and this becomes its home.
+ * from the job's home its OID is set to that here, and here becomes its home.
  */
 void
 citer_job_target_find(CiterJob *job)
@@ -108,8 +111,8 @@ citer_job_target_find(CiterJob *job)
 }
 
 /*
- * The walk of a job's next chunk has been resolved: 55000 unless it is one of
- * what the job's positions were taken from.
+ * 55000 unless the walk of the next chunk is a walk of what the job's
+ * positions were taken from.
  */
 void
 citer_job_target_check(const CiterJob *job, const CiterWalk *walk)
@@ -130,8 +133,8 @@ citer_job_target_check(const CiterJob *job, const CiterWalk *walk)
 }
 
 /*
- * 55000 unless the range's position is one that its chunks can have led to: a
- * whole key, or the beginning, and not behind the end.
+ * 55000 unless the range's position is possible: a whole key, or the
+ * beginning, and not after the end.
  */
 void
 citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
@@ -178,12 +181,12 @@ citer_job_target_options(const CiterJob *job)
 	options.reverse = job->reverse;
 	options.filter = job->filter;
 	options.snapshot = CITER_SNAPSHOT_STATEMENT;
-	options.stored = true;
-	options.quiet = true;
+	options.job.stored = true;
+	options.job.quiet = true;
 	return options;
 }
 
-/* The relation that has the target's name now; InvalidOid if none has. */
+/* The relation that has the target's name now, or InvalidOid. */
 static Oid
 find_by_name(const CiterJob *job)
 {
@@ -192,7 +195,7 @@ find_by_name(const CiterJob *job)
 	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
 }
 
-/* 55000 if the order of the key is another, though the key is the same. */
+/* 55000 if the key is the same and sorts in another order. */
 static void
 check_basis(const CiterJob *job, const CiterWalk *walk)
 {
@@ -220,7 +223,7 @@ refuse_target(const CiterJob *job, const char *detail)
 			 errhint("Undo the change, or forget the job and start it again.")));
 }
 
-/* Where OIDs mean what they mean here: cluster, database, table of jobs. */
+/* The place where OIDs are valid: cluster, database, table of jobs. */
 static char *
 home_of(const CiterJob *job)
 {
@@ -243,7 +246,7 @@ describe_key(const CiterKey *key)
 	return array;
 }
 
-/* The same to be read by people. */
+/* The same for messages. */
 static char *
 key_in_words(const CiterKey *key)
 {
@@ -262,14 +265,14 @@ describe_element(const CiterKeyElement *element)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s %s", element->index_column,
+	appendStringInfo(&text, "%s %s", citer_key_column(element),
 					 format_type_extended(element->type, -1, FORMAT_TYPE_FORCE_QUALIFY));
 	if (OidIsValid(element->collation))
 		appendStringInfo(&text, " COLLATE %s",
 						 DatumGetCString(DirectFunctionCall1(regcollationout,
 															 ObjectIdGetDatum(element->collation))));
 	appendStringInfo(&text, " %s NULLS %s",
-					 element->descending ? element->greater : element->less,
+					 citer_key_operator(element),
 					 element->nulls_first ? "FIRST" : "LAST");
 	return text.data;
 }

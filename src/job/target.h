@@ -5,8 +5,8 @@
 #ifndef CITER_JOB_TARGET_H
 #define CITER_JOB_TARGET_H
 
-#include "job/state.h"
 #include "base/options.h"
+#include "job/state.h"
 #include "walk/walk.h"
 
 extern void citer_job_target_choose(CiterJob *job, Oid relid);

@@ -3,13 +3,13 @@
  *	  The text of a job's statement, with chunk_range() in it.
  *
  * chunk_range(name) stands for the condition that a row of the job's relation,
- * which the statement has under that name, is in the chunk.  It is found by
- * the server's own scanner, so that nothing in a string, a comment or quotes is
- * taken for it, and replaced in the text before that is parsed.  Places in the
- * new text are led back to the user's, so that errors point there.
+ * which the statement has under that name, is in the chunk.  The server's own
+ * scanner finds it, so that nothing in a string, a comment or quotes is taken
+ * for it.  It is replaced in the text before that is parsed.  Positions of
+ * errors in the expanded text are mapped to the user's text.
  *
- * The scanner is given no keywords: all that may be a name then is one.  Strings
- * are read as the parser reads them later, for both go by the settings of the job.
+ * The scanner is given no keywords, so that every word is a name.  It reads
+ * strings as the parser does later, under the same settings of the job.
  */
 #include "postgres.h"
 
@@ -42,13 +42,13 @@ static void read_range(Tokens *tokens, CiterJobText *text, int start);
 static void add_range(CiterJobText *text, char *name, int start, int end);
 static int	user_offset(const CiterJobText *text, int offset);
 
-/* The lookup passes over words that are longer than the longest keyword. */
+/* The lookup ignores words that are longer than the longest keyword. */
 static const ScanKeywordList no_keywords = {.max_kw_len = 0};
 
 /*
  * Reads a statement that may use parameters up to $nparams, in the current
  * memory context.  Throws the scanner's errors; 42P02 for a parameter that
- * there is not, 22023 for a chunk_range() that has no name in it.
+ * does not exist, 22023 for a chunk_range() without a name.
  */
 CiterJobText *
 citer_job_text_read(const char *sql, int nparams)
@@ -69,7 +69,7 @@ citer_job_text_read(const char *sql, int nparams)
 			text->has_params = true;
 		}
 		next = next_token(&tokens);
-		/* A name that is behind a dot is that of something else. */
+		/* A name after a dot is qualified and not ours. */
 		if (token.word != NULL && !token.quoted && before.code != '.' &&
 			strcmp(token.word, CITER_CHUNK_RANGE) == 0 && next.code == '(')
 		{
@@ -82,8 +82,8 @@ citer_job_text_read(const char *sql, int nparams)
 }
 
 /*
- * Puts conditions in the places of text's ranges, one for each; text->expanded
- * is in the current memory context.
+ * Replaces each of the text's ranges by its condition; text->expanded is in
+ * the current memory context.
  */
 void
 citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *conditions)
@@ -111,12 +111,12 @@ citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *condition
 }
 
 /*
- * The place in the user's text of one in the expanded one, as positions of
- * errors: characters, from 1 on.  All of a condition is where its chunk_range
- * is.
+ * Maps an error position in the expanded text to one in the user's text; both
+ * count characters, from 1. A position in a condition becomes that of its
+ * chunk_range.
  */
 int
-citer_job_text_position(const CiterJobText *text, int position)
+citer_job_text_user_position(const CiterJobText *text, int position)
 {
 	int			offset = pg_mbcharcliplen(text->expanded, strlen(text->expanded), position - 1);
 
@@ -165,7 +165,7 @@ next_token(Tokens *tokens)
 	return token;
 }
 
-/* Whether a token, which is given by its text, is a name, and no U&"" one. */
+/* Whether a token, given by its text, is a name other than U&"". */
 static bool
 is_name(const char *token)
 {

@@ -39,7 +39,7 @@ typedef struct CiterJobText
 
 extern CiterJobText *citer_job_text_read(const char *sql, int nparams);
 extern void citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *conditions);
-extern int	citer_job_text_position(const CiterJobText *text, int position);
+extern int	citer_job_text_user_position(const CiterJobText *text, int position);
 extern const CiterJobTextRange *citer_job_text_range_with_key(const CiterJobText *text, int offset);
 extern const CiterJobTextRange *citer_job_text_range_of_error(const CiterJobText *text, int position);
 

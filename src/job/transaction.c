@@ -1,17 +1,16 @@
 /*
  * transaction.c
- *	  Something done in a transaction of its own, with its errors caught.
+ *	  Work in a transaction of its own, with its errors caught.
  *
  * A procedure may commit if it was called outside of any transaction block;
  * SPI then begins the next transaction at once.  Errors are caught as PL/pgSQL
- * catches them, by a subtransaction around the work, which is what puts SPI,
- * locks and memory right again; then the transaction around it is rolled back
- * as well, so that nothing is left of it.  An error of the commit itself is
- * caught, too: by then SPI has rolled back and begun anew.
+ * catches them, by a subtransaction around the work, whose rollback cleans up
+ * SPI, locks and memory; then the transaction is rolled back as well.  An
+ * error of the commit itself is caught, too: by then SPI has rolled back and
+ * begun the next one.
  *
- * Here, and nowhere else, it is decided what is tried again: what was in the
- * way of other transactions.  That holds for chunks and for what the job
- * writes about itself alike.
+ * Here, and nowhere else, it is decided what is tried again: transactions that
+ * failed because of others, be it a chunk or what the job writes about itself.
  *
  * No snapshot of ours is active at a commit: what the work needs is that of
  * the portal, which the commit takes away.
@@ -25,25 +24,26 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "base/settings.h"
+#include "job/errors.h"
 #include "job/open.h"
 #include "job/pace.h"
-#include "job/run.h"
-#include "base/settings.h"
+#include "job/transaction.h"
 #include "sql/spi.h"
 
 /*
- * How often the job's own short transactions are tried again.  That is no
- * matter of the user's: what has been done has to be written down.
+ * How often the job's own short transactions are tried again.  The argument
+ * "retries" does not count here: what has been done has to be stored.
  */
 #define OWN_RETRIES 10
 
-/* For how long a transaction stays open in which nothing is done. */
+/* How long a transaction stays open while the job sleeps. */
 #define IDLE_MS 1000.0
 
 static CiterJobOutcome attempt(CiterJobRun *run, CiterJobWork work, void *argument,
 							   ErrorData **error);
 static CiterJobOutcome work_in_settings(CiterJobRun *run, CiterJobWork work, void *argument);
-static void wait_to_retry(CiterJobRun *run, const ErrorData *error);
+static void wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error);
 static CiterJobOutcome publish_wait(CiterJobRun *run, void *argument);
 static double idle_limit(void);
 
@@ -53,52 +53,54 @@ static double idle_limit(void);
  * run->context is current.  The work is called in run->scratch.
  *
  * CITER_OUTCOME_FAILED comes with the error, in run->context.  An error that
- * others can have caused leads to CITER_OUTCOME_RETRY instead, after a wait,
- * up to so many times in a row.
+ * others can have caused leads to CITER_OUTCOME_RETRY instead, after a wait, up
+ * to retries->max times in a row: it is for the caller to call again.
  */
 CiterJobOutcome
-citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument, int retries, ErrorData **error)
+citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
+			  CiterJobRetries *retries, ErrorData **error)
 {
 	CiterJobOutcome outcome = attempt(run, work, argument, error);
 
-	if (outcome == CITER_OUTCOME_FAILED && !run->lost && citer_job_in_the_way(*error) &&
-		run->attempts < retries)
+	if (outcome == CITER_OUTCOME_FAILED && citer_job_error_of_others(*error) &&
+		retries->done < retries->max)
 	{
-		run->attempts++;
-		wait_to_retry(run, *error);
+		wait_to_retry(run, ++retries->done, *error);
 		FreeErrorData(*error);
 		return CITER_OUTCOME_RETRY;
 	}
-	run->attempts = 0;
+	retries->done = 0;
 	return outcome;
-}
-
-/* The same for what a job writes about itself; never CITER_OUTCOME_RETRY. */
-CiterJobOutcome
-citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
-{
-	CiterJobOutcome outcome;
-
-	run->attempts = 0;
-	do
-		outcome = citer_job_try(run, work, argument, OWN_RETRIES, error);
-	while (outcome == CITER_OUTCOME_RETRY);
-	return outcome;
-}
-
-/* Whether an error comes of what other transactions did at the same time. */
-bool
-citer_job_in_the_way(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
 /*
- * Sleeps between two transactions.  SPI has always one open, though without a
- * snapshot or a transaction ID; a new one now and then, and one in the end,
- * keeps it young, for transaction_timeout and for those who look for old ones.
+ * The same for what a job writes about itself, until it has succeeded or
+ * failed.  Where "error" is NULL, an error is thrown.
+ */
+CiterJobOutcome
+citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
+{
+	CiterJobRetries retries = {.max = OWN_RETRIES};
+	CiterJobOutcome outcome;
+	ErrorData  *thrown;
+
+	do
+		outcome = citer_job_try(run, work, argument, &retries, &thrown);
+	while (outcome == CITER_OUTCOME_RETRY);
+	if (outcome == CITER_OUTCOME_FAILED)
+	{
+		if (error == NULL)
+			ReThrowError(thrown);
+		*error = thrown;
+	}
+	return outcome;
+}
+
+/*
+ * Sleeps between two transactions.  SPI always has one open, though without a
+ * snapshot or a transaction ID. It is replaced now and then, and at the end,
+ * so that it does not grow old: that counts for transaction_timeout and in
+ * pg_stat_activity.
  */
 void
 citer_job_sleep(double ms)
@@ -117,7 +119,7 @@ citer_job_sleep(double ms)
 	} while (left > 0);
 }
 
-/* Does the work, without another try. */
+/* Does the work once. */
 static CiterJobOutcome
 attempt(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
 {
@@ -171,12 +173,11 @@ work_in_settings(CiterJobRun *run, CiterJobWork work, void *argument)
 	return outcome;
 }
 
-/* Waits before the next attempt, longer each time, and lets others see so. */
+/* Waits before a retry, longer each time, and lets others see so. */
 static void
-wait_to_retry(CiterJobRun *run, const ErrorData *error)
+wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error)
 {
-	char	   *reason = psprintf("retry %d after %s", run->attempts,
-								  unpack_sql_state(error->sqlerrcode));
+	char	   *reason = psprintf("retry %d after %s", retry, unpack_sql_state(error->sqlerrcode));
 	ErrorData  *other;
 
 	/* This is only for show. */
@@ -184,7 +185,7 @@ wait_to_retry(CiterJobRun *run, const ErrorData *error)
 		attempt(run, publish_wait, reason, &other) == CITER_OUTCOME_FAILED)
 		FreeErrorData(other);
 	pfree(reason);
-	citer_job_sleep(citer_pace_retry_ms(run->attempts));
+	citer_job_sleep(citer_pace_retry_ms(retry));
 }
 
 static CiterJobOutcome

@@ -1,6 +1,6 @@
 /*
  * uses.c
- *	  What of the chunk a job's statement uses, to be read for it.
+ *	  What a job's statement uses of the chunk, and the job has to read.
  */
 #include "postgres.h"
 
@@ -85,7 +85,10 @@ find_uses_in_query(Query *query, UseFinder *finder)
 	finder->rtables = list_delete_first(finder->rtables);
 }
 
-/* Whether the query, apart from those inside of it, updates rows of its target. */
+/*
+ * Whether the query itself, and not one inside of it, updates rows of its
+ * target.
+ */
 static bool
 updates_rows(const Query *query)
 {
@@ -106,7 +109,7 @@ note_variable(Var *var, UseFinder *finder)
 											   var->varattno - FirstLowInvalidHeapAttributeNumber);
 	else if (rte->rtekind == RTE_JOIN && var->varattno > 0)
 	{
-		/* The column that the join passes on, seen from the join's query. */
+		/* The column that the join returns, seen from the join's query. */
 		finder->rtables = list_copy_tail(rtables, var->varlevelsup);
 		find_uses(list_nth(rte->joinaliasvars, var->varattno - 1), finder);
 		finder->rtables = rtables;

@@ -1,6 +1,6 @@
 /*
  * uses.h
- *	  What of the chunk a job's statement uses, to be read for it.
+ *	  What a job's statement uses of the chunk, and the job has to read.
  */
 #ifndef CITER_JOB_USES_H
 #define CITER_JOB_USES_H

@@ -11,8 +11,8 @@
  * A statement of the executor can end in three ways: in ExecutorEnd; by an
  * error; or with its portal, when a transaction is rolled back that has not
  * read it to its end.  The last two free its memory context, and a callback on
- * that logs it.  What fails before it is run, in the parser even, passes none
- * of the hooks of planner and executor, and is noticed when the error is
+ * that logs it.  A statement that fails before it runs, in the parser even, does
+ * not reach the hooks of planner and executor, and is logged when its error is
  * reported.
  *
  * All hooks pass on to whoever was there before, and count levels even while
@@ -47,6 +47,27 @@ typedef struct TopStatement
 	MemoryContextCallback callback;
 } TopStatement;
 
+/*
+ * A call of the server in which a top-level statement may end.  It is in memory
+ * and not in registers, since an error comes back to the middle of a function.
+ */
+typedef struct Call
+{
+	bool		logs;			/* the statement is to be logged */
+	bool		forgets;		/* it makes the session another client's */
+	const char *sql;			/* the text that it is a part of */
+	int			location;
+	int			length;
+	CiterQueryRun run;
+} Call;
+
+/* The executor at work on a statement, also in memory. */
+typedef struct Stretch
+{
+	TopStatement *statement;	/* NULL: not one that is followed */
+	instr_time	started;
+} Stretch;
+
 /* Several portals can be open at a time. */
 static dlist_head top_statements = DLIST_STATIC_INIT(top_statements);
 
@@ -77,12 +98,12 @@ static void pass_utility(PlannedStmt *pstmt, const char *queryString, bool readO
 						 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc);
 static void notice_error(ErrorData *edata);
 static bool logs_statements(void);
-static void begin(CiterQueryRun *run);
-static void log_part(const CiterQueryRun *run, const char *sql, int location, int length,
-					 int64 rows, bool failed);
+static void enter(Call *call, bool logs, const char *sql, int location, int length);
+static void leave(Call *call, int64 rows, bool failed);
 static void add_statement(QueryDesc *desc, const CiterQueryRun *run);
 static TopStatement *find_statement(QueryDesc *desc);
-static instr_time resume(const TopStatement *statement);
+static void resume(Stretch *stretch, QueryDesc *desc);
+static void stop(Stretch *stretch, int64 rows);
 static void add_time(TopStatement *statement, instr_time since);
 static void log_top_statement(TopStatement *statement, bool failed);
 static void forget_statement(void *arg);
@@ -113,15 +134,11 @@ citer_query_log_hooks_init(void)
 static PlannedStmt *
 plan_query(CITER_PLANNER_PARAMS)
 {
-	volatile bool logs = logs_statements() && sql != NULL && sql == debug_query_string;
-	volatile int location = query->stmt_location;
-	volatile int length = query->stmt_len;
-	CiterQueryRun run;
-	PlannedStmt *volatile planned = NULL;
+	PlannedStmt *planned;
+	Call		call;
 
-	if (logs)
-		begin(&run);
-	level++;
+	enter(&call, logs_statements() && sql != NULL && sql == debug_query_string,
+		  sql, query->stmt_location, query->stmt_len);
 	PG_TRY();
 	{
 		planned = previous_planner ? previous_planner(CITER_PLANNER_ARGS) :
@@ -129,9 +146,7 @@ plan_query(CITER_PLANNER_PARAMS)
 	}
 	PG_CATCH();
 	{
-		level--;
-		if (logs)
-			log_part(&run, sql, location, length, 0, true);
+		leave(&call, 0, true);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -142,12 +157,10 @@ plan_query(CITER_PLANNER_PARAMS)
 static void
 start_executor(QueryDesc *desc, int eflags)
 {
-	volatile bool logs = logs_statements() && ActivePortal != NULL;
-	CiterQueryRun run;
+	Call		call;
 
-	if (logs)
-		begin(&run);
-	level++;
+	enter(&call, logs_statements() && ActivePortal != NULL, desc->sourceText,
+		  desc->plannedstmt->stmt_location, desc->plannedstmt->stmt_len);
 	PG_TRY();
 	{
 		if (previous_start)
@@ -157,25 +170,21 @@ start_executor(QueryDesc *desc, int eflags)
 	}
 	PG_CATCH();
 	{
-		level--;
-		if (logs)
-			log_part(&run, desc->sourceText, desc->plannedstmt->stmt_location,
-					 desc->plannedstmt->stmt_len, 0, true);
+		leave(&call, 0, true);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	level--;
-	if (logs)
-		add_statement(desc, &run);
+	if (call.logs)
+		add_statement(desc, &call.run);
 }
 
 static void
 run_executor(CITER_EXECUTOR_RUN_PARAMS)
 {
-	TopStatement *volatile statement = find_statement(desc);
-	const instr_time started = resume(statement);
+	Stretch		stretch;
 
-	level++;
+	resume(&stretch, desc);
 	PG_TRY();
 	{
 		if (previous_run)
@@ -185,12 +194,7 @@ run_executor(CITER_EXECUTOR_RUN_PARAMS)
 	}
 	PG_FINALLY();
 	{
-		level--;
-		if (statement != NULL)
-		{
-			add_time(statement, started);
-			statement->rows += desc->estate->es_processed;
-		}
+		stop(&stretch, desc->estate->es_processed);
 	}
 	PG_END_TRY();
 }
@@ -199,10 +203,9 @@ run_executor(CITER_EXECUTOR_RUN_PARAMS)
 static void
 finish_executor(QueryDesc *desc)
 {
-	TopStatement *volatile statement = find_statement(desc);
-	const instr_time started = resume(statement);
+	Stretch		stretch;
 
-	level++;
+	resume(&stretch, desc);
 	PG_TRY();
 	{
 		if (previous_finish)
@@ -212,9 +215,7 @@ finish_executor(QueryDesc *desc)
 	}
 	PG_FINALLY();
 	{
-		level--;
-		if (statement != NULL)
-			add_time(statement, started);
+		stop(&stretch, 0);
 	}
 	PG_END_TRY();
 }
@@ -241,38 +242,29 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
 {
-	volatile bool logs = logs_statements();
-	volatile bool forgets = forgets_session(pstmt->utilityStmt);
-	volatile int location = pstmt->stmt_location;
-	volatile int length = pstmt->stmt_len;
-	CiterQueryRun run;
+	Call		call;
 
 	if (IsA(pstmt->utilityStmt, ExecuteStmt))
 	{
 		pass_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 		return;
 	}
-	if (logs)
-		begin(&run);
-	level++;
+	enter(&call, logs_statements(), queryString, pstmt->stmt_location, pstmt->stmt_len);
+	call.forgets = forgets_session(pstmt->utilityStmt);
 	PG_TRY();
 	{
 		pass_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	}
 	PG_CATCH();
 	{
-		level--;
-		if (logs)
-			log_part(&run, queryString, location, length, 0, true);
+		leave(&call, 0, true);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	level--;
-
-	if (forgets)
+	call.logs &= !call.forgets;
+	leave(&call, rows_of_command(qc), false);
+	if (call.forgets)
 		citer_query_log_reset();
-	else if (logs)
-		log_part(&run, queryString, location, length, rows_of_command(qc), false);
 }
 
 static void
@@ -313,7 +305,7 @@ notice_error(ErrorData *edata)
 	}
 }
 
-/* Is a statement that starts now to be logged? */
+/* Whether a statement that starts now is to be logged. */
 static bool
 logs_statements(void)
 {
@@ -321,20 +313,33 @@ logs_statements(void)
 		!IsParallelWorker();
 }
 
+/* The server is called for a part of a text (see CleanQuerytext), one level down. */
 static void
-begin(CiterQueryRun *run)
+enter(Call *call, bool logs, const char *sql, int location, int length)
 {
-	seen_at = GetCurrentStatementStartTimestamp();
-	citer_query_log_begin(run);
+	call->logs = logs;
+	call->forgets = false;
+	call->sql = sql;
+	call->location = location;
+	call->length = length;
+	if (logs)
+	{
+		seen_at = GetCurrentStatementStartTimestamp();
+		citer_query_log_begin(&call->run);
+	}
+	level++;
 }
 
-/* Logs a statement that is a part of a text (see CleanQuerytext) and ends now. */
+/* The call is over, and with it the statement, which is logged. */
 static void
-log_part(const CiterQueryRun *run, const char *sql, int location, int length,
-		 int64 rows, bool failed)
+leave(Call *call, int64 rows, bool failed)
 {
-	sql = CleanQuerytext(sql, &location, &length);
-	citer_query_log_end(run, sql, length, citer_query_log_elapsed(run), rows, failed);
+	level--;
+	if (!call->logs)
+		return;
+	call->sql = CleanQuerytext(call->sql, &call->location, &call->length);
+	citer_query_log_end(&call->run, call->sql, call->length, citer_query_log_elapsed(&call->run),
+						rows, failed);
 }
 
 /* Follows a statement, from after its start to its end, whatever that is. */
@@ -375,19 +380,28 @@ find_statement(QueryDesc *desc)
 	return NULL;
 }
 
-/* The executor goes on with a statement, unless it is NULL: the time now. */
-static instr_time
-resume(const TopStatement *statement)
+/* The executor goes on with a statement, one level down. */
+static void
+resume(Stretch *stretch, QueryDesc *desc)
 {
-	instr_time	now;
-
-	INSTR_TIME_SET_ZERO(now);
-	if (statement != NULL)
+	stretch->statement = find_statement(desc);
+	if (stretch->statement != NULL)
 	{
 		seen_at = GetCurrentStatementStartTimestamp();
-		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SET_CURRENT(stretch->started);
 	}
-	return now;
+	level++;
+}
+
+/* The executor has returned or processed so many rows more, and stops for now. */
+static void
+stop(Stretch *stretch, int64 rows)
+{
+	level--;
+	if (stretch->statement == NULL)
+		return;
+	add_time(stretch->statement, stretch->started);
+	stretch->statement->rows += rows;
 }
 
 static void
@@ -421,7 +435,7 @@ forget_statement(void *arg)
 		log_top_statement(statement, true);
 }
 
-/* Does the command make the session another client's? */
+/* Whether the command makes the session another client's. */
 static bool
 forgets_session(Node *command)
 {

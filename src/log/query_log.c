@@ -14,15 +14,14 @@
  *
  * An entry belongs to the user who ran the query, and is shown to nobody who
  * lacks that user's privileges.  The log as a whole belongs to the session's
- * user: it is emptied when another one is found, which is looked for whenever
- * something is written or read.
+ * user: each write and each read compares the session user, and empties the log
+ * if it is another one.
  *
- * A query that fails is written down while its error is dealt with, even in
- * callbacks of memory contexts and while the error is sent, where another error
- * would be the end of the session.  So all that can throw comes before: the
- * context, which cannot be made without, is made when a query begins (or, for
- * one that fails in the parser, when debug is set to "all").  From there on
- * memory is asked for in a way that says no in place of throwing.
+ * A query that fails is logged while its error is handled, even in callbacks of
+ * memory contexts and while the error is sent, where another error would end the
+ * session.  So everything that can throw comes before that: the log's context is
+ * created when a query begins (or, for one that fails in the parser, when debug is
+ * set to "all").  From there on memory is requested with MCXT_ALLOC_NO_OOM.
  */
 #include "postgres.h"
 
@@ -66,7 +65,7 @@ static int	queries_memory_kb = 16384;
 
 static QueryLog query_log;
 
-/* Whatever a boolean takes is taken, too. */
+/* All spellings of a boolean are accepted, too. */
 static const struct config_enum_entry debug_modes[] = {
 	{"off", CITER_DEBUG_OFF, false},
 	{"chunks", CITER_DEBUG_CHUNKS, false},
@@ -94,8 +93,8 @@ static CiterQueryLogSize current_size(void);
 static bool find_next(CiterQueryLogReader *reader);
 
 /*
- * Defines the log's parameters.  To be called before the prefix of the
- * extension's parameters is reserved.
+ * Defines the log's parameters.  Call it before the prefix of the extension's
+ * parameters is reserved.
  */
 void
 citer_query_log_init(void)
@@ -123,7 +122,7 @@ citer_query_log_init(void)
 							NULL, NULL, NULL);
 }
 
-/* A query begins now, which is to be logged.  Throws if memory is short. */
+/* Begins a query that is to be logged.  Throws if memory is short. */
 void
 citer_query_log_begin(CiterQueryRun *run)
 {
@@ -132,7 +131,7 @@ citer_query_log_begin(CiterQueryRun *run)
 	citer_query_log_stamp(run);
 }
 
-/* Takes the time, and whose query it is, and throws nothing. */
+/* Notes the time and the user of a query; throws nothing. */
 void
 citer_query_log_stamp(CiterQueryRun *run)
 {
@@ -155,8 +154,8 @@ citer_query_log_elapsed(const CiterQueryRun *run)
 
 /*
  * Logs a query that has ended, or failed, with a text of the given length and
- * the rows it gave.  Where it has failed nothing is thrown and no message
- * sent, so that this can be called while the error is dealt with.
+ * the rows it returned.  For a failed one nothing is thrown and no message is
+ * sent, so that this can be called while the error is handled.
  */
 void
 citer_query_log_end(const CiterQueryRun *run, const char *sql, int length,
@@ -218,7 +217,7 @@ citer_query_log_read_start(CiterQueryLogReader *reader)
 /*
  * Reads the next entry that the caller may see, its text in the current memory
  * context; false if there is none.  The log may change between two calls:
- * entries that are dropped meanwhile are passed by, and a reset is the end.
+ * entries that are dropped meanwhile are skipped, and a reset is the end.
  */
 bool
 citer_query_log_read(CiterQueryLogReader *reader, CiterLoggedQuery *query)
@@ -260,7 +259,7 @@ citer_query_log_growth(CiterQueryLogSize *sizes)
 	return query_log.ndoublings + 1;
 }
 
-/* Makes the log's context unless there is one, or nothing to be put into it. */
+/* Creates the log's context, unless there is one or nothing is to be kept. */
 static void
 make_context(void)
 {
@@ -269,7 +268,7 @@ make_context(void)
 													   CITER_RING_CONTEXT_SIZES);
 }
 
-/* Check hook of chunked_iter.debug: makes ready for what fails in the parser. */
+/* Check hook of chunked_iter.debug: prepares for statements that fail in the parser. */
 static bool
 check_debug_mode(int *mode, void **extra pg_attribute_unused(),
 				 GucSource source pg_attribute_unused())
@@ -279,7 +278,7 @@ check_debug_mode(int *mode, void **extra pg_attribute_unused(),
 	return true;
 }
 
-/* Empties the log if it is that of another session user.  Throws nothing. */
+/* Empties the log if it belongs to another session user.  Throws nothing. */
 static void
 check_session_user(void)
 {
@@ -288,8 +287,8 @@ check_session_user(void)
 }
 
 /*
- * Appends an entry and drops the oldest ones that are in its way.  One that
- * does not fit even then, or for lack of memory, is counted as dropped itself.
+ * Appends an entry, and drops the oldest ones to make room for it.  An entry that
+ * does not fit even then, or for lack of memory, counts as dropped itself.
  * Throws nothing.
  */
 static void
@@ -317,7 +316,7 @@ append(const EntryHeader *header, const char *sql)
 	record_doubling();
 }
 
-/* The memory of an entry, with its share of what a page takes beside its bytes. */
+/* The memory of an entry, with its share of a page's overhead. */
 static uint64
 memory_of(int32 length)
 {
@@ -326,7 +325,7 @@ memory_of(int32 length)
 	return bytes + bytes / (CITER_RING_PAGE_BYTES / (CITER_RING_PAGE_SIZE - CITER_RING_PAGE_BYTES)) + 1;
 }
 
-/* Do the limits leave room for more entries, of so many bytes? */
+/* Whether the limits leave room for more entries, of so many bytes. */
 static bool
 has_room(int64 entries, uint64 bytes)
 {
@@ -359,7 +358,7 @@ record_doubling(void)
 		query_log.doublings[query_log.ndoublings++] = current_size();
 }
 
-/* Says once, until the log is emptied, that it has dropped something. */
+/* Warns that entries are dropped, once until the log is emptied. */
 static void
 warn_once(void)
 {

@@ -52,7 +52,7 @@ typedef struct CiterQueryLogSize
 	int64		queries;		/* logged since the last reset */
 	int64		sql_bytes;		/* of the texts that are kept */
 	int64		memory_bytes;
-	int64		evicted;		/* entries not kept any more */
+	int64		evicted;		/* entries dropped */
 } CiterQueryLogSize;
 
 /* A size for each time the number of queries doubles, and one for now. */
@@ -60,7 +60,7 @@ typedef struct CiterQueryLogSize
 
 extern int	citer_query_log_mode;
 
-/* Is each query to be logged that the extension runs? */
+/* Whether each query that the extension runs is to be logged. */
 static inline bool
 citer_query_log_is_on(void)
 {

@@ -25,8 +25,8 @@ static CiterRingPage *add_page(CiterRing *ring, CiterRingPage *last);
 static void drop_unused(CiterRing *ring);
 
 /*
- * Makes sure that so many bytes can be written; false if there is not enough
- * memory, and then no more is held than before.  Throws nothing.
+ * Makes room for so many bytes; false if there is not enough memory, and then the
+ * ring holds no more than before.  Throws nothing.
  */
 bool
 citer_ring_reserve(CiterRing *ring, Size size)
@@ -72,7 +72,7 @@ citer_ring_write(CiterRing *ring, const void *data, Size size)
 	}
 }
 
-/* Copies bytes that follow a position, which moves on; to nowhere if data is NULL. */
+/* Copies the bytes at a position, and advances it; only that if data is NULL. */
 void
 citer_ring_read(CiterRingPosition *position, void *data, Size size)
 {

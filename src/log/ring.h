@@ -10,23 +10,23 @@
 #define CITER_RING_PAGE_BYTES (CITER_RING_PAGE_SIZE - 64)
 
 /*
- * Of a context for a ring: small, but not ALLOCSET_SMALL_SIZES.  By those
- * aset.c may hand out a context that it has kept of somebody else, and with it
- * the other's limit for chunks, under which a page would be one: of a block
- * twice its size, and kept when it is freed.
+ * Sizes for the context of a ring: small, but not ALLOCSET_SMALL_SIZES.  For
+ * those aset.c may reuse a context from its freelist, with that context's limit
+ * for chunks.  A page would be below it, and so be a chunk in a block twice its
+ * size, which is kept when the page is freed.
  */
 #define CITER_RING_CONTEXT_SIZES 0, 1024 + MAXIMUM_ALIGNOF, 8 * 1024
 
 typedef struct CiterRingPage CiterRingPage;
 
-/* A place between two bytes; no page in an empty ring that is new. */
+/* A place between two bytes; "page" is NULL in an empty ring. */
 typedef struct CiterRingPosition
 {
 	CiterRingPage *page;
 	Size		offset;
 } CiterRingPosition;
 
-/* All zeroes but for the context, it is empty.  Read head and change nothing. */
+/* Zeroes but for the context are an empty ring.  Others read "head" only. */
 typedef struct CiterRing
 {
 	MemoryContext context;		/* of the pages */

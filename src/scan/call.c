@@ -46,8 +46,8 @@ citer_call_find(RangeTblEntry *rte, PGFunction support)
 }
 
 /*
- * Is this a call with the arguments of chunked_iter, for a table's row type,
- * or with those of chunked_iter_query?
+ * Whether this is a call with the arguments of chunked_iter, for a table's row
+ * type, or with those of chunked_iter_query.
  */
 bool
 citer_call_is(Node *node)
@@ -62,7 +62,7 @@ citer_call_is(Node *node)
 		get_typtype(exprType(linitial(call->args))) == TYPTYPE_COMPOSITE;
 }
 
-/* Is it a call of chunked_iter_query, not of chunked_iter? */
+/* Whether it is a call of chunked_iter_query, not of chunked_iter. */
 bool
 citer_call_is_query(FuncExpr *call)
 {
@@ -87,9 +87,9 @@ citer_call_columns(RangeTblFunction *function)
 
 /*
  * Reads a request from those arguments that are constants; the others are left
- * at their defaults.  Returns false if one of those is not a constant that
- * decide which rows there are and in which order: only the bounds, the size of
- * a chunk and the snapshot can be left open.
+ * at their defaults.  Returns false if an argument that decides which rows there
+ * are, and in which order, is not a constant: only the bounds, the size of a
+ * chunk and the snapshot may be unknown.
  */
 bool
 citer_call_read_known(List *arguments, TupleDesc columns, CiterOptions *options)
@@ -129,7 +129,7 @@ citer_call_upto(List *arguments, int narguments)
 					CITER_ARGUMENT_UPTO);
 }
 
-/* The arguments of the same walk the other way round; "reverse" must be a constant. */
+/* The arguments of the reversed walk; "reverse" must be a constant. */
 List *
 citer_call_reversed_arguments(FuncExpr *call)
 {
@@ -154,7 +154,7 @@ citer_call_read(const NullableDatum *arguments, int narguments, TupleDesc column
 		citer_options_read(options, columns->tdtypeid, arguments);
 }
 
-/* Are these the arguments of chunked_iter_query, not those of chunked_iter? */
+/* Whether these are the arguments of chunked_iter_query, not of chunked_iter. */
 static bool
 is_query(List *arguments)
 {
@@ -162,8 +162,8 @@ is_query(List *arguments)
 }
 
 /*
- * Whether an argument has a part in which rows the walk has and in which
- * order, its bounds aside.  Of "rel" only the type is read.
+ * Whether an argument decides, apart from the bounds, which rows a walk has and
+ * in which order.  Only the type of "rel" is used.
  */
 static bool
 decides(bool is_query, int argument)

@@ -6,9 +6,9 @@
  * part of it.  How large a part, the planner's own functions say from the
  * statistics of the table, for which they need no more than a query on it that
  * could be planned (the server does so for CLUSTER, see plan_cluster_use_sort).
- * To plan a query with the bounds takes as long as to read some rows, and is left
- * to what has no statistics of its own: views, queries, foreign tables; and
- * to policies, behind which statistics must not tell everything.
+ * To plan a query with the bounds takes as long as to read some rows.  It is done
+ * only where there are no such statistics (views, queries, foreign tables), and
+ * under policies, which statistics must not circumvent.
  */
 #include "postgres.h"
 
@@ -108,7 +108,7 @@ make_planner(const CiterRelation *relation)
 	setup_simple_rel_arrays(planner);
 	(void) build_simple_rel(planner, 1, NULL);
 
-	/* Children have no part in the above, but in the statistics. */
+	/* Children play no part in the above, but in the statistics. */
 	rte->inh = relation->has_children;
 	return planner;
 }

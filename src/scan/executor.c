@@ -40,7 +40,8 @@ typedef struct CiterScanState
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
 	List	   *expressions;	/* states of custom_exprs */
-	CiterOptions plan;			/* what of a request the plan decides */
+	Bitmapset  *used;			/* columns, as the plan has them */
+	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	bool		has_whole_row;	/* the slot ends with the row as a whole */
 	CiterIterator *iterator;	/* NULL before the first row */
@@ -56,10 +57,10 @@ static CiterIterator *open_iterator(CiterScanState *state);
 static void evaluate(CiterScanState *state, NullableDatum *values);
 static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *values);
 static void read_plan(CiterScanState *state, const CustomScan *scan);
-static void check_row_type(CiterScanState *state);
+static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
 static bool same_columns(TupleDesc a, TupleDesc b);
-static TupleTableSlot *store_row(CiterScanState *state, TupleTableSlot *row);
+static TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
 static void end_scan(CustomScanState *node);
@@ -99,7 +100,7 @@ create_scan_state(CustomScan *scan)
 	return (Node *) state;
 }
 
-/* Takes over what the planner has left in the plan; see CiterScanPrivate. */
+/* Reads what the planner has stored in the plan; see CiterScanPrivate. */
 static void
 read_plan(CiterScanState *state, const CustomScan *scan)
 {
@@ -109,20 +110,19 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 
 	state->function = list_nth_node(RangeTblFunction, private, CITER_SCAN_FUNCTION);
 	state->narguments = list_length(((FuncExpr *) state->function->funcexpr)->args);
-	state->plan.columns_known = true;
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
-		state->plan.columns = bms_add_member(state->plan.columns, lfirst_int(cell));
-	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->plan.columns);
+		state->used = bms_add_member(state->used, lfirst_int(cell));
+	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
 
 	params = list_copy_tail(scan->custom_exprs, state->narguments);
-	state->plan.nparams = list_length(params);
-	state->plan.param_types = citer_scan_param_types(params);
-	state->plan.quals = list_nth(private, CITER_SCAN_QUALS);
-	state->plan.resolved = true;
-	state->plan.order = list_nth(private, CITER_SCAN_ORDER);
-	state->plan.filter_clause = list_nth(private, CITER_SCAN_FILTER);
+	state->planner.nparams = list_length(params);
+	state->planner.param_types = citer_scan_param_types(params);
+	state->planner.quals = list_nth(private, CITER_SCAN_QUALS);
+	state->planner.resolved = true;
+	state->planner.order = list_nth(private, CITER_SCAN_ORDER);
+	state->planner.filter_clause = list_nth(private, CITER_SCAN_FILTER);
 	state->claim = list_nth(private, CITER_SCAN_CLAIM);
 }
 
@@ -143,7 +143,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 		LockRelationOid(relid, AccessShareLock);
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
-	check_row_type(state);
+	check_planned_type(state);
 	state->expressions = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
@@ -170,7 +170,7 @@ next_row(ScanState *node)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
 	if (!state->has_whole_row && TTS_IS_HEAPTUPLE(row))
 		return row;
-	return store_row(state, row);
+	return copy_row(state, row);
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -209,9 +209,9 @@ evaluate(CiterScanState *state, NullableDatum *values)
 static NullableDatum *
 copy_params(CiterScanState *state, const NullableDatum *values)
 {
-	NullableDatum *params = palloc(sizeof(NullableDatum) * Max(state->plan.nparams, 1));
+	NullableDatum *params = palloc(sizeof(NullableDatum) * Max(state->planner.nparams, 1));
 
-	for (int i = 0; i < state->plan.nparams; i++)
+	for (int i = 0; i < state->planner.nparams; i++)
 	{
 		int16		length;
 		bool		by_value;
@@ -219,7 +219,7 @@ copy_params(CiterScanState *state, const NullableDatum *values)
 		params[i] = values[i];
 		if (values[i].isnull)
 			continue;
-		get_typlenbyval(state->plan.param_types[i], &length, &by_value);
+		get_typlenbyval(state->planner.param_types[i], &length, &by_value);
 		params[i].value = datumCopy(values[i].value, by_value, length);
 	}
 	return params;
@@ -230,7 +230,7 @@ copy_params(CiterScanState *state, const NullableDatum *values)
  * keeps it as it is was taken a moment after the plan was found to be valid.
  */
 static void
-check_row_type(CiterScanState *state)
+check_planned_type(CiterScanState *state)
 {
 	TupleDesc	planned = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	TupleDesc	present = state->columns;
@@ -286,9 +286,9 @@ same_columns(TupleDesc a, TupleDesc b)
 	return same;
 }
 
-/* Copies a row into the scan's own slot, and its whole behind the columns. */
+/* Copies a row into the scan's own slot, and the whole row behind its columns. */
 static TupleTableSlot *
-store_row(CiterScanState *state, TupleTableSlot *row)
+copy_row(CiterScanState *state, TupleTableSlot *row)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
 	int			natts = row->tts_tupleDescriptor->natts;
@@ -346,7 +346,7 @@ recheck_row(ScanState *node, TupleTableSlot *slot)
 	row = MakeSingleTupleTableSlot(state->columns, &TTSOpsVirtual);
 	found = EvalPlanQualFetchRowMark(recheck, state->rti, row);
 	if (found)
-		store_row(state, row);
+		copy_row(state, row);
 	ExecDropSingleTupleTableSlot(row);
 	return found;
 }
@@ -402,17 +402,17 @@ explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es)
 
 	explain_bound("Walk After", citer_call_after(scan->custom_exprs, state->narguments), context, es);
 	explain_bound("Walk Up To", citer_call_upto(scan->custom_exprs, state->narguments), context, es);
-	if (state->plan.nparams == 0)
+	if (state->planner.nparams == 0)
 		return;
 	initStringInfo(&params);
-	for (int i = 0; i < state->plan.nparams; i++)
+	for (int i = 0; i < state->planner.nparams; i++)
 		appendStringInfo(&params, "%s$%d = %s", i > 0 ? ", " : "", i + 1,
 						 deparse_expression(list_nth(scan->custom_exprs, state->narguments + i),
 											context, es->verbose, false));
 	ExplainPropertyText("Walk Parameters", params.data, es);
 }
 
-/* A bound as it was given, unless there is none for certain. */
+/* A bound as it was given, unless it is known to be none. */
 static void
 explain_bound(const char *label, Node *bound, List *context, ExplainState *es)
 {
@@ -436,7 +436,7 @@ total_cost(const CiterScanState *state)
 	return total;
 }
 
-/* The walk under way, or else the one there will be, if that is known. */
+/* The walk under way, or else the one that will be opened, if that is known. */
 static const CiterWalk *
 known_walk(CiterScanState *state)
 {
@@ -460,14 +460,9 @@ known_walk(CiterScanState *state)
 static void
 complete_options(const CiterScanState *state, CiterOptions *options, NullableDatum *params)
 {
-	options->columns = state->plan.columns;
-	options->columns_known = state->plan.columns_known;
-	options->resolved = state->plan.resolved;
-	options->order = state->plan.order;
-	options->filter_clause = state->plan.filter_clause;
-	options->quals = state->plan.quals;
-	options->nparams = state->plan.nparams;
-	options->param_types = state->plan.param_types;
-	options->param_values = params;
-	options->measure = state->css.ss.ps.instrument != NULL;
+	options->columns = state->used;
+	options->columns_known = true;
+	options->planner = state->planner;
+	options->planner.param_values = params;
+	options->planner.measure = state->css.ss.ps.instrument != NULL;
 }

@@ -4,10 +4,10 @@
  *
  * The server answers SELECT min(id) FROM t from one row of an index, but only
  * where FROM has a table (see planagg.c).  Here the same is done for a walk
- * that is alone in FROM: where its first row, or the first one the other way
- * round, has the answer of all the query's aggregates, a LIMIT 1 is put
- * between the walk and the aggregates.  Where each of them has that of some,
- * both rows are read: the least of the two is the least of all.
+ * that is alone in FROM: where its first row, or the first one of the
+ * reversed walk, is the answer to all the query's aggregates, a LIMIT 1 is put
+ * between the walk and the aggregates.  Where each of the two answers some, both
+ * are read: the least of the two is the least of all.
  */
 #include "postgres.h"
 
@@ -111,8 +111,7 @@ aggregates_of(PlannerInfo *root, RelOptInfo *output)
 
 /*
  * Whether each aggregate is the value of the key's first element in the first
- * row, or in the first row of the walk the other way round, as far as those
- * rows are read.
+ * row, or in the first row of the reversed walk, as far as those rows are read.
  */
 static bool
 rows_answer(const CiterScanPath *scan, List *aggregates, bool forwards, bool backwards)
@@ -130,8 +129,8 @@ rows_answer(const CiterScanPath *scan, List *aggregates, bool forwards, bool bac
 
 /*
  * Whether an aggregate is the value of the key's first element in the first
- * row.  A NULL there is not, unless there are only NULLs.  The other way round
- * the bounds would change places, so there must be none.
+ * row.  A NULL there is not, unless there are only NULLs.  In the reversed
+ * walk the bounds would change places, so there must be none.
  */
 static bool
 first_row_answers(const CiterScanPath *scan, Node *aggregate, bool backwards)
@@ -150,7 +149,7 @@ first_row_answers(const CiterScanPath *scan, Node *aggregate, bool backwards)
 						  element->collation);
 }
 
-/* Is it the first value of the expression in the order of that operator? */
+/* Whether it is the first value of the expression in the order of that operator. */
 static bool
 is_first_value(Aggref *aggregate, Node *expr, Oid operator, Oid collation)
 {
@@ -174,7 +173,7 @@ sort_operator(Oid aggregate)
 	return operator;
 }
 
-/* The same path with the walk the other way round. */
+/* The same path with the reversed walk. */
 static Path *
 reverse_scan(PlannerInfo *root, Path *path, const CiterScanPath *scan)
 {

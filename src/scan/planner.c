@@ -50,6 +50,7 @@
 #include "scan/call.h"
 #include "base/compat.h"
 #include "scan/scan.h"
+#include "walk/clause.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -136,7 +137,7 @@ estimate_rows(FuncExpr *call)
 	return scan.rows;
 }
 
-/* The call in FROM that is this very expression; NULL if there is none. */
+/* The call in FROM that is this expression; NULL if there is none. */
 static CiterScanCall *
 find_call(PlannerInfo *root, Node *node)
 {
@@ -202,9 +203,9 @@ resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 	{
 		if (rel->baserestrictinfo != NIL)
 			citer_scan_take_quals(rel, known_relation(scan->call, scan->columns), &scan->quals);
-		options.quals = scan->quals.quals;
-		options.nparams = list_length(scan->quals.params);
-		options.param_types = citer_scan_param_types(scan->quals.params);
+		options.planner.quals = scan->quals.quals;
+		options.planner.nparams = list_length(scan->quals.params);
+		options.planner.param_types = citer_scan_param_types(scan->quals.params);
 		options.columns = used_columns(rel, list_difference_ptr(rel->baserestrictinfo,
 																scan->quals.clauses));
 		options.columns_known = true;
@@ -257,10 +258,10 @@ known_relation(FuncExpr *call, TupleDesc columns)
 
 	if (!citer_call_is_query(call))
 		return citer_relation_open(columns->tdtypeid);
-	return citer_relation_of_query(TextDatumGetCString(castNode(Const, query)->constvalue), columns);
+	return citer_clause_query(TextDatumGetCString(castNode(Const, query)->constvalue), columns);
 }
 
-/* The columns that a scan hands on or looks at, as pull_varattnos() has them. */
+/* The columns that a scan returns or checks, as pull_varattnos() has them. */
 static Bitmapset *
 used_columns(RelOptInfo *rel, List *clauses)
 {
@@ -274,8 +275,8 @@ used_columns(RelOptInfo *rel, List *clauses)
 }
 
 /*
- * Has the plan made again when one of the relations or functions changes that
- * it depends on, or the role, whose privileges it depends on.
+ * Registers what the plan depends on, so that it is made again when one of the
+ * relations or functions changes, or the role, whose privileges count.
  */
 static void
 add_dependencies(PlannerInfo *root, const CiterScanCall *scan)

@@ -26,6 +26,7 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "walk/clause.h"
 #include "scan/scan.h"
 
@@ -246,8 +247,9 @@ name_params(Node *node, void *params)
 }
 
 /*
- * Whether each value of a type is sure to read back from its text: most types
- * of the server itself, and enums.
+ * Whether each value of a type is certain to read back from its text: most types
+ * of the server itself, and enums.  A text that names an object can be the name
+ * of several, or of one that the caller may not look up.
  */
 static bool
 is_common_type(Oid type)
@@ -256,8 +258,26 @@ is_common_type(Oid type)
 
 	if (OidIsValid(element))
 		type = element;
-	if (type == XMLOID)
-		return false;
+	switch (type)
+	{
+		case ACLITEMOID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDATABASEOID:
+		case REGDICTIONARYOID:
+		case REGNAMESPACEOID:
+		case REGOPERATOROID:
+		case REGOPEROID:
+		case REGPROCEDUREOID:
+		case REGPROCOID:
+		case REGROLEOID:
+		case REGTYPEOID:
+		case XMLOID:
+			return false;
+		default:
+			break;
+	}
 	if (get_typtype(type) == TYPTYPE_ENUM)
 		return TypeIsVisible(type);
 	return type < FirstGenbkiObjectId && get_typtype(type) != TYPTYPE_COMPOSITE;

@@ -39,7 +39,7 @@ typedef struct CiterScanPath
 {
 	CustomPath	custom;
 	const CiterScanCall *call;
-	bool		backwards;		/* the walk the other way round */
+	bool		backwards;		/* the walk is reversed */
 } CiterScanPath;
 
 /*

@@ -13,8 +13,8 @@
  *   the least recently used goes first.  Nobody else holds on to one, so that a
  *   walk that is suspended or has been aborted owns nothing here.
  *
- * A statement in use is pinned, lest something in it that comes here as well
- * free it.
+ * A statement in use is pinned, so that a function in it that comes here as well
+ * does not free it.
  *
  * The plan that is looked at is the plan that runs.  Each plan of the second
  * kind is made under the settings of its source, whatever the user, the role or
@@ -24,8 +24,8 @@
  *
  * These plans are generic: the plan cache makes them anew when a table changes,
  * a setting such as search_path or the role, and never for a parameter's sake.
- * Each gets a new generation number from the plan cache, and by that number
- * one is known that was made behind our back (use_kept_plan).
+ * Each gets a new generation number from the plan cache, and one that the plan
+ * cache made at another time is known by it (use_pinned_plan).
  */
 #include "postgres.h"
 
@@ -189,7 +189,7 @@ prepare_plan(const CiterStatementSource *source, int cursor_options)
 	return citer_spi_prepare(source->sql, source->nparams, source->types, cursor_options);
 }
 
-/* Memory context callback: a statement is nobody's any more. */
+/* Memory context callback: the owner of a statement goes. */
 static void
 owner_goes(void *statement)
 {
@@ -280,7 +280,7 @@ static bool
 use_pinned_plan(CiterStatement *statement, CiterPlanUse use, void *arg)
 {
 	CachedPlan *plan = is_planned(statement) ?
-		GetCachedPlan(statement->cached, NULL, CurrentResourceOwner, NULL) : make_plan(statement);
+	GetCachedPlan(statement->cached, NULL, CurrentResourceOwner, NULL) : make_plan(statement);
 	bool		ours = plan->generation == statement->generation;
 
 	if (ours)

@@ -59,14 +59,14 @@ static bool has_exact_text(const CiterKeyElement *element);
 static Oid	written_type(const CiterKeyElement *element);
 static void report_element(void *arg);
 
-/* Beside citer_settings_exact: what is written, and read of what was stored. */
+/* Set beside citer_settings_exact to write bookmarks, and to read stored ones. */
 static const CiterSetting stored_settings[] = {
 	{"timezone", "GMT"},
 	{"search_path", "pg_catalog"},
 	{NULL, NULL}
 };
 
-/* What is read, whoever has written it. */
+/* Set to read any bookmark. */
 static const CiterSetting read_settings[] = {
 	{"lc_monetary", "C"},
 	{"array_nulls", "on"},
@@ -84,6 +84,17 @@ citer_position_create(int nelements)
 	position.isnull = palloc(sizeof(bool) * nelements);
 	memset(position.isnull, true, sizeof(bool) * nelements);
 	return position;
+}
+
+/* Frees the values and the arrays of a position that is not symbolic. */
+void
+citer_position_free(const CiterKey *key, CiterPosition *position)
+{
+	for (int i = 0; i < position->nelements; i++)
+		if (!key->elements[i].typbyval && !position->isnull[i])
+			pfree(DatumGetPointer(position->values[i]));
+	pfree(position->values);
+	pfree(position->isnull);
 }
 
 /* Some position in the middle of a walk; it has no values. */
@@ -192,7 +203,7 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 							  TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* The text of a value, under the settings for that. */
+/* The text of a value; the settings for that are in force. */
 static char *
 write_value(const CiterKeyElement *element, Datum value)
 {
@@ -232,12 +243,12 @@ refuse_value(const CiterKeyElement *element, const char *detail)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("no bookmark stands for a value of %s exactly, which has type %s",
-					element->index_column, format_type_be(element->type)),
+					citer_key_column(element), format_type_be(element->type)),
 			 errdetail("%s", detail),
-			 element->sort_using ?
+			 citer_key_uses_operator(element) ?
 			 errhint("Order by another column, or by an expression whose text is exact.") :
 			 errhint("Order by another column, or by the text of this one: order_by => '%s::text'.",
-					 element->index_column)));
+					 citer_key_column(element))));
 }
 
 /*
@@ -339,7 +350,7 @@ citer_key_reader_free(CiterKeyReader *reader)
 
 /*
  * The key of the row in the slot, which has the relation's columns.  The
- * values are copied into the current memory context, nothing toasted left.
+ * values are detoasted and copied into the current memory context.
  */
 CiterPosition
 citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot)

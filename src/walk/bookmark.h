@@ -24,6 +24,7 @@ typedef struct CiterPosition
 typedef struct CiterKeyReader CiterKeyReader;
 
 extern CiterPosition citer_position_create(int nelements);
+extern void citer_position_free(const CiterKey *key, CiterPosition *position);
 extern CiterPosition citer_position_symbolic(int nelements);
 extern CiterPosition citer_position_of_tid(BlockNumber block, OffsetNumber offset);
 

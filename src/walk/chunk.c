@@ -3,17 +3,17 @@
  *	  The rows of one chunk, in memory.
  *
  * The rows lie one behind the other in a single block of memory, the arena,
- * each as its length and the tuple's own bytes.  The arena is kept from chunk
+ * each as its length and the bytes of its tuple.  The arena is kept from chunk
  * to chunk and grows by doubling, so that a walk settles into memory that is
- * already mapped: giving it back and taking it anew costs more than copying
- * the rows.  Toasted values are kept as the pointers that they are; the
+ * already mapped: to free and allocate it for each chunk costs more than to
+ * copy the rows.  Toasted values are kept as the pointers that they are; the
  * caller's snapshot, which is as old as the walk, holds on to what they point
  * to.
  *
  * Rows that are appended when the arena has reached its size go to a
  * tuplestore, which spills to a temporary file.  That happens only to ties
- * that must be kept together (iterator_chunk.c), and to rows that have grown
- * before they could be locked (iterator_lock.c).
+ * that must be kept together (reader_keys.c), and to rows that have grown
+ * before they could be locked (reader_lock.c).
  */
 #include "postgres.h"
 
@@ -29,7 +29,7 @@
 /* Bytes of a new arena. */
 #define ARENA_START 8192
 
-/* What the processor fetches of memory at a time, in bytes. */
+/* Bytes of memory that the processor fetches at a time. */
 #define CACHE_LINE 64
 
 /* A row in the arena; the tuple's header and data follow, aligned. */
@@ -71,7 +71,7 @@ static Size prefix_length(TupleDesc tupdesc, int ncolumns);
 static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
 static void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
 static TupleTableSlot *next_overflow(CiterChunk *chunk);
-static TupleTableSlot *store_row(CiterChunk *chunk, Size offset);
+static TupleTableSlot *slot_of_row(CiterChunk *chunk, Size offset);
 
 /*
  * Makes an empty chunk for rows of the given descriptor, which must not be
@@ -104,7 +104,7 @@ citer_chunk_free(CiterChunk *chunk)
 	citer_chunk_reset(chunk);
 }
 
-/* Empties the chunk.  An arena that a giant row has blown up is given back. */
+/* Empties the chunk.  An arena that a giant row has made too large is freed. */
 void
 citer_chunk_reset(CiterChunk *chunk)
 {
@@ -121,7 +121,8 @@ citer_chunk_reset(CiterChunk *chunk)
 }
 
 /*
- * Appends a copy of the row in the slot, and says whether there is room left.
+ * Appends a copy of the row in the slot, and returns whether there is room for
+ * another.
  * Columns beyond those of the chunk's descriptor are left out.
  */
 bool
@@ -156,7 +157,7 @@ citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
 }
 
 /*
- * Takes away all rows but the first so many, which must be in the arena.  The
+ * Removes all rows but the first so many, which must be in the arena.  The
  * next row is then the first.
  */
 void
@@ -192,7 +193,7 @@ citer_chunk_next(CiterChunk *chunk)
 		ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
 
 		chunk->read += ROW_HEADER_SIZE + MAXALIGN(row->length);
-		return store_row(chunk, offset);
+		return slot_of_row(chunk, offset);
 	}
 	return chunk->overflow != NULL ? next_overflow(chunk) : NULL;
 }
@@ -214,17 +215,17 @@ citer_chunk_rewind(CiterChunk *chunk)
 TupleTableSlot *
 citer_chunk_first(CiterChunk *chunk)
 {
-	return store_row(chunk, 0);
+	return slot_of_row(chunk, 0);
 }
 
 /* The last row that is in the arena; the chunk must not be empty. */
 TupleTableSlot *
 citer_chunk_last(CiterChunk *chunk)
 {
-	return store_row(chunk, chunk->last);
+	return slot_of_row(chunk, chunk->last);
 }
 
-/* Rows appended since the chunk was empty. */
+/* How many rows the chunk has. */
 int64
 citer_chunk_rows(const CiterChunk *chunk)
 {
@@ -375,7 +376,7 @@ next_overflow(CiterChunk *chunk)
 
 /* Puts the row at an offset of the arena into the slot, without a copy. */
 static TupleTableSlot *
-store_row(CiterChunk *chunk, Size offset)
+slot_of_row(CiterChunk *chunk, Size offset)
 {
 	ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
 

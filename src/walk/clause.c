@@ -16,7 +16,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -27,18 +26,15 @@
 #include "parser/parse_relation.h"
 #include "parser/parse_target.h"
 #include "parser/parser.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
-#include "utils/typcache.h"
 
 #include "walk/clause.h"
+#include "walk/clause_check.h"
 #include "base/compat.h"
 #include "base/settings.h"
-#include "base/value.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
 #define ORDER_BY_PREFIX "SELECT FROM relation ORDER BY "
@@ -62,33 +58,43 @@ static const char *const clause_words[] = {
 	"filter", "one boolean expression", "Give what follows WHERE, and nothing after it.",
 };
 
+static RangeTblEntry *read_query(const char *query, const char *alias, TupleDesc columns,
+								 char **select);
 static void begin_clause(Clause *clause, const char *argument,
 						 const char *prefix, const char *text);
 static void end_clause(Clause *clause);
-static void report_position(void *arg);
+static void report_cursor(void *arg);
 static SelectStmt *parse_clause(Clause *clause);
 static Node *read_filter(const CiterRelation *relation, Clause *clause,
 						 int nparams, Oid *param_types);
 static ParseState *make_clause_parsestate(const CiterRelation *relation,
 										  const Clause *clause);
-static bool check_constants(Node *node, Clause *clause);
-static bool reads_back(const Const *constant);
 static void check_columns(Query *query, TupleDesc columns);
-static void check_order_by(ParseState *pstate, const Clause *clause, Expr *expr);
 static void refuse_clause(const Clause *clause);
-static void refuse_item(ParseState *pstate, const Clause *clause, int sqlstate,
-						const char *what, int location);
 
 /*
- * Reads a query: one SELECT that does not write.  Returns it as a range table
- * entry with the alias, and the columns' names, given, and in *select its text
- * without what may follow it, such as a semicolon.
+ * Describes a query as if it were a relation, in the current memory context:
+ * a subquery in FROM whose columns are named by the column definition list.
  *
- * Throws the parser's own errors; 42601 for what is not one SELECT; 42804 if
- * its columns are not those given.
+ * Throws the parser's own errors; 42601 for what is not one SELECT that does
+ * not write; 42804 if its columns are not those given.
  */
-RangeTblEntry *
-citer_clause_query(const char *query, const char *alias, TupleDesc columns, char **select)
+CiterRelation *
+citer_clause_query(const char *query, TupleDesc columns)
+{
+	char	   *select;
+	RangeTblEntry *entry = read_query(query, "query", columns, &select);
+
+	return citer_relation_of_subquery(entry, select, columns);
+}
+
+/*
+ * Reads a query.  Returns it as a range table entry with the alias, and the
+ * columns' names, given, and in *select its text without what may follow it,
+ * such as a semicolon.
+ */
+static RangeTblEntry *
+read_query(const char *query, const char *alias, TupleDesc columns, char **select)
 {
 	Clause		clause;
 	List	   *statements;
@@ -169,8 +175,8 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 		TargetEntry *target = get_sortgroupclause_tle(lfirst(cell), *targetlist);
 
 		assign_expr_collations(pstate, (Node *) target->expr);
-		check_order_by(pstate, &clause, target->expr);
-		check_constants((Node *) target->expr, &clause);
+		citer_clause_check_item(pstate, order_by, target->expr);
+		citer_clause_check_constants((Node *) target->expr, "order_by", order_by);
 	}
 	free_parsestate(pstate);
 	end_clause(&clause);
@@ -190,26 +196,9 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 
 	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
 	qual = read_filter(relation, &clause, 0, NULL);
-	check_constants(qual, &clause);
+	citer_clause_check_constants(qual, "filter", filter);
 	end_clause(&clause);
 	return qual;
-}
-
-/*
- * The names under which expressions over a relation or query are written, in
- * the current memory context.  To find them takes time by the square of the
- * number of columns.
- */
-List *
-citer_clause_names(const CiterRelation *relation)
-{
-	PlannedStmt *statement;
-
-	if (relation->query == NULL)
-		return deparse_context_for(relation->name, relation->relid);
-	statement = makeNode(PlannedStmt);
-	statement->rtable = list_make1(relation->query);
-	return deparse_context_for_plan_tree(statement, list_make1(relation->name));
 }
 
 /*
@@ -238,7 +227,7 @@ citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias)
 /*
  * Whether a condition that the planner has simplified comes back the same when
  * its SQL is read as a filter, with parameters of the types given.  Some do
- * not: a COLLATE clause, say, is no longer to be seen in the tree as one.  The
+ * not: a COLLATE clause, say, is no longer visible in the tree.  The
  * caller has made sure that it can be written and read.
  */
 bool
@@ -269,7 +258,7 @@ begin_clause(Clause *clause, const char *argument, const char *prefix, const cha
 	clause->text = text;
 	clause->sql = psprintf("%s%s", prefix, text);
 	clause->prefix_length = strlen(prefix);
-	clause->context.callback = report_position;
+	clause->context.callback = report_cursor;
 	clause->context.arg = clause;
 	clause->context.previous = error_context_stack;
 	error_context_stack = &clause->context;
@@ -284,17 +273,17 @@ end_clause(Clause *clause)
 	error_context_stack = clause->context.previous;
 }
 
-/* Error context callback: the position becomes one in the user's text. */
+/* Error context callback: turns the error's cursor into one in the user's text. */
 static void
-report_position(void *arg)
+report_cursor(void *arg)
 {
 	Clause	   *clause = arg;
-	int			position = geterrposition();
+	int			cursor = geterrposition();
 
-	if (position > clause->prefix_length)
+	if (cursor > clause->prefix_length)
 	{
 		errposition(0);
-		internalerrposition(position - clause->prefix_length);
+		internalerrposition(cursor - clause->prefix_length);
 		internalerrquery(clause->text);
 	}
 	errcontext("argument \"%s\" of a chunked_iter function", clause->argument);
@@ -318,7 +307,7 @@ parse_clause(Clause *clause)
 	return select;
 }
 
-/* The expression that a filter is, which may have parameters. */
+/* The expression of a filter, which may have parameters. */
 static Node *
 read_filter(const CiterRelation *relation, Clause *clause, int nparams, Oid *param_types)
 {
@@ -357,103 +346,6 @@ make_clause_parsestate(const CiterRelation *relation, const Clause *clause)
 	}
 	addNSItemToQuery(pstate, item, true, true, true);
 	return pstate;
-}
-
-/* Refuses an ORDER BY item that is not a function of the row alone. */
-static void
-check_order_by(ParseState *pstate, const Clause *clause, Expr *expr)
-{
-	Node	   *node = (Node *) expr;
-	List	   *variables;
-	ListCell   *cell;
-
-	if (contain_aggs_of_level(node, 0))
-		refuse_item(pstate, clause, ERRCODE_GROUPING_ERROR, "an aggregate function",
-					locate_agg_of_level(node, 0));
-	if (contain_windowfuncs(node))
-		refuse_item(pstate, clause, ERRCODE_WINDOWING_ERROR, "a window function",
-					locate_windowfunc(node));
-	if (checkExprHasSubLink(node))
-		refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a subquery",
-					exprLocation(node));
-	if (expression_returns_set(node))
-		refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a set-returning function",
-					exprLocation(node));
-	if (contain_volatile_functions(node))
-		refuse_item(pstate, clause, ERRCODE_INVALID_OBJECT_DEFINITION, "a volatile function",
-					exprLocation(node));
-	if (type_is_collatable(exprType(node)) && !OidIsValid(exprCollation(node)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INDETERMINATE_COLLATION),
-				 errmsg("could not determine which collation to use for \"%s\"", clause->argument),
-				 errhint("Use the COLLATE clause to set the collation explicitly."),
-				 parser_errposition(pstate, exprLocation(node))));
-
-	variables = pull_var_clause(node, 0);
-	if (variables == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("each item of argument \"%s\" must refer to a column", clause->argument),
-				 errdetail("One of \"%s\" is the same for every row.", clause->text),
-				 errhint("Leave it out, or order by columns or by expressions over them."),
-				 parser_errposition(pstate, exprLocation(node))));
-	foreach(cell, variables)
-	{
-		Var		   *var = lfirst_node(Var, cell);
-
-		if (var->varattno < 0 && node != (Node *) var)
-			refuse_item(pstate, clause, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
-						var->location);
-	}
-}
-
-/*
- * Expression walker: 0A000 for a constant whose text does not read back as it,
- * for it is text in the SQL of chunks.  Called before end_clause().
- */
-static bool
-check_constants(Node *node, Clause *clause)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, check_constants, clause, 0);
-	if (IsA(node, Const) && !reads_back((Const *) node))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"%s\" must not contain a constant of type %s that no text stands for",
-						clause->argument, format_type_be(((Const *) node)->consttype)),
-				 errdetail("It is in \"%s\", and is not the same when it is written and read again.",
-						   clause->text),
-				 errhint("Round it, or use a function that returns it.")));
-	return expression_tree_walker(node, check_constants, clause);
-}
-
-/*
- * Whether the text of a constant is read as the same value; if not, the caller
- * throws an error (see citer_value_read_back).  Types without an
- * equality (json, xml, point ...) have values that are their text.
- */
-static bool
-reads_back(const Const *constant)
-{
-	TypeCacheEntry *type;
-	Datum		again;
-	char	   *error;
-
-	if (constant->constisnull || constant->consttype == TEXTOID || constant->consttype == INT4OID)
-		return true;
-	type = lookup_type_cache(constant->consttype, TYPECACHE_EQ_OPR_FINFO);
-	if (!OidIsValid(type->eq_opr_finfo.fn_oid))
-		return true;
-	citer_settings_set(citer_settings_exact);
-	if (!citer_value_read_back(constant->consttype,
-							   citer_value_write(constant->consttype, constant->constvalue),
-							   &again, &error))
-		return false;
-	return datumIsEqual(constant->constvalue, again, constant->constbyval, constant->constlen) ||
-		DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, constant->constcollid,
-									   constant->constvalue, again));
 }
 
 /* 42804 unless the query's columns have the types of those given. */
@@ -504,17 +396,4 @@ refuse_clause(const Clause *clause)
 			 errmsg("argument \"%s\" must be %s", clause->argument, words[1]),
 			 errdetail("It is \"%s\".", clause->text),
 			 errhint("%s", words[2])));
-}
-
-/* The error for an ORDER BY item that has something in it that cannot serve. */
-static void
-refuse_item(ParseState *pstate, const Clause *clause, int sqlstate,
-			const char *what, int location)
-{
-	ereport(ERROR,
-			(errcode(sqlstate),
-			 errmsg("argument \"%s\" must not contain %s", clause->argument, what),
-			 errdetail("A row must have the same key each time, computed from the row alone."),
-			 errhint("Order by columns or by immutable expressions over them."),
-			 parser_errposition(pstate, location)));
 }

@@ -9,14 +9,12 @@
 
 #include "walk/relation.h"
 
-extern RangeTblEntry *citer_clause_query(const char *query, const char *alias,
-										 TupleDesc columns, char **select);
+extern CiterRelation *citer_clause_query(const char *query, TupleDesc columns);
 extern List *citer_clause_order_by(const CiterRelation *relation,
 								   const char *order_by, List **targetlist);
 extern Node *citer_clause_filter(const CiterRelation *relation, const char *filter);
 extern bool citer_clause_reads_back(const CiterRelation *relation, Node *qual,
 									int nparams, Oid *param_types);
-extern List *citer_clause_names(const CiterRelation *relation);
 extern char *citer_clause_sql(const CiterRelation *relation, Node *expr, bool with_alias);
 
 #endif							/* CITER_CLAUSE_H */

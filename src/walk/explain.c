@@ -22,7 +22,7 @@ static void append_chunk(StringInfo output, const CiterWalk *walk, const char *t
 						 const CiterPosition *after, const CiterPosition *upto);
 static void append_locks(StringInfo output, const CiterWalk *walk);
 static void append_queries(StringInfo output, const CiterWalk *walk, const char *title,
-						   CiterQueryRows *rows);
+						   const CiterQueryRows *rows);
 static void append_query(StringInfo output, const CiterQuery *query);
 static void append_indented(StringInfo output, const char *text);
 
@@ -117,7 +117,7 @@ append_key(StringInfo output, const CiterWalk *walk)
 		appendStringInfoString(output, "Tie-breaker: ");
 		for (int i = key->ngiven; i < key->nelements; i++)
 			appendStringInfo(output, "%s%s", i > key->ngiven ? ", " : "",
-							 key->elements[i].index_column);
+							 citer_key_column(&key->elements[i]));
 		appendStringInfo(output, ", from %s %s\n",
 						 key->unique_is_primary ? "the primary key" : "the unique index",
 						 key->unique_index);
@@ -161,7 +161,7 @@ static void
 append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 			 const CiterPosition *after, const CiterPosition *upto)
 {
-	CiterQueryRows rows = {.after = after,.upto = upto,.limit = walk->limit};
+	CiterQueryRows rows = {.after = after,.upto = upto,.limit = walk->strategy.limit};
 
 	citer_walk_choose_heap(walk, 0, &rows);
 	append_queries(output, walk, title, &rows);
@@ -179,25 +179,21 @@ append_locks(StringInfo output, const CiterWalk *walk)
 
 /* The queries of what is between two positions, and their plans. */
 static void
-append_queries(StringInfo output, const CiterWalk *walk, const char *title, CiterQueryRows *rows)
+append_queries(StringInfo output, const CiterWalk *walk, const char *title,
+			   const CiterQueryRows *rows)
 {
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
-	int			nranges = citer_walk_split(walk, rows, ranges);
-	int			nqueries = walk->stepwise ? nranges : Min(nranges, 1);
+	CiterWalkQueries queries = citer_walk_queries(walk, rows);
 
-	rows->nranges = walk->stepwise ? 1 : nranges;
-	if (nqueries == 0)
+	if (queries.nqueries == 0)
 		appendStringInfo(output, "%s: nothing lies between the bounds\n", title);
-	for (int i = 0; i < nqueries; i++)
+	while (citer_walk_next_query(&queries))
 	{
-		CiterQuery	query;
+		CiterQuery	query = citer_walk_query(walk, &queries.rows);
 
-		if (nqueries == 1)
+		if (queries.nqueries == 1)
 			appendStringInfo(output, "%s:\n", title);
 		else
-			appendStringInfo(output, "%s, query %d of %d:\n", title, i + 1, nqueries);
-		rows->ranges = &ranges[i];
-		query = citer_walk_query(walk, rows);
+			appendStringInfo(output, "%s, query %d of %d:\n", title, queries.number, queries.nqueries);
 		append_query(output, &query);
 	}
 }

@@ -8,7 +8,8 @@
 #include "lib/stringinfo.h"
 
 #include "base/compat.h"
-#include "walk/iterator.h"
+#include "walk/cost.h"
+#include "walk/walk.h"
 #include "base/options.h"
 
 extern void citer_explain_walk(const CiterOptions *options, StringInfo output);

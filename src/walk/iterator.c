@@ -12,15 +12,20 @@
  * Snapshots: the queries of one calling statement all run under that
  * statement's own snapshot, which is the active one whenever a row is asked
  * for; or, if the user wants to see what is committed meanwhile, each chunk
- * under a new one (see iterator_end.c).  Either way what the calling statement
+ * under a new one (see reader_end.c).  Either way what the calling statement
  * itself writes, or the transaction after it, is not seen.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
-#include "walk/iterator_state.h"
-#include "base/settings.h"
+#include "walk/iterator.h"
+#include "walk/reader.h"
+
+struct CiterIterator
+{
+	CiterReader reader;
+};
 
 static void warn_of_missing_index(const CiterWalk *walk);
 
@@ -36,30 +41,11 @@ citer_iterator_open(const CiterOptions *options)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	CiterIterator *iterator = palloc0(sizeof(CiterIterator));
 
-	iterator->context = context;
-	iterator->scratch = AllocSetContextCreate(context, "chunked_iter scratch",
-											  ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < 2; i++)
-		iterator->position_contexts[i] = AllocSetContextCreate(context, "chunked_iter position",
-															   ALLOCSET_SMALL_SIZES);
-	iterator->walk = citer_walk_resolve(options);
-	if (!iterator->walk->key->physical)
-		iterator->reader = citer_key_reader_create(iterator->walk->key);
-	iterator->chunk = citer_chunk_create(iterator->walk->relation->tupdesc,
-										 iterator->walk->ncolumns,
-										 iterator->walk->chunk_size,
-										 citer_settings_chunk_memory());
-	iterator->ranges = palloc(sizeof(CiterRange) * citer_range_max(iterator->walk->key));
-	citer_session_remember(&iterator->session);
-	iterator->after = iterator->walk->after;
-	iterator->upto = iterator->walk->upto;
-
-	if (options->measure)
-		iterator->measured = citer_relation_scanned(iterator->walk->relation);
-	if (!options->quiet)
-		warn_of_missing_index(iterator->walk);
-	if (iterator->walk->snapshot == CITER_SNAPSHOT_CHUNK)
-		citer_iterator_freeze_end(iterator);
+	citer_reader_open(&iterator->reader, options);
+	if (!options->job.quiet)
+		warn_of_missing_index(iterator->reader.walk);
+	if (iterator->reader.walk->snapshot == CITER_SNAPSHOT_CHUNK)
+		citer_reader_freeze_end(&iterator->reader);
 	MemoryContextSwitchTo(caller);
 	return iterator;
 }
@@ -73,13 +59,13 @@ citer_iterator_next(CiterIterator *iterator)
 {
 	TupleTableSlot *slot;
 
-	if (!citer_session_is_same(&iterator->session))
-		citer_session_check(&iterator->session, iterator->walk);
-	while ((slot = citer_chunk_next(iterator->chunk)) == NULL)
+	if (!citer_session_is_same(&iterator->reader.session))
+		citer_session_check(&iterator->reader.session, iterator->reader.walk);
+	while ((slot = citer_chunk_next(iterator->reader.chunk)) == NULL)
 	{
-		if (iterator->done)
+		if (iterator->reader.done)
 			return NULL;
-		citer_iterator_read_chunk(iterator);
+		citer_reader_read_chunk(&iterator->reader);
 	}
 	return slot;
 }
@@ -92,9 +78,9 @@ citer_iterator_next(CiterIterator *iterator)
 bool
 citer_iterator_next_chunk(CiterIterator *iterator)
 {
-	if (!iterator->done)
-		return citer_iterator_read_chunk(iterator);
-	citer_chunk_reset(iterator->chunk);
+	if (!iterator->reader.done)
+		return citer_reader_read_chunk(&iterator->reader);
+	citer_chunk_reset(iterator->reader.chunk);
 	return false;
 }
 
@@ -102,14 +88,14 @@ citer_iterator_next_chunk(CiterIterator *iterator)
 TupleTableSlot *
 citer_iterator_next_in_chunk(CiterIterator *iterator)
 {
-	return citer_chunk_next(iterator->chunk);
+	return citer_chunk_next(iterator->reader.chunk);
 }
 
-/* Is there known to be no chunk after the one at hand? */
+/* Whether there is known to be no chunk after the one at hand. */
 bool
 citer_iterator_is_done(const CiterIterator *iterator)
 {
-	return iterator->done;
+	return iterator->reader.done;
 }
 
 /*
@@ -120,8 +106,8 @@ citer_iterator_is_done(const CiterIterator *iterator)
 CiterPosition
 citer_iterator_first(CiterIterator *iterator)
 {
-	return iterator->walk->locking != NULL ? iterator->lowest :
-		citer_iterator_key(iterator, citer_chunk_first(iterator->chunk));
+	return iterator->reader.walk->locking != NULL ? iterator->reader.lowest :
+		citer_iterator_key(iterator, citer_chunk_first(iterator->reader.chunk));
 }
 
 /*
@@ -133,7 +119,7 @@ citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot)
 {
 	CiterPosition none = {0};
 
-	return iterator->reader != NULL ? citer_key_reader_read(iterator->reader, slot) : none;
+	return iterator->reader.keys != NULL ? citer_key_reader_read(iterator->reader.keys, slot) : none;
 }
 
 /*
@@ -143,14 +129,14 @@ citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot)
 const CiterPosition *
 citer_iterator_position(const CiterIterator *iterator)
 {
-	return &iterator->after;
+	return &iterator->reader.after;
 }
 
 /* Where the walk ends: what the user has given, or what was frozen. */
 const CiterPosition *
 citer_iterator_end(const CiterIterator *iterator)
 {
-	return &iterator->upto;
+	return &iterator->reader.upto;
 }
 
 /*
@@ -160,24 +146,21 @@ citer_iterator_end(const CiterIterator *iterator)
 void
 citer_iterator_close(CiterIterator *iterator)
 {
-	citer_chunk_free(iterator->chunk);
-	if (iterator->reader != NULL)
-		citer_key_reader_free(iterator->reader);
-	MemoryContextDelete(iterator->context);
+	citer_reader_close(&iterator->reader);
 }
 
 /* What is walked. */
 const CiterWalk *
 citer_iterator_walk(const CiterIterator *iterator)
 {
-	return iterator->walk;
+	return iterator->reader.walk;
 }
 
 /* What the walk has cost so far. */
 CiterCost
 citer_iterator_cost(const CiterIterator *iterator)
 {
-	return iterator->cost;
+	return iterator->reader.cost;
 }
 
 static void

@@ -8,20 +8,10 @@
 #include "executor/tuptable.h"
 
 #include "base/options.h"
+#include "walk/cost.h"
 #include "walk/walk.h"
 
 typedef struct CiterIterator CiterIterator;
-
-/* What a walk has cost so far. */
-typedef struct CiterCost
-{
-	int64		chunks;
-	int64		rows;			/* read into chunks */
-	int64		passed;			/* rows that others had locked and SKIP LOCKED
-								 * has passed over */
-	int64		examined;		/* rows that scans looked at, if measured */
-	Size		peak_memory;	/* bytes of the largest chunk */
-} CiterCost;
 
 extern CiterIterator *citer_iterator_open(const CiterOptions *options);
 extern TupleTableSlot *citer_iterator_next(CiterIterator *iterator);

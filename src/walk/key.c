@@ -5,16 +5,12 @@
  * The parser has turned each ORDER BY item into an expression and an ordering
  * operator; the operator's btree family says everything else: the comparison
  * function, the operators of the conditions that position a chunk, and the
- * type they take.  Operators are put into SQL as OPERATOR(schema.name) with
- * operands of exactly the family's input type, so no operator that stands in
- * front of it in search_path, nor one that fits the types better, can take
- * its place.
+ * type they take (key_sql.c writes them).
  *
- * A key that does not tell all rows apart gets the columns of the primary
- * key, or else of a unique index over NOT NULL columns, appended.  An index
- * that is partial, deferrable, not valid, over expressions or under another
- * notion of equality proves nothing and is not used.  Where no index serves,
- * the key is not unique, and its reader has to keep ties together.
+ * A key that does not tell all rows apart gets the columns of the primary key,
+ * or else of a unique index over NOT NULL columns, appended (unique_index.c).
+ * Where no index serves, the key is not unique, and a chunk has to keep ties
+ * together.
  *
  * Based on the manual's chapters "Index Methods and Operator Classes"
  * (strategies and support functions of B-trees) and on how the planner's
@@ -22,64 +18,38 @@
  */
 #include "postgres.h"
 
-#include "access/amvalidate.h"
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/nbtree.h"
-#include "access/relation.h"
 #include "access/sysattr.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_collation.h"
-#include "catalog/pg_index.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/ruleutils.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "walk/clause.h"
 #include "base/compat.h"
 #include "walk/key.h"
+#include "walk/key_sql.h"
+#include "walk/unique_index.h"
 
 /* Elements that the array of a key grows by. */
 #define ELEMENTS_STEP 8
 
-/* A unique index whose columns can break ties. */
-typedef struct UniqueIndex
-{
-	Oid			indexid;		/* InvalidOid: there is none */
-	bool		is_primary;
-	int			ncolumns;
-	AttrNumber	columns[INDEX_MAX_KEYS];
-} UniqueIndex;
-
 static CiterKey *resolve_key(const CiterRelation *relation, const char *order_by, List *order,
 							 bool reverse);
-static List *read_order(const CiterRelation *relation, const char *order_by);
+static List *read_order_by(const CiterRelation *relation, const char *order_by);
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
-static void resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex *unique);
+static void resolve_default(CiterKey *key, const CiterRelation *relation, const CiterUniqueIndex *unique);
 static void check_physical(const CiterRelation *relation);
 static void resolve_reverse(CiterKey *key);
-static UniqueIndex find_unique_index(const CiterRelation *relation);
-static bool read_unique_index(const CiterRelation *relation, Oid indexid, UniqueIndex *unique);
-static bool same_equality(Oid opfamily_a, Oid collation_a, Oid opfamily_b, Oid collation_b);
 static void append_column(CiterKey *key, const CiterRelation *relation, AttrNumber attnum);
 static bool has_column(const CiterKey *key, const CiterRelation *relation, AttrNumber attnum);
 static CiterKeyElement *append_element(CiterKey *key, const CiterRelation *relation,
 									   Expr *expr, Oid sort_operator, bool nulls_first);
 static bool is_nullable(const CiterRelation *relation, Expr *expr);
-static void write_element_sql(CiterKeyElement *element, const CiterRelation *relation, Oid opcintype);
-static char *expression_sql(const CiterRelation *relation, Expr *expr, bool with_alias);
-static char *type_sql(Oid type);
-static char *operator_sql(Oid opfamily, Oid opcintype, int strategy);
-static void append_index_columns(StringInfo sql, const CiterKey *key, bool turned);
+static void append_index_columns(StringInfo sql, const CiterKey *key, bool reversed);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -96,13 +66,13 @@ citer_key_resolve(const CiterRelation *relation, const char *order_by, bool reve
 	if (order_by != NULL && pg_strcasecmp(order_by, "ctid") == 0)
 		check_physical(relation);
 	if (order_by != NULL)
-		order = read_order(relation, order_by);
+		order = read_order_by(relation, order_by);
 	return resolve_key(relation, order_by, order, reverse);
 }
 
 /*
- * The same for what an ORDER BY list has been found to say before ("order" of
- * the key it was resolved to), whatever its text would say now.
+ * The same for an ORDER BY list that was resolved before: "order" is that of
+ * the key.  Its text, which may mean something else now, is not read again.
  */
 CiterKey *
 citer_key_resolve_again(const CiterRelation *relation, List *order, bool reverse)
@@ -115,7 +85,7 @@ static CiterKey *
 resolve_key(const CiterRelation *relation, const char *order_by, List *order, bool reverse)
 {
 	CiterKey   *key = palloc0(sizeof(CiterKey));
-	UniqueIndex unique = find_unique_index(relation);
+	CiterUniqueIndex unique = citer_unique_index_find(relation);
 
 	key->immutable = true;
 	key->elements = palloc(sizeof(CiterKeyElement) * ELEMENTS_STEP);
@@ -162,10 +132,31 @@ citer_key_compare(CiterKeyElement *element, Datum a, bool a_isnull, Datum b, boo
 			return 0;
 		return a_isnull == element->nulls_first ? -1 : 1;
 	}
-	order = DatumGetInt32(FunctionCall2Coll(&element->compare, element->collation, a, b));
+	order = DatumGetInt32(FunctionCall2Coll(element->compare, element->collation, a, b));
 	if (order == 0)
 		return 0;
 	return (order < 0) != element->descending ? -1 : 1;
+}
+
+/* An element as a column of CREATE INDEX, to be read by people. */
+const char *
+citer_key_column(const CiterKeyElement *element)
+{
+	return element->sql->index_column;
+}
+
+/* Whether an element is ordered by USING an operator, not by ASC or DESC. */
+bool
+citer_key_uses_operator(const CiterKeyElement *element)
+{
+	return element->sql->sort_using;
+}
+
+/* The operator that sorts an element, in SQL. */
+const char *
+citer_key_operator(const CiterKeyElement *element)
+{
+	return element->descending ? element->sql->greater : element->sql->less;
 }
 
 /* The ORDER BY list that gives the key's order, or its exact opposite. */
@@ -181,12 +172,12 @@ citer_key_order_sql(const CiterKey *key, bool backwards)
 		bool		descending = element->descending != backwards;
 		bool		nulls_first = element->nulls_first != backwards;
 
-		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", element->sort_expr);
-		if (!element->sort_using)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", element->sql->sort_expr);
+		if (!element->sql->sort_using)
 			append_direction(&sql, descending, nulls_first);
 		else
 			appendStringInfo(&sql, " USING %s NULLS %s",
-							 descending ? element->greater : element->less,
+							 descending ? element->sql->greater : element->sql->less,
 							 nulls_first ? "FIRST" : "LAST");
 	}
 	return sql.data;
@@ -226,7 +217,7 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 
 /* What an ORDER BY list says: its clauses, and the targets that they refer to. */
 static List *
-read_order(const CiterRelation *relation, const char *order_by)
+read_order_by(const CiterRelation *relation, const char *order_by)
 {
 	List	   *targetlist;
 	List	   *clauses = citer_clause_order_by(relation, order_by, &targetlist);
@@ -274,7 +265,7 @@ resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by
  * but is still the order that people expect.
  */
 static void
-resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex *unique)
+resolve_default(CiterKey *key, const CiterRelation *relation, const CiterUniqueIndex *unique)
 {
 	if (OidIsValid(unique->indexid))
 	{
@@ -291,7 +282,7 @@ resolve_default(CiterKey *key, const CiterRelation *relation, const UniqueIndex 
 				 errdetail("A view has no primary key.") :
 				 errdetail("A foreign table has no primary key."),
 				 errhint("Give one: order_by => 'column, ...'.")));
-	key->order = read_order(relation, "ctid");
+	key->order = read_order_by(relation, "ctid");
 	resolve_given(key, relation, "ctid");
 }
 
@@ -313,7 +304,7 @@ check_physical(const CiterRelation *relation)
 				 errhint("Give an order: order_by => 'column, ...'.")));
 }
 
-/* Turns every direction and every placement of NULLs around. */
+/* Reverses every direction and every placement of NULLs. */
 static void
 resolve_reverse(CiterKey *key)
 {
@@ -331,79 +322,6 @@ resolve_reverse(CiterKey *key)
 	}
 }
 
-/*
- * The index whose columns tell all rows of the relation apart: the primary
- * key, else the oldest unique index that does.
- */
-static UniqueIndex
-find_unique_index(const CiterRelation *relation)
-{
-	UniqueIndex found = {InvalidOid};
-	Relation	rel;
-	ListCell   *cell;
-
-	if (!citer_relation_is_table(relation))
-		return found;
-	rel = relation_open(relation->relid, AccessShareLock);
-	foreach(cell, RelationGetIndexList(rel))
-	{
-		UniqueIndex candidate = {InvalidOid};
-
-		if (read_unique_index(relation, lfirst_oid(cell), &candidate) &&
-			(!OidIsValid(found.indexid) || candidate.is_primary))
-			found = candidate;
-	}
-	relation_close(rel, NoLock);
-	return found;
-}
-
-/* Reads an index into *unique; false if it does not tell all rows apart. */
-static bool
-read_unique_index(const CiterRelation *relation, Oid indexid, UniqueIndex *unique)
-{
-	Relation	index = index_open(indexid, AccessShareLock);
-	Form_pg_index form = index->rd_index;
-	bool		usable;
-
-	usable = form->indisunique && form->indimmediate && form->indisvalid &&
-		index->rd_rel->relam == BTREE_AM_OID && RelationGetIndexPredicate(index) == NIL;
-	unique->indexid = indexid;
-	unique->is_primary = form->indisprimary;
-	unique->ncolumns = form->indnkeyatts;
-	for (int i = 0; usable && i < form->indnkeyatts; i++)
-	{
-		AttrNumber	attnum = form->indkey.values[i];
-		TypeCacheEntry *type;
-
-		if (attnum <= 0 || !citer_compat_column_not_null(relation->tupdesc, attnum))
-		{
-			usable = false;
-			break;
-		}
-		type = lookup_type_cache(TupleDescAttr(relation->tupdesc, attnum - 1)->atttypid,
-								 TYPECACHE_BTREE_OPFAMILY);
-		usable = same_equality(type->btree_opf,
-							   TupleDescAttr(relation->tupdesc, attnum - 1)->attcollation,
-							   index->rd_opfamily[i], index->rd_indcollation[i]);
-		unique->columns[i] = attnum;
-	}
-	index_close(index, NoLock);
-	return usable;
-}
-
-/*
- * Do two values that are equal under the first family and collation have to
- * be equal under the second?
- */
-static bool
-same_equality(Oid opfamily_a, Oid collation_a, Oid opfamily_b, Oid collation_b)
-{
-	if (opfamily_a != opfamily_b)
-		return false;
-	return collation_a == collation_b ||
-		(get_collation_isdeterministic(collation_a) && get_collation_isdeterministic(collation_b));
-}
-
 /* Appends a column in its type's default order, ascending. */
 static void
 append_column(CiterKey *key, const CiterRelation *relation, AttrNumber attnum)
@@ -416,7 +334,7 @@ append_column(CiterKey *key, const CiterRelation *relation, AttrNumber attnum)
 	append_element(key, relation, (Expr *) var, type->lt_opr, false);
 }
 
-/* Does the key have the column as an element, under its own equality? */
+/* Whether the key has the column as an element, under its own equality. */
 static bool
 has_column(const CiterKey *key, const CiterRelation *relation, AttrNumber attnum)
 {
@@ -459,7 +377,8 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("operator %u is not an ordering operator", sort_operator)));
 	compare = get_opfamily_proc(element->opfamily, opcintype, opcintype, BTORDER_PROC);
-	fmgr_info_cxt(compare, &element->compare, CurrentMemoryContext);
+	element->compare = palloc(sizeof(FmgrInfo));
+	fmgr_info_cxt(compare, element->compare, CurrentMemoryContext);
 
 	element->less_operator = get_opfamily_member(element->opfamily, opcintype, opcintype,
 												 BTLessStrategyNumber);
@@ -474,13 +393,14 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 	element->type = getBaseType(exprType((Node *) expr));
 	element->operand_type = get_typtype(opcintype) == TYPTYPE_PSEUDO ? element->type : opcintype;
 	get_typlenbyval(element->type, &element->typlen, &element->typbyval);
-	write_element_sql(element, relation, opcintype);
+	element->sql = citer_key_sql_write(relation, expr, element->operand_type, element->opfamily,
+									   opcintype);
 	return element;
 }
 
 /*
- * Can the expression be NULL?  A parent's NOT NULL says nothing of the rows
- * of its inheritance children, nor does that of a foreign table.
+ * Whether the expression can be NULL.  A parent's NOT NULL says nothing of the
+ * rows of its inheritance children, nor does that of a foreign table.
  */
 static bool
 is_nullable(const CiterRelation *relation, Expr *expr)
@@ -498,109 +418,20 @@ is_nullable(const CiterRelation *relation, Expr *expr)
 	return !citer_compat_column_not_null(relation->tupdesc, attnum);
 }
 
-/* Fills in the element's pieces of SQL. */
+/* Writes the elements as an index lists its columns, reversed if asked. */
 static void
-write_element_sql(CiterKeyElement *element, const CiterRelation *relation, Oid opcintype)
-{
-	Oid			expr_type = exprType((Node *) element->expr);
-	Oid			operand_type = element->operand_type;
-	TypeCacheEntry *type = lookup_type_cache(expr_type, TYPECACHE_BTREE_OPFAMILY);
-
-	element->sort_expr = expression_sql(relation, element->expr, true);
-	element->operand = element->sort_expr;
-	element->param_cast = "";
-	if (expr_type != operand_type)
-		element->operand = psprintf("(%s)::%s", element->sort_expr, type_sql(operand_type));
-	if (element->type != operand_type)
-		element->param_cast = psprintf("::%s", type_sql(operand_type));
-
-	/* A row of NULLs "IS NULL", but is not the NULL that sorts as one. */
-	element->is_null = psprintf("%s IS %s", element->sort_expr,
-								type_is_rowtype(expr_type) ? "NOT DISTINCT FROM NULL" : "NULL");
-	element->is_not_null = psprintf("%s IS %s", element->sort_expr,
-									type_is_rowtype(expr_type) ? "DISTINCT FROM NULL" : "NOT NULL");
-	element->less = operator_sql(element->opfamily, opcintype, BTLessStrategyNumber);
-	element->less_equal = operator_sql(element->opfamily, opcintype, BTLessEqualStrategyNumber);
-	element->equal = operator_sql(element->opfamily, opcintype, BTEqualStrategyNumber);
-	element->greater = operator_sql(element->opfamily, opcintype, BTGreaterStrategyNumber);
-	element->greater_equal = operator_sql(element->opfamily, opcintype, BTGreaterEqualStrategyNumber);
-
-	element->sort_using = element->opfamily != type->btree_opf;
-	element->index_column = expression_sql(relation, element->expr, false);
-	if (element->sort_using)
-		element->index_column = psprintf("%s %s", element->index_column,
-										 generate_opclass_name(opclass_for_family_datatype(BTREE_AM_OID,
-																						   element->opfamily,
-																						   opcintype)));
-}
-
-/*
- * The expression as SQL, in parentheses unless it does without, its columns
- * qualified with the relation's alias if asked to.
- */
-static char *
-expression_sql(const CiterRelation *relation, Expr *expr, bool with_alias)
-{
-	char	   *sql = citer_clause_sql(relation, (Node *) expr, with_alias);
-
-	/* These stand alone, or have had parentheses put around them. */
-	if (IsA(expr, Var) || IsA(expr, OpExpr) || IsA(expr, CollateExpr) ||
-		(IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcformat == COERCE_EXPLICIT_CALL))
-		return sql;
-	return psprintf("(%s)", sql);
-}
-
-/* A type's own name, which means no other type and has no modifier. */
-static char *
-type_sql(Oid type)
-{
-	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	Form_pg_type form;
-	char	   *sql;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for type %u", type);
-	form = (Form_pg_type) GETSTRUCT(tuple);
-	sql = quote_qualified_identifier(get_namespace_name(form->typnamespace),
-									 NameStr(form->typname));
-	ReleaseSysCache(tuple);
-	return sql;
-}
-
-/* An operator of the family, in a form that search_path has no say in. */
-static char *
-operator_sql(Oid opfamily, Oid opcintype, int strategy)
-{
-	Oid			operator = get_opfamily_member(opfamily, opcintype, opcintype, strategy);
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Form_pg_operator form;
-	char	   *sql;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "missing operator %d(%u,%u) in opfamily %u",
-			 strategy, opcintype, opcintype, opfamily);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	sql = psprintf("OPERATOR(%s.%s)",
-				   quote_identifier(get_namespace_name(form->oprnamespace)),
-				   NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-	return sql;
-}
-
-/* Writes the elements as an index lists its columns, turned around if asked. */
-static void
-append_index_columns(StringInfo sql, const CiterKey *key, bool turned)
+append_index_columns(StringInfo sql, const CiterKey *key, bool reversed)
 {
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
 
-		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", element->index_column);
-		append_direction(sql, element->descending != turned, element->nulls_first != turned);
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", element->sql->index_column);
+		append_direction(sql, element->descending != reversed, element->nulls_first != reversed);
 	}
 }
 
-/* Writes what differs from ASC NULLS LAST, each direction's own default. */
+/* Writes DESC, and where NULLs go unless that is the direction's default. */
 static void
 append_direction(StringInfo sql, bool descending, bool nulls_first)
 {

@@ -5,7 +5,6 @@
 #ifndef CITER_KEY_H
 #define CITER_KEY_H
 
-#include "fmgr.h"
 #include "nodes/primnodes.h"
 
 #include "walk/relation.h"
@@ -13,7 +12,7 @@
 typedef struct CiterKeyElement
 {
 	Expr	   *expr;			/* over range table entry 1 */
-	Oid			type;			/* that values of it have outside a row */
+	Oid			type;			/* of its values outside a row */
 	Oid			operand_type;	/* as which they are compared */
 	Oid			equal_operator;
 	int16		typlen;
@@ -25,21 +24,10 @@ typedef struct CiterKeyElement
 	bool		descending;
 	bool		nulls_first;
 	bool		nullable;
-	FmgrInfo	compare;		/* the family's comparison of two "type"s */
 
-	/* Pieces of SQL, qualified and quoted. */
-	char	   *operand;		/* the expression as an operand of these: */
-	char	   *param_cast;		/* behind a parameter that is the other one */
-	char	   *less;
-	char	   *less_equal;
-	char	   *equal;
-	char	   *greater;
-	char	   *greater_equal;
-	char	   *is_null;		/* the conditions that it is NULL, and is not */
-	char	   *is_not_null;
-	char	   *sort_expr;		/* the expression as an ORDER BY item */
-	bool		sort_using;		/* that item needs USING, not ASC or DESC */
-	char	   *index_column;	/* as a column of CREATE INDEX */
+	/* For key.c and query.c alone. */
+	struct FmgrInfo *compare;	/* the family's comparison of two "type"s */
+	struct CiterKeySql *sql;
 } CiterKeyElement;
 
 typedef struct CiterKey
@@ -62,6 +50,9 @@ extern CiterKey *citer_key_resolve(const CiterRelation *relation,
 extern CiterKey *citer_key_resolve_again(const CiterRelation *relation, List *order, bool reverse);
 extern int	citer_key_compare(CiterKeyElement *element,
 							  Datum a, bool a_isnull, Datum b, bool b_isnull);
+extern const char *citer_key_column(const CiterKeyElement *element);
+extern bool citer_key_uses_operator(const CiterKeyElement *element);
+extern const char *citer_key_operator(const CiterKeyElement *element);
 extern char *citer_key_order_sql(const CiterKey *key, bool backwards);
 extern char *citer_key_describe(const CiterKey *key);
 extern char *citer_key_index_sql(const CiterRelation *relation, const CiterKey *key);

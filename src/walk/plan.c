@@ -7,7 +7,7 @@
  * of our own (citer_settings_planner and the query's steering), while functions
  * in the queries run under the user's.
  *
- * What a query's SQL leaves unsaid, its plan has to give.  The plan that is
+ * What a query's SQL does not ask for, its plan has to give.  The plan that is
  * looked at for that is the plan that runs.
  */
 #include "postgres.h"
@@ -18,9 +18,15 @@
 #include "sql/statement.h"
 #include "walk/plan.h"
 
-/* A sort that cannot be helped has a cost that nothing should be made of. */
+/* A sort that cannot be avoided still has a high cost, which means nothing. */
 static const CiterSetting no_sort_settings[] = {
 	{"enable_sort", "off"},
+	{NULL, NULL}
+};
+
+static const CiterSetting whole_index_settings[] = {
+	{"enable_sort", "off"},
+	{"enable_incremental_sort", "off"},
 	{NULL, NULL}
 };
 
@@ -42,7 +48,7 @@ static const CiterSetting physical_settings[] = {
 	{NULL, NULL}
 };
 
-/* Partitions are left out by our comparison, foreign ones compare otherwise. */
+/* Pruning compares keys here, and foreign servers may compare otherwise. */
 static const CiterSetting all_parts_settings[] = {
 	{"enable_partition_pruning", "off"},
 	{NULL, NULL}
@@ -57,6 +63,7 @@ static const struct
 
 {
 	{CITER_STEER_NO_SORT, no_sort_settings},
+	{CITER_STEER_WHOLE_INDEX, whole_index_settings},
 	{CITER_STEER_FEWEST_ROWS, fewest_rows_settings},
 	{CITER_STEER_PHYSICAL, physical_settings},
 	{CITER_STEER_ALL_PARTS, all_parts_settings},
@@ -190,7 +197,7 @@ run_plan(List *planned, void *arg)
 	request->done = true;
 }
 
-/* Whether a plan gives what the query's SQL leaves unsaid. */
+/* Whether a plan gives what the query's SQL does not ask for. */
 static bool
 fits_query(const CiterQuery *query, const PlannedStmt *statement)
 {

@@ -12,8 +12,8 @@
 #include "walk/plan_shape.h"
 
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
-static void read_order(Plan *plan, CiterPlanShape *shape);
-static void read_orders(List *plans, CiterPlanShape *shape);
+static void find_order(Plan *plan, CiterPlanShape *shape);
+static void find_orders(List *plans, CiterPlanShape *shape);
 static bool is_physical(Plan *plan);
 static bool is_remote(Plan *plan);
 static bool is_empty_result(Plan *plan);
@@ -29,7 +29,7 @@ citer_plan_shape_read(const PlannedStmt *statement)
 	shape.physical = citer_plan_shape_is_physical(statement);
 	shape.has_tids = citer_plan_shape_has_tids(statement);
 	read_estimates(statement->planTree, &shape);
-	read_order(statement->planTree, &shape);
+	find_order(statement->planTree, &shape);
 	shape.remote = is_remote(statement->planTree);
 	shape.appended = appended_relations(statement);
 	return shape;
@@ -73,10 +73,10 @@ read_estimates(Plan *plan, CiterPlanShape *shape)
 
 /*
  * Follows a plan down to where its rows get their order: a sort, or scans of
- * indexes.  What stands below a join or an aggregate is not looked at.
+ * indexes.  What is below a join or an aggregate is ignored.
  */
 static void
-read_order(Plan *plan, CiterPlanShape *shape)
+find_order(Plan *plan, CiterPlanShape *shape)
 {
 	if (plan == NULL)
 		return;
@@ -87,7 +87,7 @@ read_order(Plan *plan, CiterPlanShape *shape)
 			break;
 		case T_IncrementalSort:
 			shape->sorts_groups = true;
-			read_order(plan->lefttree, shape);
+			find_order(plan->lefttree, shape);
 			break;
 		case T_IndexScan:
 			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexScan *) plan)->indexid);
@@ -98,16 +98,16 @@ read_order(Plan *plan, CiterPlanShape *shape)
 		case T_Limit:
 		case T_LockRows:
 		case T_Result:
-			read_order(plan->lefttree, shape);
+			find_order(plan->lefttree, shape);
 			break;
 		case T_SubqueryScan:
-			read_order(((SubqueryScan *) plan)->subplan, shape);
+			find_order(((SubqueryScan *) plan)->subplan, shape);
 			break;
 		case T_Append:
-			read_orders(((Append *) plan)->appendplans, shape);
+			find_orders(((Append *) plan)->appendplans, shape);
 			break;
 		case T_MergeAppend:
-			read_orders(((MergeAppend *) plan)->mergeplans, shape);
+			find_orders(((MergeAppend *) plan)->mergeplans, shape);
 			break;
 		default:
 			break;
@@ -115,12 +115,12 @@ read_order(Plan *plan, CiterPlanShape *shape)
 }
 
 static void
-read_orders(List *plans, CiterPlanShape *shape)
+find_orders(List *plans, CiterPlanShape *shape)
 {
 	ListCell   *cell;
 
 	foreach(cell, plans)
-		read_order(lfirst(cell), shape);
+		find_order(lfirst(cell), shape);
 }
 
 /* Whether all scans that a plan's rows come from are TID range scans. */
@@ -141,15 +141,17 @@ is_physical(Plan *plan)
 			return is_physical(((SubqueryScan *) plan)->subplan);
 		case T_Append:
 			foreach(cell, ((Append *) plan)->appendplans)
+			{
 				if (!is_physical(lfirst(cell)))
-				return false;
+					return false;
+			}
 			return true;
 		default:
 			return false;
 	}
 }
 
-/* Whether the rows come from one foreign scan as they are, order and all. */
+/* Whether one foreign scan returns the rows, in their order. */
 static bool
 is_remote(Plan *plan)
 {

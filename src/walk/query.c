@@ -11,7 +11,8 @@
  * parameters, so that one plan serves every chunk.  A query of a relation with
  * children carries their version beside its text: a plan that was made in a
  * transaction which has taken a child away is not told when that is rolled
- * back.  So does a user's query the settings under which its text is read.
+ * back.  A user's query likewise carries the
+ * settings under which its text is read.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "walk/key_sql.h"
 #include "walk/query.h"
 
 static uint64 version_of_query(const CiterRelation *relation);
@@ -90,8 +92,8 @@ version_of_query(const CiterRelation *relation)
 }
 
 /*
- * FROM all branches together, each of them a query like the whole.  Together
- * they go by the relation's name, with the columns that are read.
+ * FROM a UNION ALL of the branches, each of them a query like the whole.  Its
+ * alias is the relation's name, and its columns are those that are read.
  */
 static void
 append_branches(StringInfo sql, const CiterQuerySource *source, const CiterQueryRows *rows)
@@ -132,7 +134,7 @@ append_order(StringInfo sql, const CiterQuerySource *source, const CiterQueryRow
 
 	if (rows->sample == NULL && (!key->physical || source->sort_tids))
 		appendStringInfo(sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
-	if (rows->limit > 0 && (key->unique || rows->backwards || source->cuts_ties))
+	if (rows->limit > 0 && (key->unique || rows->backwards || source->plain_limit))
 		appendStringInfo(sql, "\nLIMIT %d", rows->limit);
 	else if (rows->limit > 0)
 		appendStringInfo(sql, "\nFETCH FIRST %d ROWS WITH TIES", rows->limit);
@@ -236,9 +238,9 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 	{
 		element = &key->elements[i];
 		if (fixed->isnull[i])
-			append_and(&sql, element->is_null);
+			append_and(&sql, element->sql->is_null);
 		else
-			append_condition(&sql, element, element->equal,
+			append_condition(&sql, element, element->sql->equal,
 							 (range->fixed_to_upper ? first_upper : first_lower) + i);
 	}
 	if (range->nfixed == key->nelements)
@@ -247,28 +249,28 @@ range_sql(const CiterKey *key, const CiterRange *range, const CiterQueryRows *ro
 	element = &key->elements[range->nfixed];
 	if (range->lower != CITER_BOUND_NONE)
 		append_condition(&sql, element,
-						 element->descending ? element->less : element->greater,
+						 element->descending ? element->sql->less : element->sql->greater,
 						 first_lower + range->nfixed);
 	if (range->upper == CITER_BOUND_EXCLUSIVE)
 		append_condition(&sql, element,
-						 element->descending ? element->greater : element->less,
+						 element->descending ? element->sql->greater : element->sql->less,
 						 first_upper + range->nfixed);
 	if (range->upper == CITER_BOUND_INCLUSIVE)
 		append_condition(&sql, element,
-						 element->descending ? element->greater_equal : element->less_equal,
+						 element->descending ? element->sql->greater_equal : element->sql->less_equal,
 						 first_upper + range->nfixed);
 	if (range->nulls == CITER_NULLS_ONLY)
-		append_and(&sql, element->is_null);
+		append_and(&sql, element->sql->is_null);
 	if (range->nulls == CITER_NULLS_NEVER)
-		append_and(&sql, element->is_not_null);
+		append_and(&sql, element->sql->is_not_null);
 	return sql.data;
 }
 
 static void
 append_condition(StringInfo sql, const CiterKeyElement *element, const char *operator, int param)
 {
-	append_and(sql, psprintf("%s %s $%d%s", element->operand, operator, param,
-							 element->param_cast));
+	append_and(sql, psprintf("%s %s $%d%s", element->sql->operand, operator, param,
+							 element->sql->param_cast));
 }
 
 /* Adds a condition, unless it is empty. */

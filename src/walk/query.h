@@ -12,12 +12,13 @@
 #include "walk/range.h"
 #include "walk/relation.h"
 
-/* What the planner is told about a query beside its text: any of these. */
+/* What steers the planning of a query beside its text: any of these. */
 #define CITER_STEER_FREE		0x00	/* nothing */
 #define CITER_STEER_NO_SORT		0x01	/* take the order from an index */
+#define CITER_STEER_WHOLE_INDEX	0x10	/* all of it: sort no groups, either */
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
-#define CITER_STEER_ALL_PARTS	0x08	/* leave out no partition for its bounds */
+#define CITER_STEER_ALL_PARTS	0x08	/* do not prune partitions */
 
 /*
  * A query.  Behind the parameters of the filter come the elements of the
@@ -34,7 +35,7 @@ typedef struct CiterQuery
 	bool		unsorted;		/* rows in physical order, which the plan has
 								 * to give, as the SQL does not ask for it */
 	bool		needs_tids;		/* likewise with the ctids of the rows */
-	uint64		version;		/* of what the text does not tell; see query.c */
+	uint64		version;		/* of what its text means; see query.c */
 } CiterQuery;
 
 /* What all queries of a walk have in common. */
@@ -48,11 +49,11 @@ typedef struct CiterQuerySource
 	const Bitmapset *columns;	/* to be read, others are NULL; NULL: all */
 	bool		with_tid;		/* ctid is wanted as one more column */
 	bool		sort_tids;		/* physical order has to be asked for */
-	bool		cuts_ties;		/* a LIMIT may part rows of the same key */
+	bool		plain_limit;	/* it may part rows of the same key */
 	int			steer;			/* CITER_STEER_ flags */
 } CiterQuerySource;
 
-/* What of the rows a query shall read. */
+/* Which rows a query reads. */
 typedef struct CiterQueryRows
 {
 	const CiterPosition *after;
@@ -69,7 +70,7 @@ typedef struct CiterQueryRows
 	const char *sample;			/* a TABLESAMPLE clause, and then no order;
 								 * NULL: all rows */
 	int			limit;			/* rows; 0: all */
-	bool		counted;		/* their number is wanted and not they */
+	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */
 } CiterQueryRows;
 

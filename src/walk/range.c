@@ -6,8 +6,8 @@
  *
  *		(a = 5 AND b < 'x') OR a > 5
  *
- * and a B-tree cannot look up a disjunction: it reads all that comes before
- * and throws it away.  But each of its terms is an equality on the first
+ * and a B-tree cannot look up a disjunction: it reads all rows that come
+ * before, and filters them out.  But each of its terms is an equality on the first
  * columns and one inequality on the next, which a B-tree finds in one
  * descent, and the terms read one after the other give the order of the
  * whole.  NULLs make it a few more terms (b < 'x', then b IS NULL), and an
@@ -76,7 +76,7 @@ split_element(Split *split, int i, bool has_lower, bool has_upper)
 	/* All that equals the lower position is before the start. */
 	if (has_lower && i == after->nelements)
 		return;
-	/* All that equals the upper position still belongs. */
+	/* All that equals the upper position is still within it. */
 	if (has_upper && i == upto->nelements)
 		has_upper = false;
 

@@ -8,6 +8,7 @@
 #include "access/tupdesc.h"
 #include "nodes/parsenodes.h"
 #include "utils/array.h"
+#include "utils/relcache.h"
 
 typedef struct CiterRelation
 {
@@ -20,7 +21,7 @@ typedef struct CiterRelation
 	char	   *alias;			/* the name it goes by in our SQL, quoted */
 	char	   *alias_columns;	/* the names of its columns there; NULL: its
 								 * own */
-	List	   *names;			/* see citer_clause_names */
+	List	   *names;			/* for expressions over it; see column_names */
 	TupleDesc	tupdesc;		/* of the row type, not reference-counted */
 	RangeTblEntry *query;		/* an entry for a query; NULL for a relation */
 	ArrayType  *query_settings; /* under which its text is read */
@@ -28,7 +29,7 @@ typedef struct CiterRelation
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
 
-	/* What must not change while the relation is walked; see relation.c. */
+	/* What must not change while the relation is walked. */
 	uint64		definition_version;
 	uint64		rowtype_version;
 	List	   *watched;		/* OIDs of relations that its rows come from */
@@ -37,15 +38,23 @@ typedef struct CiterRelation
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
 extern CiterRelation *citer_relation_under_name(const CiterRelation *relation, const char *name);
-extern CiterRelation *citer_relation_of_query(const char *query, TupleDesc columns);
+extern CiterRelation *citer_relation_of_subquery(RangeTblEntry *entry, const char *select,
+												 TupleDesc columns);
+extern const char *citer_relation_describe(const CiterRelation *relation);
+extern bool citer_relation_is_table(const CiterRelation *relation);
+extern bool citer_relation_has_children(Relation rel);
+extern bool citer_relation_row_is_used(Node *expr);
+
+/* relation_version.c */
+extern void citer_relation_remember(CiterRelation *relation, Relation rel);
 extern void citer_relation_watch(CiterRelation *relation, List *relids);
 extern void citer_relation_check(const CiterRelation *relation, bool with_watched);
+
+/* relation_heaps.c */
 extern List *citer_relation_heaps(const CiterRelation *relation);
 extern List *citer_relation_foreign_heaps(const CiterRelation *relation);
 extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
 extern List *citer_relation_scanned(const CiterRelation *relation);
 extern int64 citer_relation_examined(List *scanned);
-extern const char *citer_relation_describe(const CiterRelation *relation);
-extern bool citer_relation_is_table(const CiterRelation *relation);
 
 #endif							/* CITER_RELATION_H */

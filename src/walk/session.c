@@ -47,7 +47,7 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 }
 
 /*
- * Sets the stage for queries: checks the session, takes a snapshot if each
+ * Prepares the session for queries: checks it, takes a snapshot if each
  * chunk has its own, and puts search_path back to what it was at the start,
  * since the filter and the key may have names in them, and for a query all
  * that its text is read under.  Returns what citer_session_end() needs.
@@ -73,7 +73,7 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 	return nestlevel;
 }
 
-/* Undoes what citer_session_begin() has set. */
+/* Undoes what citer_session_begin() has set up. */
 void
 citer_session_end(const CiterWalk *walk, int nestlevel)
 {

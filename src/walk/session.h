@@ -24,7 +24,7 @@ extern void citer_session_check(CiterSession *session, const CiterWalk *walk);
 extern int	citer_session_begin(CiterSession *session, const CiterWalk *walk);
 extern void citer_session_end(const CiterWalk *walk, int nestlevel);
 
-/* Has nothing happened since the last check?  Cheap enough for every row. */
+/* Whether nothing has happened since the last check.  Cheap enough for every row. */
 static inline bool
 citer_session_is_same(const CiterSession *session)
 {

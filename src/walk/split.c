@@ -9,13 +9,12 @@
  * Ranges of so many rows need one pass over all keys, in order, which an
  * index-only scan gives.  For so many ranges the keys of a sample of the
  * table's blocks do, sorted here and cut at the quantiles; the pass is made
- * where a sample is not to be had (views, foreign tables), would be a good part
- * of the table anyway, or finds too little.  In that pass the number of rows is
- * known only at the end, so it keeps every key at first, and each time that
- * becomes too many drops every other one: what is left is evenly spaced.
+ * where no sample can be read (views, foreign tables), where it would be a good
+ * part of the table anyway, or where it finds too few keys.
  *
- * Memory: at most so many keys a part, or the one boundary at hand.  Where keys
- * are not unique a boundary stands behind the last row of its key.
+ * Memory: at most so many keys a part (key_sample.c), or the one boundary at
+ * hand.  Where keys are not unique a boundary stands behind the last row of its
+ * key.
  *
  * In physical order ranges are numbers of blocks, and nothing is read.
  */
@@ -31,15 +30,12 @@
 
 #include "sql/receiver.h"
 #include "walk/bookmark.h"
+#include "walk/key_sample.h"
 #include "walk/split.h"
 #include "walk/walk.h"
 
-/*
- * Keys to choose boundaries from, for each part and at least, if there are as
- * many rows.
- */
+/* Keys to choose boundaries from, for each part, if there are as many rows. */
 #define KEYS_PER_PART 64
-#define KEYS_MIN 8192
 
 /*
  * Blocks that a sample has for each part, and at least.  Rows that are stored
@@ -49,22 +45,15 @@
 #define SAMPLE_BLOCKS_PER_PART 128
 #define SAMPLE_BLOCKS_MIN 1024
 
-/* How many times that the table must have, or all keys are looked at. */
+/* How many times as many blocks the table must have to be sampled. */
 #define SAMPLE_WORTHWHILE 10
 
-/* A possible boundary. */
-typedef struct SplitKey
-{
-	CiterPosition position;
-	double		rows;			/* up to it, all of its own key included */
-} SplitKey;
-
-/* A split under way; also the receiver of the rows whose keys it looks at. */
+/* A split under way; also the receiver of the rows whose keys it reads. */
 typedef struct Splitter
 {
 	DestReceiver pub;
 	CiterWalk  *walk;
-	CiterKeyReader *reader;		/* NULL in physical order */
+	CiterKeyReader *keys;		/* NULL in physical order */
 	MemoryContext context;		/* of what it allocates for itself */
 	MemoryContext scratch;		/* emptied after each range */
 
@@ -78,15 +67,14 @@ typedef struct Splitter
 
 	/* The pass over the keys. */
 	double		rows;			/* seen so far */
-	double		step;			/* rows from one boundary to the next */
+	double		step;			/* rows from one boundary to the next, if it
+								 * is by rows */
 	double		due;			/* the row that will be one */
 	bool		pending;		/* it has been seen, but rows may tie with it */
 	CiterPosition boundary;
 
-	/* What a split into parts keeps; no room if it is by rows. */
-	SplitKey   *keys;
-	int			nkeys;
-	int			max_keys;
+	CiterKeySample *sample;		/* of a split into parts; NULL if it is by
+								 * rows */
 } Splitter;
 
 static void begin_split(Splitter *splitter, const CiterOptions *options);
@@ -95,23 +83,18 @@ static bool sample_keys(Splitter *splitter, int parts);
 static double sample_percent(const CiterRelation *relation, int parts);
 static void read_sample(Splitter *splitter, double percent);
 static bool receive_sample(TupleTableSlot *slot, DestReceiver *self);
-static void sort_sample(Splitter *splitter);
-static int	compare_keys(const void *a, const void *b, void *arg);
 static void read_keys(Splitter *splitter);
 static bool receive_key(TupleTableSlot *slot, DestReceiver *self);
 static void take_boundary(Splitter *splitter);
-static void keep_key(Splitter *splitter, const CiterPosition *position);
-static void cut_keys(Splitter *splitter, int parts);
 static void split_blocks(Splitter *splitter, int parts, int chunk_size);
 static void check_access(Splitter *splitter);
 static bool receive_nothing(TupleTableSlot *slot, DestReceiver *self);
 static BlockNumber block_of(Datum ctid);
 static BlockNumber number_of_blocks(Oid relid);
-static void put_range(Splitter *splitter, const CiterPosition *upto, double rows);
+static void emit_range(Splitter *splitter, const CiterPosition *upto, double rows);
 static void count_range(Splitter *splitter, const CiterPosition *upto);
 static void check_ranges(const Splitter *splitter);
 static CiterPosition read_position(Splitter *splitter, TupleTableSlot *slot);
-static void free_position(const Splitter *splitter, CiterPosition *position);
 
 /*
  * Splits what a request would walk into "parts" ranges of about as many rows
@@ -148,17 +131,17 @@ citer_split(const CiterOptions *options, int parts, CiterSplitEmit emit, void *a
 	{
 		splitter.step = splitter.due = options->chunk_size;
 		read_keys(&splitter);
-		put_range(&splitter, NULL, splitter.rows - splitter.rows_out);
+		emit_range(&splitter, NULL, splitter.rows - splitter.rows_out);
 	}
 	if (citer_walk_must_agree(splitter.walk))
 		check_ranges(&splitter);
-	if (splitter.reader != NULL)
-		citer_key_reader_free(splitter.reader);
+	if (splitter.keys != NULL)
+		citer_key_reader_free(splitter.keys);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 }
 
-/* Resolves the walk, of which nothing but keys is wanted, all in one go. */
+/* Resolves the walk, which reads only keys, as if in one chunk. */
 static void
 begin_split(Splitter *splitter, const CiterOptions *options)
 {
@@ -170,25 +153,36 @@ begin_split(Splitter *splitter, const CiterOptions *options)
 	keys_only.columns = NULL;
 	walk = splitter->walk = citer_walk_resolve(&keys_only);
 	if (!walk->key->physical)
-		splitter->reader = citer_key_reader_create(walk->key);
+		splitter->keys = citer_key_reader_create(walk->key);
+	splitter->pub = citer_receiver(receive_nothing);
 	if (options->after.nelements > 0)
 		splitter->range.after = citer_bookmark_write(walk->key, &walk->after);
 	if (options->upto.nelements > 0)
 		splitter->end = citer_bookmark_write(walk->key, &walk->upto);
 }
 
+/* Splits into parts, at keys that are chosen from many. */
 static void
 split_keys(Splitter *splitter, int parts)
 {
-	splitter->max_keys = 2 * Max(KEYS_PER_PART * parts, KEYS_MIN);
-	splitter->keys = MemoryContextAllocHuge(splitter->context,
-											sizeof(SplitKey) * splitter->max_keys);
+	CiterKey   *key = splitter->walk->key;
+
+	splitter->sample = citer_key_sample_create(key, KEYS_PER_PART * parts);
 	if (parts == 1 || !sample_keys(splitter, parts))
 	{
-		splitter->step = splitter->due = 1;
+		splitter->due = 1;
 		read_keys(splitter);
 	}
-	cut_keys(splitter, parts);
+	for (int i = 1; i < parts; i++)
+	{
+		double		target = splitter->rows * i / parts;
+		double		rows;
+		const CiterPosition *boundary = citer_key_sample_choose(splitter->sample, target, &rows);
+
+		if (boundary != NULL)
+			emit_range(splitter, boundary, rows - splitter->rows_out);
+	}
+	emit_range(splitter, NULL, splitter->rows - splitter->rows_out);
 }
 
 /* Collects keys from a sample, if one is worthwhile and finds enough of them. */
@@ -200,19 +194,18 @@ sample_keys(Splitter *splitter, int parts)
 	if (percent == 0)
 		return false;
 	read_sample(splitter, percent);
-	if (splitter->nkeys < KEYS_PER_PART * parts)
+	if (citer_key_sample_size(splitter->sample) < KEYS_PER_PART * parts)
 	{
-		while (splitter->nkeys > 0)
-			free_position(splitter, &splitter->keys[--splitter->nkeys].position);
+		citer_key_sample_clear(splitter->sample);
 		splitter->rows = 0;
 		return false;
 	}
 	splitter->rows *= 100 / percent;
-	sort_sample(splitter);
+	citer_key_sample_sort(splitter->sample, splitter->rows);
 	return true;
 }
 
-/* How much of the relation's blocks a sample should read; 0 for no sample. */
+/* The percentage of the relation's blocks that a sample reads; 0: no sample. */
 static double
 sample_percent(const CiterRelation *relation, int parts)
 {
@@ -240,14 +233,14 @@ read_sample(Splitter *splitter, double percent)
 		.sample = psprintf("TABLESAMPLE pg_catalog.system (%.9f) REPEATABLE (0)", percent),
 	};
 
-	walk.steer = CITER_STEER_FREE;
-	splitter->pub = citer_receiver(receive_sample);
-	splitter->step = splitter->due = 1;
+	walk.strategy.steer = CITER_STEER_FREE;
+	splitter->pub.receiveSlot = receive_sample;
+	splitter->due = 1;
 	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
 	citer_walk_run(&walk, &rows, &splitter->pub);
 }
 
-/* DestReceiver callback: takes the key of every so-manyth row of a sample. */
+/* DestReceiver callback: takes the key of a row of the sample when one is due. */
 static bool
 receive_sample(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -258,78 +251,22 @@ receive_sample(TupleTableSlot *slot, DestReceiver *self)
 	{
 		CiterPosition position = read_position(splitter, slot);
 
-		keep_key(splitter, &position);
+		splitter->due = citer_key_sample_add(splitter->sample, &position, splitter->rows);
 	}
 	return true;
 }
 
-/*
- * Puts the keys of a sample in order and leaves one of each kind, with the rows
- * that there are up to it.  The last is no boundary: nothing is known to
- * follow it.
- */
-static void
-sort_sample(Splitter *splitter)
-{
-	SplitKey   *keys = splitter->keys;
-	int			nkeys = splitter->nkeys;
-	int			nkept = 0;
-
-	qsort_arg(keys, nkeys, sizeof(SplitKey), compare_keys, splitter->walk->key);
-	for (int i = 0; i + 1 < nkeys; i++)
-	{
-		if (compare_keys(&keys[i], &keys[i + 1], splitter->walk->key) == 0)
-			continue;
-		keys[nkept].position = keys[i].position;
-		keys[nkept].rows = splitter->rows * (i + 1) / nkeys;
-		nkept++;
-	}
-	splitter->nkeys = nkept;
-}
-
-/* qsort_arg callback: the order of the key. */
-static int
-compare_keys(const void *a, const void *b, void *arg)
-{
-	const CiterPosition *position_a = &((const SplitKey *) a)->position;
-	const CiterPosition *position_b = &((const SplitKey *) b)->position;
-	CiterKey   *key = arg;
-	int			order = 0;
-
-	CHECK_FOR_INTERRUPTS();
-	for (int i = 0; order == 0 && i < key->nelements; i++)
-		order = citer_key_compare(&key->elements[i],
-								  position_a->values[i], position_a->isnull[i],
-								  position_b->values[i], position_b->isnull[i]);
-	return order;
-}
-
-/* Looks at all keys, in order, and takes every step-th as a boundary. */
+/* Looks at all keys, in order, and takes boundaries when they are due. */
 static void
 read_keys(Splitter *splitter)
 {
 	CiterWalk  *walk = splitter->walk;
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
-	CiterQueryRows rows = {
-		.after = &walk->after,
-		.upto = &walk->upto,
-		.ranges = ranges,
-	};
-	int			nranges = citer_walk_split(walk, &rows, ranges);
+	CiterQueryRows rows = {.after = &walk->after,.upto = &walk->upto};
+	CiterWalkQueries queries = citer_walk_queries(walk, &rows);
 
-	splitter->pub = citer_receiver(receive_key);
-	if (!walk->stepwise && nranges > 0)
-	{
-		rows.nranges = nranges;
-		citer_walk_run(walk, &rows, &splitter->pub);
-		return;
-	}
-	rows.nranges = 1;
-	for (int i = 0; i < nranges; i++)
-	{
-		rows.ranges = &ranges[i];
-		citer_walk_run(walk, &rows, &splitter->pub);
-	}
+	splitter->pub.receiveSlot = receive_key;
+	while (citer_walk_next_query(&queries))
+		citer_walk_run(walk, &queries.rows, &splitter->pub);
 }
 
 /*
@@ -343,7 +280,7 @@ receive_key(TupleTableSlot *slot, DestReceiver *self)
 
 	if (splitter->pending &&
 		(splitter->walk->key->unique ||
-		 citer_key_reader_compare(splitter->reader, slot, &splitter->boundary) != 0))
+		 citer_key_reader_compare(splitter->keys, slot, &splitter->boundary) != 0))
 		take_boundary(splitter);
 	splitter->rows++;
 	if (!splitter->pending && splitter->rows >= splitter->due)
@@ -359,57 +296,15 @@ static void
 take_boundary(Splitter *splitter)
 {
 	splitter->pending = false;
-	if (splitter->max_keys > 0)
+	if (splitter->sample != NULL)
 	{
-		keep_key(splitter, &splitter->boundary);
+		splitter->due = citer_key_sample_add(splitter->sample, &splitter->boundary,
+											 splitter->rows);
 		return;
 	}
-	put_range(splitter, &splitter->boundary, splitter->rows - splitter->rows_out);
-	free_position(splitter, &splitter->boundary);
+	emit_range(splitter, &splitter->boundary, splitter->rows - splitter->rows_out);
+	citer_position_free(splitter->walk->key, &splitter->boundary);
 	splitter->due = splitter->rows + splitter->step;
-}
-
-/* Keeps a key, up to which there are the rows seen so far. */
-static void
-keep_key(Splitter *splitter, const CiterPosition *position)
-{
-	if (splitter->nkeys == splitter->max_keys)
-	{
-		for (int i = 0; i < splitter->max_keys; i += 2)
-		{
-			free_position(splitter, &splitter->keys[i].position);
-			splitter->keys[i / 2] = splitter->keys[i + 1];
-		}
-		splitter->nkeys /= 2;
-		splitter->step *= 2;
-	}
-	splitter->keys[splitter->nkeys].position = *position;
-	splitter->keys[splitter->nkeys].rows = splitter->rows;
-	splitter->nkeys++;
-	splitter->due = splitter->rows + splitter->step;
-}
-
-/* Makes ranges that end at the keys nearest to where they should. */
-static void
-cut_keys(Splitter *splitter, int parts)
-{
-	const SplitKey *keys = splitter->keys;
-	int			chosen = 0;
-	int			last = -1;
-
-	for (int i = 1; i < parts && splitter->nkeys > 0; i++)
-	{
-		double		target = splitter->rows * i / parts;
-
-		while (chosen + 1 < splitter->nkeys &&
-			   fabs(keys[chosen + 1].rows - target) <= fabs(keys[chosen].rows - target))
-			chosen++;
-		if (chosen == last)
-			continue;
-		put_range(splitter, &keys[chosen].position, keys[chosen].rows - splitter->rows_out);
-		last = chosen;
-	}
-	put_range(splitter, NULL, splitter->rows - splitter->rows_out);
 }
 
 /* Splits a table by blocks; with no parts given, by an estimate of its rows. */
@@ -451,14 +346,14 @@ split_blocks(Splitter *splitter, int parts, int chunk_size)
 		if (block <= from)
 			continue;
 		boundary = citer_position_of_tid((BlockNumber) block, InvalidOffsetNumber);
-		put_range(splitter, &boundary, rows * (block - from) / total);
-		free_position(splitter, &boundary);
+		emit_range(splitter, &boundary, rows * (block - from) / total);
+		citer_position_free(walk->key, &boundary);
 		from = block;
 	}
-	put_range(splitter, NULL, rows * Max(end - from, 0) / Max(total, 1));
+	emit_range(splitter, NULL, rows * Max(end - from, 0) / Max(total, 1));
 }
 
-/* Has the executor check that the caller may read what is to be split. */
+/* Lets the executor check that the caller may read what is to be split. */
 static void
 check_access(Splitter *splitter)
 {
@@ -473,7 +368,7 @@ check_access(Splitter *splitter)
 	};
 
 	rows.nranges = citer_range_split(walk->key, rows.after, rows.upto, ranges);
-	splitter->pub = citer_receiver(receive_nothing);
+	splitter->pub.receiveSlot = receive_nothing;
 	citer_walk_run(walk, &rows, &splitter->pub);
 }
 
@@ -503,7 +398,7 @@ number_of_blocks(Oid relid)
 
 /* Ends a range at a position, or the last one with NULL, and emits it. */
 static void
-put_range(Splitter *splitter, const CiterPosition *upto, double rows)
+emit_range(Splitter *splitter, const CiterPosition *upto, double rows)
 {
 	MemoryContext caller = MemoryContextSwitchTo(splitter->scratch);
 	CiterSplitRange *range = &splitter->range;
@@ -556,20 +451,8 @@ static CiterPosition
 read_position(Splitter *splitter, TupleTableSlot *slot)
 {
 	MemoryContext caller = MemoryContextSwitchTo(splitter->context);
-	CiterPosition position = citer_key_reader_read(splitter->reader, slot);
+	CiterPosition position = citer_key_reader_read(splitter->keys, slot);
 
 	MemoryContextSwitchTo(caller);
 	return position;
-}
-
-static void
-free_position(const Splitter *splitter, CiterPosition *position)
-{
-	const CiterKey *key = splitter->walk->key;
-
-	for (int i = 0; i < position->nelements; i++)
-		if (!key->elements[i].typbyval && !position->isnull[i])
-			pfree(DatumGetPointer(position->values[i]));
-	pfree(position->values);
-	pfree(position->isnull);
 }

@@ -5,13 +5,42 @@
 #ifndef CITER_WALK_H
 #define CITER_WALK_H
 
-#include "walk/bookmark.h"
 #include "base/compat.h"
-#include "walk/key.h"
 #include "base/options.h"
+#include "walk/bookmark.h"
+#include "walk/key.h"
 #include "walk/plan.h"
 #include "walk/query.h"
 #include "walk/relation.h"
+
+/*
+ * The ways to read a chunk.  For each walk_strategy.c has a constructor, which
+ * says what the order rests on and how that is checked, and reader.c a reader.
+ */
+typedef enum CiterWay
+{
+	CITER_BY_INDEX,				/* a query for each range, which an index
+								 * finds */
+	CITER_BY_SORT,				/* one query for all ranges, which sorts */
+	CITER_BY_TID_RANGE,			/* table after table, by TID range scans */
+	CITER_BY_TID_SORT,			/* table after table, sorted by TID */
+	CITER_FOREIGN,				/* from foreign tables, through the relation */
+	CITER_FOREIGN_IN_TURN,		/* partition after partition */
+	CITER_FOREIGN_MERGED		/* the first rows of all partitions, merged */
+} CiterWay;
+
+/* How a walk reads its chunks. */
+typedef struct CiterStrategy
+{
+	CiterWay	way;
+	bool		each_range;		/* a query for each range, not one for all */
+	bool		with_tid;		/* rows come with their ctid as one more
+								 * column */
+	int			limit;			/* rows that a query of a chunk asks for */
+	int			steer;			/* CITER_STEER_ flags for its queries */
+	List	   *heaps;			/* OIDs of tables to be read in turn, or
+								 * merged; NIL: the relation is read */
+} CiterStrategy;
 
 /* Which server compares the keys, where comparisons may differ; see walk_compare.c. */
 typedef enum CiterComparer
@@ -24,7 +53,6 @@ typedef enum CiterComparer
 typedef struct CiterWalk
 {
 	int			chunk_size;		/* rows */
-	int			limit;			/* rows that a query of a chunk asks for */
 	CiterSnapshotMode snapshot;
 	CiterRelation *relation;
 	CiterKey   *key;
@@ -34,27 +62,43 @@ typedef struct CiterWalk
 	int			nparams;		/* of the filter: $1 ... */
 	Oid		   *param_types;
 	NullableDatum *param_values;	/* NULL: not known yet */
+	bool		is_volatile;	/* its conditions may change from row to row */
 	Bitmapset  *columns;		/* that are read; NULL: all */
 	int			ncolumns;		/* columns after this one are not used */
-	bool		with_tid;		/* rows come with their ctid as one more
-								 * column */
-	bool		sort_tids;		/* physical order has to be asked for */
 	char	   *locking;		/* a locking clause; NULL: rows are not locked */
 	CiterPosition after;
 	CiterPosition upto;
-	List	   *heaps;			/* to be walked one by one; NIL: all at once */
-	bool		merge_heaps;	/* not one by one, but in one query that
-								 * merges their first rows */
-	bool		cuts_ties;		/* its queries may part rows of the same key */
+	CiterStrategy strategy;
 	CiterComparer comparer;
-	bool		is_volatile;	/* its conditions may change from row to row */
-	int			steer;			/* CITER_STEER_ flags for its queries */
-	bool		stepwise;		/* a chunk's ranges are read one by one */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
 } CiterWalk;
 
+/*
+ * The queries that together read what is between two positions, one after the
+ * other; see citer_walk_queries.
+ */
+typedef struct CiterWalkQueries
+{
+	CiterQueryRows rows;		/* of the query at hand */
+	int			number;			/* of the query at hand, from 1 */
+	int			nqueries;
+	const CiterRange *ranges;	/* of all queries, as many for each */
+} CiterWalkQueries;
+
+/* walk_resolve.c */
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
+
+/* walk_strategy.c */
+extern void citer_walk_choose_strategy(CiterWalk *walk);
+extern void citer_walk_ask_for_tids(CiterWalk *walk);
+extern bool citer_walk_reads_foreign(const CiterWalk *walk);
+extern bool citer_walk_needs_tables(const CiterWalk *walk);
+extern bool citer_walk_lacks_index(const CiterWalk *walk);
+
+/* walk.c */
+extern CiterWalkQueries citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows);
+extern bool citer_walk_next_query(CiterWalkQueries *queries);
 extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);
 extern void citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows);
 extern CiterQuery citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows);
@@ -63,14 +107,15 @@ extern ParamListInfo citer_walk_params(const CiterWalk *walk, const CiterPositio
 extern void citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiver);
 extern double citer_walk_estimate(const CiterWalk *walk, const CiterPosition *after,
 								  const CiterPosition *upto);
-extern bool citer_walk_needs_tables(const CiterWalk *walk);
-extern bool citer_walk_lacks_index(const CiterWalk *walk);
+
+/* walk_compare.c */
 extern CiterComparer citer_walk_find_comparer(const CiterWalk *walk);
 extern bool citer_walk_must_agree(const CiterWalk *walk);
 pg_noreturn extern void citer_walk_report_comparer(const CiterWalk *walk, const char *detail);
 extern int	citer_walk_split(const CiterWalk *walk, CiterQueryRows *rows, CiterRange *ranges);
+
+/* walk_count.c */
 extern int64 citer_walk_count(const CiterWalk *walk, const CiterPosition *after,
 							  const CiterPosition *upto);
-extern int64 citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position);
 
 #endif							/* CITER_WALK_H */

@@ -12,7 +12,7 @@
  *	 them.
  * - Rows of several servers, or rows that are sorted here and found there, are
  *	 right if the servers agree on the keys that there are.  Then each chunk is
- *	 checked (iterator_check.c).
+ *	 checked (reader_check.c).
  *
  * For the same reason conditions are written so that whoever compares, it is the
  * same one for all of them: what is behind one key and, apart from that, what
@@ -34,7 +34,7 @@ citer_walk_find_comparer(const CiterWalk *walk)
 {
 	if (!has_collation(walk->key) || !has_foreign_rows(walk))
 		return CITER_COMPARES_HERE;
-	return walk->index_shape.remote && list_length(walk->heaps) <= 1 ?
+	return walk->index_shape.remote && list_length(walk->strategy.heaps) <= 1 ?
 		CITER_COMPARES_THERE : CITER_COMPARES_BOTH;
 }
 
@@ -99,7 +99,9 @@ has_foreign_rows(const CiterWalk *walk)
 	ListCell   *cell;
 
 	foreach(cell, walk->index_shape.relations)
+	{
 		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
 			return true;
+	}
 	return false;
 }

@@ -14,7 +14,7 @@ typedef struct CountReceiver
 	int64		rows;
 } CountReceiver;
 
-static int64 count(const CiterWalk *walk, const CiterQueryRows *rows);
+static int64 run_count(const CiterWalk *walk, const CiterQueryRows *rows);
 static bool receive_count(TupleTableSlot *slot, DestReceiver *self);
 
 /*
@@ -24,41 +24,18 @@ static bool receive_count(TupleTableSlot *slot, DestReceiver *self);
 int64
 citer_walk_count(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
 {
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk->key));
 	CiterQueryRows rows = {.after = after,.upto = upto,.counted = true};
-	int			nranges = citer_walk_split(walk, &rows, ranges);
-	int			step = walk->stepwise ? 1 : nranges;
+	CiterWalkQueries queries = citer_walk_queries(walk, &rows);
 	int64		found = 0;
 
-	rows.nranges = step;
-	for (int i = 0; i < nranges; i += step)
-	{
-		rows.ranges = &ranges[i];
-		found += count(walk, &rows);
-	}
+	while (citer_walk_next_query(&queries))
+		found += run_count(walk, &queries.rows);
 	return found;
-}
-
-/* The number of rows that have this key. */
-int64
-citer_walk_count_key(const CiterWalk *walk, const CiterPosition *position)
-{
-	CiterPosition none = {0};
-	CiterRange	range = {.nfixed = walk->key->nelements,.fixed_to_upper = true};
-	CiterQueryRows rows = {
-		.after = &none,
-		.upto = position,
-		.ranges = &range,
-		.nranges = 1,
-		.counted = true,
-	};
-
-	return count(walk, &rows);
 }
 
 /* Runs one query that counts. */
 static int64
-count(const CiterWalk *walk, const CiterQueryRows *rows)
+run_count(const CiterWalk *walk, const CiterQueryRows *rows)
 {
 	CountReceiver receiver = {citer_receiver(receive_count), 0};
 	CiterQuery	query = citer_walk_query(walk, rows);

@@ -7,7 +7,8 @@ Examples - runs what is in examples/ as its reader would
 
 =head1 DESCRIPTION
 
-  example_node(NAME, ROWS)     a server with the table "entry" in it
+  example_node(NAME, ROWS)     a server with the table "entry" in it; with
+                               listen => 1 it can be reached at 127.0.0.1 too
   run_example(NODE, COMMAND)   what the command prints, with the environment
                                leading to that server; dies if it fails
   interpreter(PROBE, NAMES)    the first of these interpreters that runs the
@@ -35,10 +36,12 @@ our $examples = "$RealBin/../examples";
 sub example_node
 {
 	my ($name, $rows, %init) = @_;
+	my $listen = delete $init{listen};
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %init);
 	$node->append_conf('postgresql.conf', "TimeZone = 'UTC'");
+	$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'") if $listen;
 	$node->start;
 	run_example($node, psql_file('entries.sql', "rows=$rows")) if $rows;
 	return $node;

@@ -108,12 +108,8 @@ sub new_walk
 sub unfit_settings
 {
 	my ($walk) = @_;
-	my $text = join '', map { $_ // '' } $walk->{filter},
-	  $walk->{order}{text}, $walk->{rel}{name};
 
-	return (
-		array_nulls => has_arrays($walk),
-		standard_conforming_strings => $text =~ /\\/ ? 1 : 0);
+	return (array_nulls => has_arrays($walk));
 }
 
 # Whether the statement has arrays that the session itself reads
@@ -127,14 +123,16 @@ sub has_arrays
 	  || scalar grep { $_->{type}{define} =~ /\[\]|prop.few/ } @{ $walk->{rel}{columns} };
 }
 
-# Whether a value of the key, or of the filter, need not read back from its text
+# Whether a value of the key, or of the filter, need not read back from its text.
+# Which columns break ties is not always known: chunked_iter_key() takes the
+# relation's for a query, too.
 sub is_lossy
 {
 	my ($walk) = @_;
+	my @columns = grep { $_ } @{ $walk->{rel}{keyed} // [] },
+	  map { $_->{column} } @{ $walk->{order}{key} };
 
-	return 1
-	  if grep { $_->{column} && $_->{column}{type}{lossy} }
-	  @{ $walk->{order}{key} };
+	return 1 if grep { $_->{type}{lossy} } @columns;
 	return scalar grep {
 		     $_->{type}{lossy}
 		  && index($walk->{filter} // '', "::$_->{type}{cast}") >= 0

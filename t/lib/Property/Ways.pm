@@ -157,16 +157,18 @@ sub under_a_limit
 	return compare($walk, oracle($walk), $query, ", $limit") . ';';
 }
 
-# The same walk twice in one query, with other chunks.
+# The same walk twice in one query, with other chunks; each chunk may read all
+# of a large relation.
 sub lateral
 {
 	my ($walk) = @_;
 	my $call = call($walk, chunk_size => '_v.i');
+	my $sizes = $walk->{rel}{large} ? '(10), (400)' : '(1), (4)';
 
 	return compare(
 		$walk,
 		oracle($walk),
-		"SELECT _x::text FROM (VALUES (1), (4)) AS _v(i)"
+		"SELECT _x::text FROM (VALUES $sizes) AS _v(i)"
 		  . " CROSS JOIN LATERAL $call AS _x",
 		", times => 2") . ';';
 }
@@ -295,7 +297,7 @@ sub by_pages
 	my ($walk) = @_;
 	my $call = call(
 		$walk,
-		chunk_size => one_of(undef, 1, 2, 3, 1000),
+		chunk_size => other_chunk_size($walk->{rel}),
 		after => '$1',
 		upto => '$3');
 	my $arguments =
@@ -309,7 +311,7 @@ sub by_pages
 	  : "SELECT (_s._r)::text AS line,"
 	  . " chunked_iter_key(_s._r$arguments) AS key"
 	  . " FROM (SELECT $call AS _r LIMIT \$2) AS _s";
-	my $size = one_of(1, 2, 5, 30);
+	my $size = $walk->{rel}{large} ? one_of(30, 200) : one_of(1, 2, 5, 30);
 
 	return compare(
 		$walk,
@@ -321,6 +323,14 @@ sub by_pages
 		  . ')') . ';';
 }
 
+# SQL: one that has nothing to do with the walk's own, or undef
+sub other_chunk_size
+{
+	my ($rel) = @_;
+
+	return $rel->{chunk_size} ? $rel->{chunk_size}->() : one_of(undef, 1, 2, 3, 1000);
+}
+
 # Range by range, of a few rows or of a few parts.
 sub by_ranges
 {
@@ -328,7 +338,7 @@ sub by_ranges
 	my %arguments = arguments($walk);
 	my $call = call(
 		$walk,
-		chunk_size => one_of(undef, 1, 2, 3, 1000),
+		chunk_size => other_chunk_size($walk->{rel}),
 		after => '$1',
 		upto => '$2');
 	my $split = one_of('parts', 'chunk_size') . ' => ' . one_of(1, 2, 3, 8);

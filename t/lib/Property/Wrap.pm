@@ -65,7 +65,7 @@ sub wrapped_prepared
 	my $query = query($wrap);
 	my $call = call($walk, reverse => undef, after => 'ARRAY[$2]::text[]');
 	my ($theirs, $ours) =
-	  map { in_place_of($query, $_) } filtered($walk, "$id > \$2::int4"),
+	  map { in_place_of($query, $_) } filtered($walk, "$id > \$2::integer"),
 	  $call;
 	my @runs = map {
 		sprintf 'EXECUTE w(%d, %s);', between(-2, 40),

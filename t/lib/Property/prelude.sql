@@ -32,13 +32,13 @@ BEGIN
 		wrong := format('%s rows instead of %s: missing %s, extra %s',
 						cardinality(walk), expected * times,
 						(SELECT array_agg(left(o, 200)) FROM
-							(SELECT regexp_replace(e, '^\d+ ', '') AS o
+							(SELECT regexp_replace(e, '^[0-9]+ ', '') AS o
 							   FROM unnest(oracle) e
 							 EXCEPT ALL SELECT unnest(walk) LIMIT 3) AS missing),
 						(SELECT array_agg(left(e, 200)) FROM
 							(SELECT unnest(walk) AS e
 							 EXCEPT ALL
-							 SELECT regexp_replace(o, '^\d+ ', '')
+							 SELECT regexp_replace(o, '^[0-9]+ ', '')
 							   FROM unnest(oracle) AS o LIMIT 3) AS extra));
 	ELSE
 		SELECT format('row %s is %s, expected one of group %s: %s',
@@ -73,7 +73,7 @@ CREATE FUNCTION prop.verdict(label text, total integer, wrong text)
 RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws('|', 'PROPERTY', label,
 					 CASE WHEN wrong IS NULL THEN 'ok' ELSE 'wrong' END,
-					 total, replace(wrong, E'\n', '\n'))
+					 total, replace(wrong, chr(10), ' '))
 $$;
 
 -- All the cursor's rows, fetched in steps of the given sizes, over and over.

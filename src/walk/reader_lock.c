@@ -1,13 +1,13 @@
 /*
- * iterator_lock.c
+ * reader_lock.c
  *	  Locks the rows of a chunk.
  *
  * A query that waits for a lock returns what has become of the row meanwhile,
  * perhaps under another key or in another place.  No position may be taken
  * from that: the rows between the key that the row had and the one that it
  * has would be left out.  So a chunk is first read without locks, which says
- * where it ends, and then once more with them, between that end and the one
- * before, whatever comes back.
+ * where it ends, and then once more with locks, from the end before to that
+ * end, whatever comes back.
  *
  * The query that locks sees what is committed when it begins, as all such
  * queries do, and checks its conditions on the version of a row that it
@@ -20,20 +20,12 @@
 
 #include "utils/snapmgr.h"
 
-#include "sql/receiver.h"
-#include "walk/iterator_state.h"
-
-/* Receives rows that are locked. */
-typedef struct LockReceiver
-{
-	DestReceiver pub;
-	CiterIterator *iterator;
-} LockReceiver;
+#include "walk/reader.h"
 
 static bool receive_locked(TupleTableSlot *slot, DestReceiver *self);
-static bool is_behind_chunk(CiterIterator *iterator, TupleTableSlot *slot);
-static void note_lowest(CiterIterator *iterator, TupleTableSlot *slot);
-static int64 count_passed(CiterIterator *iterator, const CiterPosition *before);
+static bool is_behind_chunk(CiterReader *reader, TupleTableSlot *slot);
+static void note_lowest(CiterReader *reader, TupleTableSlot *slot);
+static int64 count_skipped(CiterReader *reader, const CiterPosition *before);
 
 /*
  * Fills the chunk that has been read with its rows as they are once they are
@@ -41,33 +33,35 @@ static int64 count_passed(CiterIterator *iterator, const CiterPosition *before);
  * In the scratch context, with the session set up.
  */
 void
-citer_iterator_lock_rows(CiterIterator *iterator, const CiterPosition *before)
+citer_reader_lock_rows(CiterReader *reader, const CiterPosition *before)
 {
-	LockReceiver receiver = {citer_receiver(receive_locked), iterator};
+	CiterRowReceiver receiver = citer_reader_receiver(reader, receive_locked);
 	CiterQueryRows rows = {
 		.after = before,
-		.upto = &iterator->after,
-		.locking = iterator->walk->locking,
+		.upto = &reader->after,
+		.locking = reader->walk->locking,
 	};
+	CiterWalkQueries queries = citer_walk_queries(reader->walk, &rows);
 
-	citer_chunk_reset(iterator->chunk);
-	iterator->lowest.nelements = 0;
-	citer_iterator_run_all(iterator, &rows, &receiver.pub);
-	if (strstr(iterator->walk->locking, "SKIP LOCKED") != NULL)
-		iterator->cost.passed += count_passed(iterator, before);
+	citer_chunk_reset(reader->chunk);
+	reader->lowest.nelements = 0;
+	while (citer_walk_next_query(&queries))
+		citer_reader_run_query(reader, &queries.rows, &receiver.pub);
+	if (strstr(reader->walk->locking, "SKIP LOCKED") != NULL)
+		reader->cost.skipped += count_skipped(reader, before);
 }
 
 /* DestReceiver callback: takes a row that is locked. */
 static bool
 receive_locked(TupleTableSlot *slot, DestReceiver *self)
 {
-	CiterIterator *iterator = ((LockReceiver *) self)->iterator;
+	CiterReader *reader = ((CiterRowReceiver *) self)->reader;
 
-	if (!iterator->walk->key->physical)
-		note_lowest(iterator, slot);
-	else if (is_behind_chunk(iterator, slot))
+	if (!reader->walk->key->physical)
+		note_lowest(reader, slot);
+	else if (is_behind_chunk(reader, slot))
 		return true;
-	citer_chunk_append(iterator->chunk, slot);
+	citer_chunk_append(reader->chunk, slot);
 	return true;
 }
 
@@ -77,25 +71,25 @@ receive_locked(TupleTableSlot *slot, DestReceiver *self)
  * minor releases of November 2025.
  */
 static bool
-is_behind_chunk(CiterIterator *iterator, TupleTableSlot *slot)
+is_behind_chunk(CiterReader *reader, TupleTableSlot *slot)
 {
-	ItemPointerData tid = citer_iterator_row_tid(iterator->walk, slot);
-	ItemPointer end = (ItemPointer) DatumGetPointer(iterator->after.values[0]);
+	ItemPointerData tid = citer_reader_row_tid(reader->walk, slot);
+	ItemPointer end = (ItemPointer) DatumGetPointer(reader->after.values[0]);
 
 	return ItemPointerCompare(&tid, end) > 0;
 }
 
 /* Keeps the row's key if it is the lowest so far. */
 static void
-note_lowest(CiterIterator *iterator, TupleTableSlot *slot)
+note_lowest(CiterReader *reader, TupleTableSlot *slot)
 {
 	MemoryContext caller;
 
-	if (iterator->lowest.nelements > 0 &&
-		citer_key_reader_compare(iterator->reader, slot, &iterator->lowest) >= 0)
+	if (reader->lowest.nelements > 0 &&
+		citer_key_reader_compare(reader->keys, slot, &reader->lowest) >= 0)
 		return;
-	caller = MemoryContextSwitchTo(iterator->scratch);
-	iterator->lowest = citer_key_reader_read(iterator->reader, slot);
+	caller = MemoryContextSwitchTo(reader->scratch);
+	reader->lowest = citer_key_reader_read(reader->keys, slot);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -104,12 +98,12 @@ note_lowest(CiterIterator *iterator, TupleTableSlot *slot)
  * are not in the chunk.
  */
 static int64
-count_passed(CiterIterator *iterator, const CiterPosition *before)
+count_skipped(CiterReader *reader, const CiterPosition *before)
 {
 	int64		rows;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rows = citer_walk_count(iterator->walk, before, &iterator->after);
+	rows = citer_walk_count(reader->walk, before, &reader->after);
 	PopActiveSnapshot();
-	return Max(rows - citer_chunk_rows(iterator->chunk), 0);
+	return Max(rows - citer_chunk_rows(reader->chunk), 0);
 }

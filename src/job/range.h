@@ -1,0 +1,12 @@
+/*
+ * range.h
+ *	  Works through a range of a job, chunk by chunk.
+ */
+#ifndef CITER_JOB_RANGE_H
+#define CITER_JOB_RANGE_H
+
+#include "job/run.h"
+
+extern CiterJobState citer_job_run_range(CiterJobRun *run, int range_no);
+
+#endif							/* CITER_JOB_RANGE_H */

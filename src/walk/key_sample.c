@@ -1,0 +1,155 @@
+/*
+ * key_sample.c
+ *	  Keys of a walk, evenly spaced and bounded in number.
+ *
+ * A pass over keys learns how many they are only at its end.  So it keeps every
+ * key at first, and each time that becomes too many drops every other one, and
+ * keeps half as many from then on: what is kept is evenly spaced.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "walk/key_sample.h"
+
+/* Keys that are kept at least, if there are as many. */
+#define KEYS_MIN 8192
+
+typedef struct SampleKey
+{
+	CiterPosition position;
+	double		rows;			/* up to it, all of its own key included */
+} SampleKey;
+
+struct CiterKeySample
+{
+	CiterKey   *key;
+	SampleKey  *keys;
+	int			nkeys;
+	int			max_keys;
+	double		step;			/* rows from one key to the next */
+	int			chosen;			/* the key nearest to the target so far */
+	int			last;			/* the one that was returned last, or -1 */
+};
+
+static int	compare_keys(const void *a, const void *b, void *arg);
+
+/*
+ * Makes an empty sample, in the current memory context, for "nkeys" keys: it
+ * keeps as many, if there are, and never more than twice that.
+ */
+CiterKeySample *
+citer_key_sample_create(CiterKey *key, int nkeys)
+{
+	CiterKeySample *sample = palloc0(sizeof(CiterKeySample));
+
+	sample->key = key;
+	sample->max_keys = 2 * Max(nkeys, KEYS_MIN);
+	sample->keys = MemoryContextAllocHuge(CurrentMemoryContext,
+										  sizeof(SampleKey) * sample->max_keys);
+	sample->step = 1;
+	sample->last = -1;
+	return sample;
+}
+
+/*
+ * Keeps a key, up to which there are so many rows.  The position becomes the
+ * sample's.  Returns up to which row the next key is to be added.
+ */
+double
+citer_key_sample_add(CiterKeySample *sample, const CiterPosition *position, double rows)
+{
+	if (sample->nkeys == sample->max_keys)
+	{
+		for (int i = 0; i < sample->max_keys; i += 2)
+		{
+			citer_position_free(sample->key, &sample->keys[i].position);
+			sample->keys[i / 2] = sample->keys[i + 1];
+		}
+		sample->nkeys /= 2;
+		sample->step *= 2;
+	}
+	sample->keys[sample->nkeys].position = *position;
+	sample->keys[sample->nkeys].rows = rows;
+	sample->nkeys++;
+	return rows + sample->step;
+}
+
+/* How many keys are kept. */
+int
+citer_key_sample_size(const CiterKeySample *sample)
+{
+	return sample->nkeys;
+}
+
+/* Drops all keys. */
+void
+citer_key_sample_clear(CiterKeySample *sample)
+{
+	while (sample->nkeys > 0)
+		citer_position_free(sample->key, &sample->keys[--sample->nkeys].position);
+	sample->step = 1;
+}
+
+/*
+ * Sorts keys that were added in no order, of so many rows, and leaves one of
+ * each kind, with the rows that there are up to it.  The last is dropped, since
+ * no row is known to follow it.
+ */
+void
+citer_key_sample_sort(CiterKeySample *sample, double rows)
+{
+	SampleKey  *keys = sample->keys;
+	int			nkept = 0;
+
+	qsort_arg(keys, sample->nkeys, sizeof(SampleKey), compare_keys, sample->key);
+	for (int i = 0; i + 1 < sample->nkeys; i++)
+	{
+		if (compare_keys(&keys[i], &keys[i + 1], sample->key) == 0)
+			continue;
+		keys[nkept].position = keys[i].position;
+		keys[nkept].rows = rows * (i + 1) / sample->nkeys;
+		nkept++;
+	}
+	sample->nkeys = nkept;
+}
+
+/*
+ * The key up to which there are as near to "target" rows as can be, and those
+ * rows; NULL if it is the one that was chosen before, or there is none.  Targets
+ * come in ascending order.
+ */
+const CiterPosition *
+citer_key_sample_choose(CiterKeySample *sample, double target, double *rows)
+{
+	const SampleKey *keys = sample->keys;
+
+	while (sample->chosen + 1 < sample->nkeys &&
+		   fabs(keys[sample->chosen + 1].rows - target) <= fabs(keys[sample->chosen].rows - target))
+		sample->chosen++;
+	if (sample->nkeys == 0 || sample->chosen == sample->last)
+		return NULL;
+	sample->last = sample->chosen;
+	*rows = keys[sample->chosen].rows;
+	return &keys[sample->chosen].position;
+}
+
+/* qsort_arg callback: the order of the key. */
+static int
+compare_keys(const void *a, const void *b, void *arg)
+{
+	const CiterPosition *position_a = &((const SampleKey *) a)->position;
+	const CiterPosition *position_b = &((const SampleKey *) b)->position;
+	CiterKey   *key = arg;
+	int			order = 0;
+
+	CHECK_FOR_INTERRUPTS();
+	for (int i = 0; order == 0 && i < key->nelements; i++)
+		order = citer_key_compare(&key->elements[i],
+								  position_a->values[i], position_a->isnull[i],
+								  position_b->values[i], position_b->isnull[i]);
+	return order;
+}

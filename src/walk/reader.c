@@ -1,0 +1,137 @@
+/*
+ * reader.c
+ *	  Opens a walk, and reads its chunks one after the other.
+ *
+ * A chunk is read by the queries of its ranges, one after the other, until it
+ * has its rows, in the way that the walk's strategy says.  Rows come through a
+ * receiver that copies each from where the scan has it and stops the executor
+ * when the chunk is full.  The key of the last row is where the next chunk
+ * starts.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/settings.h"
+#include "walk/reader.h"
+
+static void read_rows(CiterReader *reader);
+static void count_chunk(CiterReader *reader);
+
+/*
+ * Opens a walk, in the current memory context, which is the reader's own.
+ * Throws what is wrong with the options.
+ */
+void
+citer_reader_open(CiterReader *reader, const CiterOptions *options)
+{
+	CiterWalk  *walk;
+
+	reader->context = CurrentMemoryContext;
+	reader->scratch = AllocSetContextCreate(reader->context, "chunked_iter scratch",
+											ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < 2; i++)
+		reader->position_contexts[i] = AllocSetContextCreate(reader->context,
+															 "chunked_iter position",
+															 ALLOCSET_SMALL_SIZES);
+	walk = reader->walk = citer_walk_resolve(options);
+	if (!walk->key->physical)
+		reader->keys = citer_key_reader_create(walk->key);
+	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns, walk->chunk_size,
+									   citer_settings_chunk_memory());
+	citer_session_remember(&reader->session);
+	reader->after = walk->after;
+	reader->upto = walk->upto;
+	if (options->planner.measure)
+		reader->measured = citer_relation_scanned(walk->relation);
+}
+
+/* Frees all that the reader holds, its memory context included. */
+void
+citer_reader_close(CiterReader *reader)
+{
+	citer_chunk_free(reader->chunk);
+	if (reader->keys != NULL)
+		citer_key_reader_free(reader->keys);
+	MemoryContextDelete(reader->context);
+}
+
+/*
+ * Reads the next chunk, locks its rows if the walk does, and moves behind it;
+ * false if there is none.  A chunk of which no row is left once they are locked
+ * is one, too.
+ */
+bool
+citer_reader_read_chunk(CiterReader *reader)
+{
+	const CiterWalk *walk = reader->walk;
+	CiterPosition before = reader->after;
+	MemoryContext caller;
+	int			nestlevel;
+	bool		found;
+
+	citer_chunk_reset(reader->chunk);
+	MemoryContextReset(reader->scratch);
+	caller = MemoryContextSwitchTo(reader->scratch);
+	nestlevel = citer_session_begin(&reader->session, walk);
+	read_rows(reader);
+	found = citer_chunk_rows(reader->chunk) > 0;
+	if (found && !walk->key->physical)
+		citer_reader_check_chunk(reader, &before);
+	if (found && walk->locking != NULL)
+		citer_reader_lock_rows(reader, &before);
+	citer_session_end(walk, nestlevel);
+	if (found)
+		count_chunk(reader);
+	MemoryContextSwitchTo(caller);
+	return found;
+}
+
+/*
+ * Switches to an empty memory context for a new position, while the one
+ * before keeps its own.  Returns the context to switch back to.
+ */
+MemoryContext
+citer_reader_begin_position(CiterReader *reader)
+{
+	MemoryContext context;
+
+	reader->position_turn = 1 - reader->position_turn;
+	context = reader->position_contexts[reader->position_turn];
+	MemoryContextReset(context);
+	return MemoryContextSwitchTo(context);
+}
+
+/*
+ * Reads rows into the empty chunk, and sets the position to its end, and "done"
+ * if there are no more.
+ */
+static void
+read_rows(CiterReader *reader)
+{
+	switch (reader->walk->strategy.way)
+	{
+		case CITER_BY_INDEX:
+		case CITER_BY_SORT:
+			citer_reader_read_keys(reader);
+			break;
+		case CITER_BY_TID_RANGE:
+		case CITER_BY_TID_SORT:
+			citer_reader_read_tids(reader);
+			break;
+		case CITER_FOREIGN:
+		case CITER_FOREIGN_IN_TURN:
+		case CITER_FOREIGN_MERGED:
+			citer_reader_read_foreign(reader);
+			break;
+	}
+}
+
+/* Adds the chunk that was read to what the walk has cost. */
+static void
+count_chunk(CiterReader *reader)
+{
+	reader->cost.chunks++;
+	reader->cost.rows += citer_chunk_rows(reader->chunk);
+	reader->cost.peak_memory = Max(reader->cost.peak_memory, citer_chunk_memory(reader->chunk));
+}

@@ -1,0 +1,83 @@
+/*
+ * reader.h
+ *	  A walk under way, as the files that read its chunks share it.
+ *
+ *	  reader.c			opens a walk, and reads a chunk
+ *	  reader_keys.c		reads its rows in the order of a key
+ *	  reader_tids.c		reads them in physical order
+ *	  reader_check.c	checks that they are what the walk relies on
+ *	  reader_lock.c		locks them
+ *	  reader_end.c		finds where a walk ends that sees new rows
+ *	  reader_query.c	runs one query
+ */
+#ifndef CITER_READER_H
+#define CITER_READER_H
+
+#include "sql/receiver.h"
+#include "walk/bookmark.h"
+#include "walk/chunk.h"
+#include "walk/cost.h"
+#include "walk/session.h"
+#include "walk/walk.h"
+
+typedef struct CiterReader
+{
+	MemoryContext context;		/* holds all of it */
+	MemoryContext scratch;		/* emptied before each chunk */
+	CiterWalk  *walk;
+	CiterKeyReader *keys;		/* NULL in physical order */
+	CiterChunk *chunk;
+	CiterCost	cost;
+	List	   *measured;		/* relations whose scans are counted */
+	int64		examined_before;	/* their count before the query's
+									 * execution */
+
+	CiterSession session;		/* the caller's, as it was at the start */
+
+	/* Where the walk is. */
+	bool		done;			/* nothing is left to read */
+	int			heap;			/* index in the strategy's heaps */
+	CiterPosition after;
+	CiterPosition upto;
+	CiterPosition lowest;		/* key of the rows locked, in scratch */
+	MemoryContext position_contexts[2]; /* of "after", in turns */
+	int			position_turn;
+} CiterReader;
+
+/* Receives rows for a reader; a receiver that keeps more begins with it. */
+typedef struct CiterRowReceiver
+{
+	DestReceiver pub;
+	CiterReader *reader;
+} CiterRowReceiver;
+
+/* reader.c */
+extern void citer_reader_open(CiterReader *reader, const CiterOptions *options);
+extern void citer_reader_close(CiterReader *reader);
+extern bool citer_reader_read_chunk(CiterReader *reader);
+extern MemoryContext citer_reader_begin_position(CiterReader *reader);
+
+/* reader_keys.c, reader_tids.c */
+extern void citer_reader_read_keys(CiterReader *reader);
+extern void citer_reader_read_foreign(CiterReader *reader);
+extern void citer_reader_read_tids(CiterReader *reader);
+extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
+
+/* reader_check.c */
+extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);
+extern void citer_reader_check_end(CiterReader *reader, const CiterPosition *upto);
+
+/* reader_lock.c */
+extern void citer_reader_lock_rows(CiterReader *reader, const CiterPosition *before);
+
+/* reader_end.c */
+extern void citer_reader_freeze_end(CiterReader *reader);
+extern void citer_reader_freeze_heap(CiterReader *reader);
+
+/* reader_query.c */
+extern CiterRowReceiver citer_reader_receiver(CiterReader *reader, CiterReceive receive);
+extern CiterRowReceiver citer_reader_chunk_receiver(CiterReader *reader, CiterReceive receive);
+extern void citer_reader_run_query(CiterReader *reader, const CiterQueryRows *rows,
+								   DestReceiver *receiver);
+
+#endif							/* CITER_READER_H */

@@ -1,0 +1,141 @@
+/*
+ * walk_resolve.c
+ *	  Resolves a request against the catalogs.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/acl.h"
+
+#include "walk/clause.h"
+#include "walk/walk.h"
+
+static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
+static void add_filter(CiterWalk *walk, Node *qual);
+static void resolve_columns(CiterWalk *walk, const Bitmapset *used);
+static int	last_column(const Bitmapset *columns);
+static void begin_physical(CiterWalk *walk);
+
+/*
+ * Resolves a request, in the current memory context.  Reads no rows.  Throws
+ * what is wrong with any of the arguments.
+ */
+CiterWalk *
+citer_walk_resolve(const CiterOptions *options)
+{
+	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+
+	walk->chunk_size = options->chunk_size;
+	walk->snapshot = options->snapshot;
+	walk->locking = options->job.locking;
+	walk->relation = options->query != NULL ?
+		citer_clause_query(options->query, options->query_columns) :
+		citer_relation_open(options->rowtype);
+	walk->is_volatile = options->query != NULL &&
+		contain_volatile_functions((Node *) walk->relation->query->subquery);
+	walk->key = options->planner.resolved ?
+		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
+		citer_key_resolve(walk->relation, options->order_by, options->reverse);
+	resolve_filter(walk, options);
+	walk->ncolumns = walk->relation->tupdesc->natts;
+	if (options->columns_known)
+		resolve_columns(walk, options->columns);
+	walk->after = citer_bookmark_read(walk->key, "after", &options->after, options->job.stored);
+	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
+	if (walk->key->physical)
+		begin_physical(walk);
+	citer_walk_choose_strategy(walk);
+	citer_relation_watch(walk->relation, walk->index_shape.relations);
+	return walk;
+}
+
+/* The user's filter, and the conditions that the planner has moved to it. */
+static void
+resolve_filter(CiterWalk *walk, const CiterOptions *options)
+{
+	ListCell   *cell;
+
+	walk->nparams = options->planner.nparams;
+	walk->param_types = options->planner.param_types;
+	walk->param_values = options->planner.param_values;
+	if (options->planner.resolved)
+		walk->filter_clause = options->planner.filter_clause;
+	else if (options->filter != NULL)
+		walk->filter_clause = citer_clause_filter(walk->relation, options->filter);
+	if (walk->filter_clause != NULL)
+		add_filter(walk, walk->filter_clause);
+	foreach(cell, options->planner.quals)
+		add_filter(walk, lfirst(cell));
+}
+
+/* Adds a condition to the walk's filter. */
+static void
+add_filter(CiterWalk *walk, Node *qual)
+{
+	char	   *sql = citer_clause_sql(walk->relation, qual, true);
+
+	walk->is_volatile |= contain_volatile_functions(qual);
+	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
+	walk->filter_needs_parent |= citer_relation_row_is_used(qual);
+}
+
+/*
+ * Reads only the columns that are used, and those of the key, where that pays.
+ *
+ * It does not for a plain table: its tuples are copied as they are, values
+ * stored out of line are not fetched, and to make smaller tuples takes longer
+ * than to copy the larger ones.  But it must be done if the caller may read no
+ * more, and should be if the key's index may have all that is asked for.
+ */
+static void
+resolve_columns(CiterWalk *walk, const Bitmapset *used)
+{
+	CiterRelation *relation = walk->relation;
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < walk->key->nelements; i++)
+		pull_varattnos((Node *) walk->key->elements[i].expr, 1, &columns);
+	if (relation->is_plain && !bms_is_subset(used, columns) &&
+		pg_class_aclcheck(relation->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+	{
+		columns = bms_add_members(columns, used);
+		if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
+			walk->ncolumns = last_column(columns);
+		return;
+	}
+	columns = bms_add_members(columns, used);
+	if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
+		walk->columns = columns;
+}
+
+/* The last column of a set; 0 if it has none. */
+static int
+last_column(const Bitmapset *columns)
+{
+	int			last = 0;
+
+	for (int column = -1; (column = bms_next_member(columns, column)) >= 0;)
+		last = Max(last, column + FirstLowInvalidHeapAttributeNumber);
+	return last;
+}
+
+/*
+ * A walk in physical order begins before the first tuple, so that even its
+ * first chunk is a TID range: a plain sequential scan may start anywhere in
+ * the table (synchronize_seqscans).  0A000 for bounds in several tables.
+ */
+static void
+begin_physical(CiterWalk *walk)
+{
+	if (walk->relation->has_children &&
+		(walk->after.nelements > 0 || walk->upto.nelements > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot start or stop in the physical order of %s", walk->relation->sql),
+				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
+				 errhint("Walk each of its children, or order by columns.")));
+	if (walk->after.nelements == 0)
+		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
+}
