@@ -73,15 +73,16 @@ want_packaging()
 	want unzip command -v unzip
 }
 
-# For the server of need_postgres, if that is Debian's
-want_cron()
+# want_extension PACKAGE LIBRARY: postgresql-NN-PACKAGE for the server of
+# need_postgres, if that is Debian's
+want_extension()
 {
 	local directory version
 
 	directory=$("$pg_config" --bindir 2>/dev/null || dirname "$pg_config")
 	version=$(sed -n 's!^/usr/lib/postgresql/\([0-9]*\)/bin$!\1!p' <<<"$directory")
 	[ -z "$version" ] ||
-		want "postgresql-$version-cron" test -e "/usr/lib/postgresql/$version/lib/pg_cron.so"
+		want "postgresql-$version-$1" test -e "/usr/lib/postgresql/$version/lib/$2.so"
 }
 
 # In the interpreter that is first in the PATH, or the system's own

@@ -9,7 +9,8 @@ need_postgres
 need_perl
 case $TAP in *examples* | *bench*) want_clients ;; esac
 case $TAP in *packaging*) want_packaging ;; esac
-case $TAP in *cron*) want_cron ;; esac
+case $TAP in *cron*) want_extension cron pg_cron ;; esac
+case $TAP in *explained*) want_extension hypopg hypopg ;; esac
 install_packages
 
 results=$top/test-results

@@ -10,6 +10,7 @@
 #include "log/hooks.h"
 #include "scan/scan.h"
 #include "base/settings.h"
+#include "sql/explaining.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,5 +24,6 @@ _PG_init(void)
 	/* Reserves the prefix of settings, so that others come before it. */
 	citer_settings_init();
 	citer_query_log_hooks_init();
+	citer_explaining_init();
 	citer_scan_init();
 }

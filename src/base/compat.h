@@ -10,6 +10,7 @@
 #ifndef CITER_COMPAT_H
 #define CITER_COMPAT_H
 
+#include "access/attmap.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/tupdesc.h"
@@ -24,11 +25,14 @@
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "parser/parse_relation.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #if PG_VERSION_NUM < 140000
@@ -112,6 +116,109 @@ citer_compat_column_is_stored(TupleDesc tupdesc, AttrNumber attnum)
 		return false;
 #endif
 	return !attribute->attisdropped && !attribute->atthasmissing;
+}
+
+/* Whether a column is generated when it is read (18 and later). */
+static inline bool
+citer_compat_column_is_virtual(Oid relid, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return get_attgenerated(relid, attnum) == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	(void) relid;
+	(void) attnum;
+	return false;
+#endif
+}
+
+/*
+ * Turns virtual generated columns (18 and later) into plain ones, in a copy of
+ * a descriptor: that of rows which were read, and have their values.
+ */
+static inline void
+citer_compat_forget_virtual(TupleDesc tupdesc)
+{
+#if PG_VERSION_NUM >= 180000
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (attribute->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL)
+			continue;
+		attribute->attgenerated = '\0';
+		TupleDescCompactAttr(tupdesc, i)->attgenerated = false;
+	}
+	if (tupdesc->constr != NULL)
+		tupdesc->constr->has_generated_virtual = false;
+#else
+	(void) tupdesc;
+#endif
+}
+
+/*
+ * An expression over range table entry 1, which is the relation, with what its
+ * virtual generated columns (18 and later) stand for in their place.
+ */
+static inline Node *
+citer_compat_expand_virtual(Node *expr, Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return expand_generated_columns_in_expr(expr, rel, 1);
+#else
+	(void) rel;
+	return expr;
+#endif
+}
+
+/*
+ * Whether a column stands for the same in two descriptors of a relation, made
+ * at two times, if it is a virtual generated one (18 and later).
+ */
+static inline bool
+citer_compat_same_expression(TupleDesc a, TupleDesc b, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescAttr(b, attnum - 1)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL ||
+		equal(TupleDescGetDefault(a, attnum), TupleDescGetDefault(b, attnum));
+#else
+	(void) a;
+	(void) b;
+	(void) attnum;
+	return true;
+#endif
+}
+
+/*
+ * Whether the virtual generated columns of a relation (18 and later) stand for
+ * the same in a child of it, which may have expressions of its own.
+ */
+static inline bool
+citer_compat_same_virtual(Relation parent, Relation child)
+{
+#if PG_VERSION_NUM >= 180000
+	TupleDesc	columns = RelationGetDescr(parent);
+	AttrMap    *map;
+
+	if (parent == child || columns->constr == NULL || !columns->constr->has_generated_virtual)
+		return true;
+	map = build_attrmap_by_name(RelationGetDescr(child), columns, false);
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Node	   *expr;
+		bool		whole_row;
+
+		if (TupleDescAttr(columns, i)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL)
+			continue;
+		expr = map_variable_attnos(build_generation_expression(parent, i + 1), 1, 0, map,
+								   InvalidOid, &whole_row);
+		if (!equal(expr, build_generation_expression(child, map->attnums[i])))
+			return false;
+	}
+#else
+	(void) parent;
+	(void) child;
+#endif
+	return true;
 }
 
 /*
@@ -219,6 +326,16 @@ citer_compat_append_path(PlannerInfo *root, RelOptInfo *rel, Path *first, Path *
 #endif
 }
 
+/*
+ * The kind of range table entry that the server keeps in plans for a view, to
+ * have the plan cache lock it: before 16 that of any relation.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CITER_LOCKED_RTEKIND RTE_SUBQUERY
+#else
+#define CITER_LOCKED_RTEKIND RTE_RELATION
+#endif
+
 /* What a custom scan says of itself, to be trusted with projections. */
 #if PG_VERSION_NUM >= 150000
 #define CITER_CUSTOMPATH_FLAGS CUSTOMPATH_SUPPORT_PROJECTION
@@ -309,6 +426,12 @@ citer_compat_text_attribute(int cache, HeapTuple tuple, AttrNumber attribute)
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
+
+/*
+ * From 16 on the header that has this, utils/pg_locale.h, needs those of ICU,
+ * which the server's development packages do not bring.
+ */
+extern char *get_collation_actual_version(char collprovider, const char *collcollate);
 
 /*
  * The locale of a collation, and provider, locale and recorded version of the

@@ -43,6 +43,7 @@ typedef struct CiterScanState
 	Bitmapset  *used;			/* columns, as the plan has them */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
+	List	   *words;			/* what is told of the walk; NIL: not known */
 	bool		has_whole_row;	/* the slot ends with the row as a whole */
 	CiterIterator *iterator;	/* NULL before the first row */
 	MemoryContext context;		/* holds the iterator */
@@ -67,10 +68,10 @@ static void end_scan(CustomScanState *node);
 static void rescan(CustomScanState *node);
 static void close_scan(CiterScanState *state);
 static void explain_scan(CustomScanState *node, List *ancestors, ExplainState *es);
+static void explain_walk(CiterScanState *state, List *words, ExplainState *es);
 static void explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es);
 static void explain_bound(const char *label, Node *bound, List *context, ExplainState *es);
 static CiterCost total_cost(const CiterScanState *state);
-static const CiterWalk *known_walk(CiterScanState *state);
 static void complete_options(const CiterScanState *state, CiterOptions *options,
 							 NullableDatum *params);
 
@@ -124,6 +125,7 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 	state->planner.order = list_nth(private, CITER_SCAN_ORDER);
 	state->planner.filter_clause = list_nth(private, CITER_SCAN_FILTER);
 	state->claim = list_nth(private, CITER_SCAN_CLAIM);
+	state->words = list_nth(private, CITER_SCAN_WORDS);
 }
 
 /*
@@ -377,19 +379,42 @@ close_scan(CiterScanState *state)
 	MemoryContextReset(state->context);
 }
 
-/* Custom scan callback: the properties of the walk, and what it has cost. */
+/*
+ * Custom scan callback: the properties of the walk, and what it has cost.
+ * Nothing is looked up for that; see citer_explain_words().
+ */
 static void
 explain_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CiterScanState *state = (CiterScanState *) node;
-	const CiterWalk *walk = known_walk(state);
 	CiterCost	cost = total_cost(state);
+	List	   *words = state->words;
 
-	if (walk != NULL)
-		citer_explain_scan(walk, es);
+	if (words == NIL && state->iterator != NULL)
+		words = citer_explain_words(citer_iterator_walk(state->iterator), false);
+	if (words != NIL)
+		explain_walk(state, words, es);
 	explain_expressions(state, ancestors, es);
 	if (es->analyze)
-		citer_explain_cost(walk, &cost, es);
+		citer_explain_cost(words, &cost, es);
+}
+
+/* The walk under way, or else the one there will be, as far as that is known. */
+static void
+explain_walk(CiterScanState *state, List *words, ExplainState *es)
+{
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *arguments = list_truncate(list_copy(scan->custom_exprs), state->narguments);
+	CiterOptions options;
+
+	if (state->iterator != NULL)
+	{
+		const CiterWalk *walk = citer_iterator_walk(state->iterator);
+
+		citer_explain_scan(words, walk->chunk_size, walk->snapshot, es);
+	}
+	else if (citer_call_read_known(arguments, state->columns, &options))
+		citer_explain_scan(words, options.chunk_size, options.snapshot, es);
 }
 
 /* The bounds of the walk, and the parameters of its filter. */
@@ -434,23 +459,6 @@ total_cost(const CiterScanState *state)
 	total.examined += present.examined;
 	total.peak_memory = Max(total.peak_memory, present.peak_memory);
 	return total;
-}
-
-/* The walk under way, or else the one that will be opened, if that is known. */
-static const CiterWalk *
-known_walk(CiterScanState *state)
-{
-	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
-	List	   *arguments = list_truncate(list_copy(scan->custom_exprs), state->narguments);
-	CiterOptions options;
-
-	if (state->iterator != NULL)
-		return citer_iterator_walk(state->iterator);
-	if (state->claim == NIL ||
-		!citer_call_read_known(arguments, state->columns, &options))
-		return NULL;
-	complete_options(state, &options, NULL);
-	return citer_walk_resolve(&options);
 }
 
 /*

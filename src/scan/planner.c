@@ -51,6 +51,7 @@
 #include "base/compat.h"
 #include "scan/scan.h"
 #include "walk/clause.h"
+#include "walk/explain.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -416,6 +417,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
 		private = lappend(private, call->walk->key->order);
 		private = lappend(private, call->walk->filter_clause);
 		private = lappend(private, citer_scan_claim(call->walk->key, backwards));
+		private = lappend(private, citer_explain_words(call->walk, backwards));
 	}
 	scan->custom_private = private;
 	if (!citer_call_is_query(call->call))
@@ -426,14 +428,15 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
 /*
  * Adds the walked relation to the plan's range table, where nothing refers to
  * it, as the server does with views: the plan cache takes its lock before it
- * decides whether the plan still holds.
+ * decides whether the plan still holds.  EXPLAIN does not open it, for it may
+ * be gone by then.
  */
 static void
 add_relation(PlannerInfo *root, Oid relid)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 
-	rte->rtekind = RTE_RELATION;
+	rte->rtekind = CITER_LOCKED_RTEKIND;
 	rte->relid = relid;
 	rte->relkind = get_rel_relkind(relid);
 	rte->rellockmode = AccessShareLock;

@@ -54,7 +54,8 @@ enum CiterScanPrivate
 	CITER_SCAN_QUALS,			/* CiterScanQuals.quals */
 	CITER_SCAN_ORDER,			/* CiterKey.order */
 	CITER_SCAN_FILTER,			/* CiterWalk.filter_clause */
-	CITER_SCAN_CLAIM			/* citer_scan_claim(); NIL: nothing is known */
+	CITER_SCAN_CLAIM,			/* citer_scan_claim(); NIL: nothing is known */
+	CITER_SCAN_WORDS			/* citer_explain_words() */
 };
 
 extern const CustomPathMethods citer_scan_path_methods;

@@ -26,6 +26,9 @@
  * a setting such as search_path or the role, and never for a parameter's sake.
  * Each gets a new generation number from the plan cache, and one that the plan
  * cache made at another time is known by it (use_pinned_plan).
+ *
+ * While a statement is explained and not run, nothing is taken from what is
+ * kept nor added to it: see explaining.c.
  */
 #include "postgres.h"
 
@@ -38,6 +41,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "sql/explaining.h"
 #include "sql/statement.h"
 
 /* Statements kept in a session: at most so many, and of so many bytes, but a few. */
@@ -69,6 +73,7 @@ static void owner_goes(void *statement);
 static CiterStatement *find_statement(const CiterStatementSource *source);
 static CiterStatement *keep_statement(const CiterStatementSource *source, uint32 hash);
 static bool same_source(const CiterStatementSource *a, const CiterStatementSource *b);
+static void use_plan_once(const CiterStatementSource *source, CiterPlanUse use, void *arg);
 static bool use_kept_plan(CiterStatement *statement, CiterPlanUse use, void *arg);
 static bool use_pinned_plan(CiterStatement *statement, CiterPlanUse use, void *arg);
 static bool is_planned(const CiterStatement *statement);
@@ -135,6 +140,11 @@ citer_statement_queries(const CiterStatement *statement)
 void
 citer_statement_use_plan(const CiterStatementSource *source, CiterPlanUse use, void *arg)
 {
+	if (citer_explaining())
+	{
+		use_plan_once(source, use, arg);
+		return;
+	}
 	while (!use_kept_plan(find_statement(source), use, arg))
 		CHECK_FOR_INTERRUPTS();
 }
@@ -240,6 +250,28 @@ same_source(const CiterStatementSource *a, const CiterStatementSource *b)
 		memcmp(a->settings, b->settings, sizeof(a->settings)) == 0 &&
 		memcmp(a->types, b->types, sizeof(Oid) * a->nparams) == 0 &&
 		strcmp(a->sql, b->sql) == 0;
+}
+
+/* Has something done with the plan of a statement that is prepared for that. */
+static void
+use_plan_once(const CiterStatementSource *source, CiterPlanUse use, void *arg)
+{
+	CiterStatement *statement;
+
+	citer_spi_connect(0);
+	statement = create_statement(source);
+	citer_spi_finish();
+	statement->pins++;
+	retire(statement);
+	PG_TRY();
+	{
+		(void) use_kept_plan(statement, use, arg);
+	}
+	PG_FINALLY();
+	{
+		unpin(statement);
+	}
+	PG_END_TRY();
 }
 
 /*

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -15,7 +16,17 @@
 #include "base/settings.h"
 #include "walk/walk.h"
 
-static List *index_names(const CiterWalk *walk);
+/* What the plan of a scan keeps to be explained; see citer_explain_words(). */
+enum Words
+{
+	WORDS_RELATION,
+	WORDS_ORDER,
+	WORDS_FILTER,				/* NULL: there is none */
+	WORDS_INDEXES,				/* those that give the order, as OIDs */
+	WORDS_IS_TABLE
+};
+
+static List *index_names(List *indexes);
 static void append_key(StringInfo output, const CiterWalk *walk);
 static void append_index(StringInfo output, const CiterWalk *walk);
 static void append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
@@ -54,44 +65,79 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 		append_locks(output, walk);
 }
 
+/*
+ * What is told of a walk, or of the walk the other way round, in EXPLAIN: nodes
+ * that can be part of a plan, in the current memory context.  By the time
+ * that a plan is explained its relation may be gone (auto_explain does it at
+ * the end of a cursor), and to throw then would undo a transaction that is about
+ * to commit.  So nothing is resolved then.
+ */
+List *
+citer_explain_words(const CiterWalk *walk, bool backwards)
+{
+	char	   *order = backwards ? citer_key_describe_reverse(walk->key) :
+		citer_key_describe(walk->key);
+	Node	   *filter = walk->filter ? (Node *) makeString(pstrdup(walk->filter)) : NULL;
+	List	   *words = list_make3(makeString(pstrdup(citer_relation_describe(walk->relation))),
+								   makeString(order), filter);
+
+	words = lappend(words, walk->key->physical ? NIL : list_copy(walk->index_shape.indexes));
+	return lappend(words, makeInteger(citer_relation_is_table(walk->relation)));
+}
+
 /* Adds the properties of a walk to a scan node in EXPLAIN. */
 void
-citer_explain_scan(const CiterWalk *walk, ExplainState *es)
+citer_explain_scan(List *words, int chunk_size, CiterSnapshotMode snapshot, ExplainState *es)
 {
-	ExplainPropertyText("Walk", citer_relation_describe(walk->relation), es);
-	ExplainPropertyText("Walk Order", citer_key_describe(walk->key), es);
-	if (walk->index_shape.indexes != NIL && !walk->key->physical)
-		ExplainPropertyList("Walk Index", index_names(walk), es);
-	if (walk->filter != NULL)
-		ExplainPropertyText("Walk Filter", walk->filter, es);
-	ExplainPropertyInteger("Chunk Size", NULL, walk->chunk_size, es);
-	ExplainPropertyText("Snapshot", citer_options_snapshot_name(walk->snapshot), es);
+	Node	   *filter = list_nth(words, WORDS_FILTER);
+	List	   *indexes = index_names(list_nth(words, WORDS_INDEXES));
+
+	ExplainPropertyText("Walk", strVal(list_nth(words, WORDS_RELATION)), es);
+	ExplainPropertyText("Walk Order", strVal(list_nth(words, WORDS_ORDER)), es);
+	if (indexes != NIL)
+		ExplainPropertyList("Walk Index", indexes, es);
+	if (filter != NULL)
+		ExplainPropertyText("Walk Filter", strVal(filter), es);
+	ExplainPropertyInteger("Chunk Size", NULL, chunk_size, es);
+	ExplainPropertyText("Snapshot", citer_options_snapshot_name(snapshot), es);
 }
 
 /*
- * Adds to a scan node in EXPLAIN ANALYZE what its walks have cost.  The walk
- * is NULL if it is not known; only tables' scans count rows.
+ * Adds to a scan node in EXPLAIN ANALYZE what its walks have cost.  The words
+ * are NIL if nothing is known; only tables' scans count rows.
  */
 void
-citer_explain_cost(const CiterWalk *walk, const CiterCost *cost, ExplainState *es)
+citer_explain_cost(List *words, const CiterCost *cost, ExplainState *es)
 {
 	ExplainPropertyInteger("Chunks", NULL, cost->chunks, es);
 	ExplainPropertyFloat("Rows per Chunk", NULL,
 						 cost->chunks > 0 ? (double) cost->rows / cost->chunks : 0, 0, es);
-	if (walk == NULL || citer_relation_is_table(walk->relation))
+	if (words == NIL || intVal(list_nth(words, WORDS_IS_TABLE)))
 		ExplainPropertyInteger("Rows Examined", NULL, cost->examined, es);
 	ExplainPropertyInteger("Peak Chunk Memory", "kB", (cost->peak_memory + 1023) / 1024, es);
 }
 
-/* The names of the indexes that give the order, quoted. */
+/*
+ * The names of indexes, quoted; of those that have one.  An index that a tool
+ * has made up gets its name from it, as in the server's EXPLAIN.
+ */
 static List *
-index_names(const CiterWalk *walk)
+index_names(List *indexes)
 {
 	List	   *names = NIL;
 	ListCell   *cell;
 
-	foreach(cell, walk->index_shape.indexes)
-		names = lappend(names, (char *) quote_identifier(get_rel_name(lfirst_oid(cell))));
+	foreach(cell, indexes)
+	{
+		const char *name = NULL;
+
+		if (explain_get_index_name_hook)
+			name = explain_get_index_name_hook(lfirst_oid(cell));
+		if (name == NULL)
+			name = get_rel_name(lfirst_oid(cell));
+		if (name != NULL)
+			names = lappend(names, (char *) quote_identifier(name));
+	}
 	return names;
 }
 
@@ -148,7 +194,7 @@ append_index(StringInfo output, const CiterWalk *walk)
 		return;
 	}
 	appendStringInfoString(output, "Index: ");
-	foreach(cell, index_names(walk))
+	foreach(cell, index_names(walk->index_shape.indexes))
 	{
 		appendStringInfo(output, "%s%s", separator, (char *) lfirst(cell));
 		separator = ", ";

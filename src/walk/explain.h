@@ -13,8 +13,9 @@
 #include "base/options.h"
 
 extern void citer_explain_walk(const CiterOptions *options, StringInfo output);
-extern void citer_explain_scan(const CiterWalk *walk, ExplainState *es);
-extern void citer_explain_cost(const CiterWalk *walk, const CiterCost *cost,
+extern List *citer_explain_words(const CiterWalk *walk, bool backwards);
+extern void citer_explain_scan(List *words, int chunk_size, CiterSnapshotMode snapshot,
 							   ExplainState *es);
+extern void citer_explain_cost(List *words, const CiterCost *cost, ExplainState *es);
 
 #endif							/* CITER_EXPLAIN_H */

@@ -49,7 +49,8 @@ static bool has_column(const CiterKey *key, const CiterRelation *relation, AttrN
 static CiterKeyElement *append_element(CiterKey *key, const CiterRelation *relation,
 									   Expr *expr, Oid sort_operator, bool nulls_first);
 static bool is_nullable(const CiterRelation *relation, Expr *expr);
-static void append_index_columns(StringInfo sql, const CiterKey *key, bool reversed);
+static void append_index_columns(StringInfo sql, const CiterKey *key,
+								 const CiterRelation *indexed, bool reversed);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -190,7 +191,18 @@ citer_key_describe(const CiterKey *key)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	append_index_columns(&sql, key, false);
+	append_index_columns(&sql, key, NULL, false);
+	return sql.data;
+}
+
+/* The same of the walk the other way round. */
+char *
+citer_key_describe_reverse(const CiterKey *key)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	append_index_columns(&sql, key, NULL, true);
 	return sql.data;
 }
 
@@ -208,7 +220,7 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 		return NULL;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
-	append_index_columns(&sql, key, key->reverse);
+	append_index_columns(&sql, key, relation, key->reverse);
 	appendStringInfoString(&sql, ");");
 	if (relation->has_children && relation->relkind != RELKIND_PARTITIONED_TABLE)
 		appendStringInfoString(&sql, " and the same on each of its children");
@@ -400,7 +412,8 @@ append_element(CiterKey *key, const CiterRelation *relation, Expr *expr,
 
 /*
  * Whether the expression can be NULL.  A parent's NOT NULL says nothing of the
- * rows of its inheritance children, nor does that of a foreign table.
+ * rows of its inheritance children, nor does that of a foreign table.  That of a
+ * virtual column has been checked for what it is in the partition.
  */
 static bool
 is_nullable(const CiterRelation *relation, Expr *expr)
@@ -415,18 +428,26 @@ is_nullable(const CiterRelation *relation, Expr *expr)
 	if (relation->relkind != RELKIND_PARTITIONED_TABLE &&
 		(relation->relkind != RELKIND_RELATION || relation->has_children))
 		return true;
+	if (relation->has_children && citer_compat_column_is_virtual(relation->relid, attnum))
+		return true;
 	return !citer_compat_column_not_null(relation->tupdesc, attnum);
 }
 
-/* Writes the elements as an index lists its columns, reversed if asked. */
+/*
+ * Writes the elements as an index lists its columns, reversed if asked.  An
+ * index of that relation, which may be NULL, cannot have virtual columns.
+ */
 static void
-append_index_columns(StringInfo sql, const CiterKey *key, bool reversed)
+append_index_columns(StringInfo sql, const CiterKey *key, const CiterRelation *indexed,
+					 bool reversed)
 {
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
 
-		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", element->sql->index_column);
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", indexed == NULL ?
+						 element->sql->index_column :
+						 citer_key_sql_index(indexed, element->expr, element->sql));
 		append_direction(sql, element->descending != reversed, element->nulls_first != reversed);
 	}
 }

@@ -55,6 +55,7 @@ extern bool citer_key_uses_operator(const CiterKeyElement *element);
 extern const char *citer_key_operator(const CiterKeyElement *element);
 extern char *citer_key_order_sql(const CiterKey *key, bool backwards);
 extern char *citer_key_describe(const CiterKey *key);
+extern char *citer_key_describe_reverse(const CiterKey *key);
 extern char *citer_key_index_sql(const CiterRelation *relation, const CiterKey *key);
 
 #endif							/* CITER_KEY_H */

@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/amvalidate.h"
 #include "access/nbtree.h"
+#include "access/relation.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -49,6 +50,20 @@ citer_key_sql_write(const CiterRelation *relation, Expr *expr, Oid operand_type,
 	write_operators(sql, opfamily, opcintype);
 	write_index_column(sql, relation, expr, opfamily, opcintype);
 	return sql;
+}
+
+/*
+ * The expression, whose SQL is given, as an index holds it: virtual columns as
+ * what they stand for.
+ */
+char *
+citer_key_sql_index(const CiterRelation *relation, Expr *expr, const CiterKeySql *sql)
+{
+	Relation	rel = relation_open(relation->relid, AccessShareLock);
+
+	expr = (Expr *) citer_compat_expand_virtual((Node *) expr, rel);
+	relation_close(rel, NoLock);
+	return psprintf("%s%s", expression_sql(relation, expr, false), sql->index_class);
 }
 
 /* The expression and a parameter as operands, and as what is tested for NULL. */
@@ -90,12 +105,13 @@ write_index_column(CiterKeySql *sql, const CiterRelation *relation, Expr *expr,
 	TypeCacheEntry *type = lookup_type_cache(exprType((Node *) expr), TYPECACHE_BTREE_OPFAMILY);
 
 	sql->sort_using = opfamily != type->btree_opf;
-	sql->index_column = expression_sql(relation, expr, false);
+	sql->index_class = "";
 	if (sql->sort_using)
-		sql->index_column =
-			psprintf("%s %s", sql->index_column,
+		sql->index_class =
+			psprintf(" %s",
 					 generate_opclass_name(opclass_for_family_datatype(BTREE_AM_OID, opfamily,
 																	   opcintype)));
+	sql->index_column = psprintf("%s%s", expression_sql(relation, expr, false), sql->index_class);
 }
 
 /*

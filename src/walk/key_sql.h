@@ -26,9 +26,11 @@ typedef struct CiterKeySql
 	char	   *sort_expr;		/* the expression as an ORDER BY item */
 	bool		sort_using;		/* that item needs USING, not ASC or DESC */
 	char	   *index_column;	/* as a column of CREATE INDEX */
+	char	   *index_class;	/* the operator class at its end; or "" */
 } CiterKeySql;
 
 extern CiterKeySql *citer_key_sql_write(const CiterRelation *relation, Expr *expr,
 										Oid operand_type, Oid opfamily, Oid opcintype);
+extern char *citer_key_sql_index(const CiterRelation *relation, Expr *expr, const CiterKeySql *sql);
 
 #endif							/* CITER_KEY_SQL_H */

@@ -60,6 +60,7 @@ citer_relation_open(Oid rowtype)
 	relation->row_security = rel->rd_rel->relrowsecurity;
 	relation->has_children = citer_relation_has_children(rel);
 	relation->is_plain = is_plain(relation);
+	citer_compat_forget_virtual(relation->tupdesc);
 
 	citer_relation_remember(relation, rel);
 	relation_close(rel, NoLock);

@@ -16,6 +16,8 @@
 #include "base/compat.h"
 #include "walk/relation.h"
 
+static bool computes_alike(const CiterRelation *relation, Relation heap);
+
 /*
  * The OIDs of the heaps that hold the relation's own and its children's rows,
  * in ascending order; NIL when some of the rows are kept in something else,
@@ -74,7 +76,8 @@ citer_relation_foreign_heaps(const CiterRelation *relation)
  * What to select from to read just the rows that are stored in one of the
  * relation's heaps; NULL if that has to be asked of the relation itself,
  * because the caller must not read the heap directly, or not without its
- * policies.
+ * policies, or because a virtual column is computed otherwise there: to the
+ * server a parent's expression holds for the rows of its children.
  */
 char *
 citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
@@ -87,7 +90,7 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 		pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		return NULL;
 	rel = relation_open(heap, AccessShareLock);
-	if (!rel->rd_rel->relrowsecurity)
+	if (!rel->rd_rel->relrowsecurity && computes_alike(relation, rel))
 		sql = psprintf("ONLY %s",
 					   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 												  RelationGetRelationName(rel)));
@@ -130,4 +133,15 @@ citer_relation_examined(List *scanned)
 	foreach(cell, scanned)
 		examined += citer_compat_tuples_returned(lfirst_oid(cell));
 	return examined;
+}
+
+/* Whether the relation's virtual columns are computed in the heap as in itself. */
+static bool
+computes_alike(const CiterRelation *relation, Relation heap)
+{
+	Relation	rel = relation_open(relation->relid, AccessShareLock);
+	bool		alike = citer_compat_same_virtual(rel, heap);
+
+	relation_close(rel, NoLock);
+	return alike;
 }

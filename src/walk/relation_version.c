@@ -130,7 +130,8 @@ same_row_type(const CiterRelation *relation)
 			a->atttypid == b->atttypid && a->atttypmod == b->atttypmod &&
 			a->attcollation == b->attcollation &&
 			strcmp(NameStr(a->attname), NameStr(b->attname)) == 0 &&
-			citer_compat_column_not_null(expected, i + 1) == citer_compat_column_not_null(present, i + 1);
+			citer_compat_column_not_null(expected, i + 1) == citer_compat_column_not_null(present, i + 1) &&
+			citer_compat_same_expression(expected, present, i + 1);
 	}
 	ReleaseTupleDesc(present);
 	return same;
