@@ -1,7 +1,7 @@
 
 # Jobs and other servers: a dump in the middle of a job takes its position along,
 # a standby shows jobs and runs none, and a job waits while replicas lag or the
-# server is busy, by the throttle queries of the README.
+# server is busy, by the throttle queries of docs/jobs.md.
 
 use strict;
 use warnings;
@@ -167,7 +167,7 @@ sub refused_by_standby
 sub waits_for_replica
 {
 	my $runner = Session->new($node);
-	my $query = readme_query('replicas');
+	my $query = documented_query('replicas');
 
 	# 10 seconds are too long to wait for here
 	$query =~ s/> 10\b/> 0.2/ or die 'that is another query';
@@ -196,7 +196,7 @@ sub waits_for_replica
 sub waits_for_sessions
 {
 	my $runner = Session->new($node);
-	my $query = readme_query('sessions');
+	my $query = documented_query('sessions');
 	my @busy = map { Session->new($node) } 1 .. 21;
 
 	make_tables($node, $rows);
@@ -231,14 +231,14 @@ sub run_after_promotion
 	return;
 }
 
-# The throttle query that the README gives, as an SQL literal
-sub readme_query
+# The throttle query that docs/jobs.md gives, as an SQL literal
+sub documented_query
 {
 	my ($for) = @_;
 	my ($query) =
-	  slurp_file("$RealBin/../README.md") =~ /^\| $for \| `(.*)` \|$/m;
+	  slurp_file("$RealBin/../docs/jobs.md") =~ /^\| $for \| `(.*)` \|$/m;
 
-	die "README.md has no throttle query for $for" if !defined $query;
+	die "docs/jobs.md has no throttle query for $for" if !defined $query;
 	return "\$throttle\$$query\$throttle\$";
 }
 

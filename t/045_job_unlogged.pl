@@ -1,6 +1,6 @@
 
 # An unlogged table is empty after a crash, while the position of the job that
-# filled it is where it was.  The README says so, and has the query that finds it.
+# filled it is where it was.  docs/jobs.md says so, and has the query that finds it.
 
 use strict;
 use warnings;
@@ -47,13 +47,13 @@ is(count_rows(), 450, 'or too many');
 $node->stop;
 done_testing();
 
-# What the README's check finds
+# What the check of docs/jobs.md finds
 sub missing
 {
-	my ($check) = slurp_file("$RealBin/../README.md") =~
+	my ($check) = slurp_file("$RealBin/../docs/jobs.md") =~
 	  /^-- Rows that the job has done and the copy lacks\n(.*?);\n/ms;
 
-	die 'README.md has no check' if !defined $check;
+	die 'docs/jobs.md has no check' if !defined $check;
 	return $node->safe_psql('postgres', $check);
 }
 

@@ -1,5 +1,5 @@
 
-# A job runs every night, by pg_cron, as the README has it: as long as max_ms,
+# A job runs every night, by pg_cron, as docs/jobs.md has it: as long as max_ms,
 # and the next night it goes on.
 #
 # Here a night is a minute, the shortest that pg_cron knows.  The job has had a
@@ -40,10 +40,10 @@ CALL chunked_iter_run('nightly', 'orders',
 	chunk_size => 100, pause_ms => 20, max_chunks => 2);
 SQL
 
-my ($schedule) = slurp_file("$RealBin/../README.md") =~
+my ($schedule) = slurp_file("$RealBin/../docs/jobs.md") =~
   /<!-- run by t\/046_job_cron\.pl -->\n```sql\n(.*?)^```$/ms;
-$schedule =~ s/'0 3 \* \* \*'/'* * * * *'/ or die 'the README has another schedule';
-$schedule =~ s/max_ms => 3600000/max_ms => 500/ or die 'the README has another max_ms';
+$schedule =~ s/'0 3 \* \* \*'/'* * * * *'/ or die 'docs/jobs.md has another schedule';
+$schedule =~ s/max_ms => 3600000/max_ms => 500/ or die 'docs/jobs.md has another max_ms';
 $node->safe_psql('postgres', $schedule);
 is($node->safe_psql('postgres', 'SELECT jobname, active FROM cron.job'),
 	'nightly|t', 'the night is scheduled');

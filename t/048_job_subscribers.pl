@@ -1,5 +1,5 @@
 
-# Jobs and logical replication, as the README has it: a publication of all tables
+# Jobs and logical replication, as docs/operations.md has it: a publication of all tables
 # has those of the jobs in it.  A subscriber that has the extension, too, goes on,
 # with its own jobs or with those of the publisher, which it can take over; one
 # that subscribes to schemas sees nothing of jobs.

@@ -111,7 +111,8 @@ sub contents_are_right
 		"usr/lib/postgresql/$major/lib/chunked_iter.so",
 		"usr/share/postgresql/$major/extension/chunked_iter.control",
 		"usr/share/postgresql/$major/extension/chunked_iter--$version.sql",
-		"usr/share/doc/postgresql-$major-chunked-iter/README.md")
+		"usr/share/doc/postgresql-$major-chunked-iter/README.md",
+		"usr/share/doc/postgresql-$major-chunked-iter/docs/jobs.md")
 	{
 		like($contents, qr!\./$file(\.gz)?$!m, "it has $file");
 	}

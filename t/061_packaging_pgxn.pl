@@ -138,7 +138,7 @@ SH
 
 		like($said, qr/^\Q$name\E\.zip$/m, 'make dist says what it has made');
 		is("@outside", '', 'all of it is in a directory of that name');
-		is( join(' ', grep { !$members{"$name/$_"} } 'META.json', 'Makefile', 'README.md', 'src/init.c', map { $_->{file} } values %{ $meta->{provides} }),
+		is( join(' ', grep { !$members{"$name/$_"} } 'META.json', 'Makefile', 'README.md', 'docs/jobs.md', 'src/init.c', map { $_->{file} } values %{ $meta->{provides} }),
 			'', 'and it has what PGXN looks for');
 	}
 	return;
