@@ -73,7 +73,19 @@ show()
 	fi
 }
 
+# Whether the source is in order, which counts as a test, too
+check_source()
+{
+	echo "== SOURCE"
+	if "$top/scripts/includes.sh"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+}
+
 rm -rf "$results"
+check_source
 private_create
 if private_build && private_start scripts/throwaway.conf; then
 	run_tests REGRESS '^ok [0-9]|\.\.\. ok ' "${regress[@]}"
@@ -81,7 +93,7 @@ if private_build && private_start scripts/throwaway.conf; then
 	run_tests TAP '^t/.* \.+ ok' "${tap[@]}"
 	[ $failed = 0 ] || show_failures
 else
-	failed=$((${#regress[@]} + ${#isolation[@]} + ${#tap[@]}))
+	failed=$((failed + ${#regress[@]} + ${#isolation[@]} + ${#tap[@]}))
 fi
 
 echo "$passed passed, $failed failed"
