@@ -34,7 +34,8 @@
 	STATE ", relation, relation_oid, relation_storage, database_id, key, has_index, " \
 	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
 	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global, " \
-	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings"
+	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings, " \
+	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job)"
 
 /* "@" stands for the schema. */
 static const char *const texts[] = {
@@ -65,7 +66,8 @@ static const char *const texts[] = {
 	" ON CONFLICT (job) DO UPDATE SET request = excluded.request, requested_at = clock_timestamp()",
 	[CITER_JOB_SQL_DROP_REQUEST] =
 	"DELETE FROM @.chunked_iter_job_requests WHERE job IN"
-	" (SELECT q.job FROM @.chunked_iter_job_requests AS q WHERE q.job = $1 FOR UPDATE SKIP LOCKED)",
+	" (SELECT q.job FROM @.chunked_iter_job_requests AS q WHERE q.job = $1 AND q.requested_at = $2"
+	" FOR UPDATE SKIP LOCKED)",
 	[CITER_JOB_SQL_FINISH] =
 	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1 AND state IN ('running', 'interrupted') AND NOT EXISTS"

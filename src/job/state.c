@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/timestamp.h"
 
 #include "job/sql.h"
 #include "job/state.h"
@@ -28,6 +29,7 @@ static CiterJobState get_state(int column);
 static int	get_int(int column, int if_null);
 static bool get_bool(int column);
 static Oid	get_oid(int column);
+static void drop_request(const CiterJob *job);
 static void delete_parts(const CiterJob *job);
 static CiterJobValues of_job(const CiterJob *job);
 static void add_settings(CiterJobValues *values, const CiterJob *job);
@@ -41,6 +43,8 @@ citer_job_read(Oid procedure, const char *name)
 {
 	CiterJob   *job = palloc0(sizeof(CiterJob));
 	CiterJobValues values;
+	Datum		requested_at;
+	bool		isnull;
 
 	job->context = CurrentMemoryContext;
 	job->procedure = procedure;
@@ -77,6 +81,8 @@ citer_job_read(Oid procedure, const char *name)
 	job->owner_oid = get_oid(25);
 	job->key_basis = citer_job_get_array(26);
 	job->settings = citer_job_get_array(27);
+	requested_at = citer_job_get(28, &isnull);
+	job->requested_at = isnull ? 0 : DatumGetTimestampTz(requested_at);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
 }
@@ -140,14 +146,15 @@ citer_job_insert(const CiterJob *job)
 
 /*
  * Marks a job as running, under its present settings, and drops what was asked
- * of it before.  A request that another transaction is changing stays.
+ * of it before it was read.  A request that has come since then, or that another
+ * transaction is changing, is for this run and stays.
  */
 void
 citer_job_start(const CiterJob *job)
 {
 	CiterJobValues values = of_job(job);
 
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_REQUEST, &values);
+	drop_request(job);
 	add_oid(&values, job->relid);
 	add_oid(&values, job->storage);
 	citer_job_add_text(&values, job->home);
@@ -170,16 +177,27 @@ citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error)
 }
 
 /*
- * Marks a job that has not ended as failed, even if it was requested to pause.
+ * Marks a job that has not ended as failed, even if it was requested to pause
+ * before it was read.
  */
 void
 citer_job_fail(const CiterJob *job, const char *error)
 {
 	CiterJobValues values = of_job(job);
 
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_REQUEST, &values);
+	drop_request(job);
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FAIL, &values);
+}
+
+/* Drops the request that was there when the job was read. */
+static void
+drop_request(const CiterJob *job)
+{
+	CiterJobValues values = of_job(job);
+
+	citer_job_add(&values, TIMESTAMPTZOID, TimestampTzGetDatum(job->requested_at), false);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_REQUEST, &values);
 }
 
 /*

@@ -5,6 +5,8 @@
 #ifndef CITER_JOB_STATE_H
 #define CITER_JOB_STATE_H
 
+#include "datatype/timestamp.h"
+
 #include "job/arguments.h"
 
 typedef enum CiterJobState
@@ -54,6 +56,9 @@ typedef struct CiterJob
 	int			retries;
 	char	   *on_error;
 	bool		statement_is_global;	/* and not one of the chunk's rows */
+
+	TimestampTz requested_at;	/* the request there was when it was read; 0:
+								 * none */
 } CiterJob;
 
 /* A range of a job, as it is while its row is locked. */
