@@ -20,7 +20,6 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "job/chunk.h"
 #include "job/errors.h"
@@ -111,7 +110,6 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 			(void) citer_job_do(run, store_state, &paused, NULL);
 			return paused.state;
 		}
-		MemoryContextReset(run->scratch);
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{

@@ -31,7 +31,7 @@ typedef struct CiterJobTotals
 typedef struct CiterJobRun
 {
 	MemoryContext context;		/* holds all of it */
-	MemoryContext scratch;		/* of transactions; reset before each chunk */
+	MemoryContext scratch;		/* of transactions; reset before each */
 	Oid			procedure;
 	Oid			role;			/* of the caller */
 	CiterJobArguments arguments;

@@ -127,6 +127,7 @@ attempt(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
 	volatile CiterJobOutcome outcome = CITER_OUTCOME_FAILED;
 	volatile bool inside = true;
 
+	MemoryContextReset(run->scratch);
 	EnsurePortalSnapshotExists();
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(run->scratch);
