@@ -132,6 +132,16 @@ CALL chunked_iter_run('retry never', 'item', 'SELECT fails(''55P03'', 1)', retri
 SELECT * FROM progress WHERE job = 'retry never';
 SELECT count(*) FROM gone_too WHERE id > 20;
 
+-- A cancel that comes while a retry is shown to others is one of the call.
+CREATE FUNCTION is_cancelled() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE EXCEPTION 'cancelled' USING ERRCODE = '57014'; END$$;
+CREATE TRIGGER is_cancelled BEFORE UPDATE ON chunked_iter_job_ranges FOR EACH ROW
+	WHEN (new.waiting_for LIKE 'retry%') EXECUTE FUNCTION is_cancelled();
+SELECT setval('tries', 1, false);
+CALL chunked_iter_run('retry not', 'item', 'SELECT fails(''40001'', 1)');
+SELECT * FROM progress WHERE job = 'retry not';
+DROP FUNCTION is_cancelled CASCADE;
+
 -- A row edited by hand into nonsense: a clear error, and nothing moves.
 CALL chunked_iter_run('nonsense', 'item', 'UPDATE item SET v = 0 WHERE id BETWEEN $1 AND $2', chunk_size => 20, max_chunks => 2);
 UPDATE chunked_iter_job_ranges SET position = '{x}' WHERE job = 'nonsense';

@@ -184,7 +184,11 @@ wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error)
 	/* This is only for show. */
 	if (run->job != NULL &&
 		attempt(run, publish_wait, reason, &other) == CITER_OUTCOME_FAILED)
+	{
+		if (other->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(other);
 		FreeErrorData(other);
+	}
 	pfree(reason);
 	citer_job_sleep(citer_pace_retry_ms(retry));
 }
