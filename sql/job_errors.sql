@@ -132,6 +132,14 @@ CALL chunked_iter_run('retry never', 'item', 'SELECT fails(''55P03'', 1)', retri
 SELECT * FROM progress WHERE job = 'retry never';
 SELECT count(*) FROM gone_too WHERE id > 20;
 
+-- Nor is a row skipped for what every row would meet, such as a foreign server that is down.
+SELECT setval('tries', 1, false);
+CALL chunked_iter_run('no connection', 'item', 'SELECT fails(''08006'', 1000) FROM chunk', on_error => 'skip');
+CALL chunked_iter_run('no login', 'item', 'SELECT fails(''28000'', 1000) FROM chunk', on_error => 'skip');
+CALL chunked_iter_run('no schema', 'item', 'SELECT fails(''3F000'', 1000) FROM chunk', on_error => 'skip');
+CALL chunked_iter_run('read only', 'item', 'SELECT fails(''25006'', 1000) FROM chunk', on_error => 'skip');
+SELECT count(*) FROM failed WHERE message = 'in the way';
+
 -- A cancel that comes while a retry is shown to others is one of the call.
 CREATE FUNCTION is_cancelled() RETURNS trigger LANGUAGE plpgsql AS
 $$BEGIN RAISE EXCEPTION 'cancelled' USING ERRCODE = '57014'; END$$;

@@ -25,13 +25,18 @@ citer_job_error_of_others(const ErrorData *error)
 
 /*
  * Whether an error can be one of single rows, which can be skipped, and not
- * one that every row would have (the statement is wrong or not permitted, the
- * server is in trouble) or that others can have caused.
+ * one that every row would have (the statement is wrong or not permitted, this
+ * server or a foreign one is in trouble) or that others can have caused.
  */
 bool
 citer_job_error_of_rows(const ErrorData *error)
 {
 	static const int of_all_rows[] = {
+		ERRCODE_CONNECTION_EXCEPTION,
+		ERRCODE_INVALID_TRANSACTION_STATE,
+		ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+		ERRCODE_INVALID_CATALOG_NAME,
+		ERRCODE_INVALID_SCHEMA_NAME,
 		ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
 		ERRCODE_INVALID_TRANSACTION_TERMINATION,
 		ERRCODE_INSUFFICIENT_RESOURCES,
