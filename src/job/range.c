@@ -96,7 +96,6 @@ static char *describe_error(const Attempt *attempt, const ErrorData *error);
 CiterJobState
 citer_job_run_range(CiterJobRun *run, int range_no)
 {
-	NewState	paused = {CITER_JOB_PAUSED, NULL};
 	RangeWork	work = {.range_no = range_no,.retries.max = run->job->retries};
 	Attempt		attempt;
 	ErrorData  *error;
@@ -105,11 +104,8 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (reached_limit(run))
-		{
-			(void) citer_job_do(run, store_state, &paused, NULL);
-			return paused.state;
-		}
+		if (citer_job_pause_at_limit(run))
+			return CITER_JOB_PAUSED;
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{
@@ -136,6 +132,18 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 				break;
 		}
 	}
+}
+
+/* Pauses the job if the call has done what it may; returns whether it did. */
+bool
+citer_job_pause_at_limit(CiterJobRun *run)
+{
+	NewState	paused = {CITER_JOB_PAUSED, NULL};
+
+	if (!reached_limit(run))
+		return false;
+	(void) citer_job_do(run, store_state, &paused, NULL);
+	return true;
 }
 
 /* Whether the call has done what it may. */
