@@ -67,7 +67,7 @@ static void give_back(CiterJobRun *run);
 /*
  * chunked_iter_run: starts the job or goes on with it, until it is done or has
  * to stop.  25006 where nothing can be written, 55P03 if another session runs
- * it.
+ * it, 55000 if it fails in one that helps.
  */
 void
 citer_job_run(Oid procedure, const NullableDatum *arguments)
@@ -161,6 +161,11 @@ run_job(CiterJobRun *run)
 		wait_ms = Min(2 * wait_ms, OTHERS_MAX_MS);
 	}
 	citer_job_report_end(run, finish.state);
+	if (finish.state == CITER_JOB_FAILED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" has failed in another session", run->job->name),
+				 errhint("The column last_error of chunked_iter_progress says why.")));
 }
 
 static void
