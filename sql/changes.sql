@@ -300,14 +300,12 @@ CREATE TABLE divided_2 (id integer);
 INSERT INTO divided VALUES (1), (2), (3);
 INSERT INTO divided_2 VALUES (4);
 CREATE VIEW whole AS TABLE divided;
-SET client_min_messages = error;
 BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM chunked_iter(NULL::whole, 1, 'id');
 FETCH 1 FROM c;
 ALTER TABLE divided ATTACH PARTITION divided_2 FOR VALUES FROM (4) TO (9);
 SELECT failure('FETCH ALL FROM c');
 ROLLBACK;
-SET client_min_messages = warning;
 
 -- A table that is filled and walked in the transaction that makes it.
 BEGIN;
