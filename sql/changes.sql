@@ -293,6 +293,20 @@ FETCH ALL FROM c;
 FETCH ALL FROM d;
 ROLLBACK;
 
+-- A partition that is attached has no rows in a walk of a view that began before it.
+CREATE TABLE divided (id integer) PARTITION BY RANGE (id);
+CREATE TABLE divided_1 PARTITION OF divided FOR VALUES FROM (1) TO (4);
+CREATE TABLE divided_2 (id integer);
+INSERT INTO divided VALUES (1), (2), (3);
+INSERT INTO divided_2 VALUES (4);
+CREATE VIEW whole AS TABLE divided;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM chunked_iter(NULL::whole, 1, 'id');
+FETCH 1 FROM c;
+ALTER TABLE divided ATTACH PARTITION divided_2 FOR VALUES FROM (4) TO (9);
+SELECT failure('FETCH ALL FROM c');
+ROLLBACK;
+
 -- A table that is filled and walked in the transaction that makes it.
 BEGIN;
 CREATE TABLE young (id integer PRIMARY KEY, grp integer, note text);

@@ -254,5 +254,21 @@ GROUP BY start.after ORDER BY start.after;
 SELECT n, (SELECT string_agg(id::text, ' ') FROM (SELECT id FROM chunked_iter(NULL::item, 2) LIMIT n) s)
 FROM generate_series(9, 11) AS n;
 
+-- A walk by the day goes on with the days that it began with.
+CREATE TABLE stamp (id integer PRIMARY KEY, at timestamptz NOT NULL);
+INSERT INTO stamp SELECT i, '2024-01-01 00:00+00'::timestamptz + i * interval '7 hours' FROM generate_series(1, 12) i;
+SET TimeZone = 'UTC';
+SET client_min_messages = error;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM chunked_iter(NULL::stamp, 2, '(at::date) DESC');
+FETCH 4 FROM c;
+SET LOCAL TimeZone = 'Pacific/Kiritimati';
+FETCH 4 FROM c;
+SET LOCAL TimeZone = 'Pacific/Honolulu';
+FETCH ALL FROM c;
+COMMIT;
+RESET client_min_messages;
+RESET TimeZone;
+
 -- Nothing of all this is left.
 TABLE walks;

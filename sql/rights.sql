@@ -85,6 +85,15 @@ SELECT failure('SELECT chunked_iter(NULL::plain, filter => ''id = 3'')');
 SET search_path = rights, public;
 DROP SCHEMA hostile CASCADE;
 
+-- A plan has in it what a function returned that another role may call, and is not for this one.
+CREATE FUNCTION hidden() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 7; END';
+REVOKE ALL ON FUNCTION hidden() FROM public;
+GRANT SELECT ON plain TO regress_chunked_reader;
+SELECT id FROM chunked_iter(NULL::plain, filter => 'id = hidden()');
+SET ROLE regress_chunked_reader;
+SELECT failure('SELECT id FROM chunked_iter(NULL::plain, filter => ''id = hidden()'')');
+RESET ROLE;
+
 -- The extension is for superusers to install, once, in any schema.
 SELECT failure('CREATE EXTENSION chunked_iter');
 SELECT extrelocatable FROM pg_extension WHERE extname = 'chunked_iter';

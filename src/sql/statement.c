@@ -9,9 +9,10 @@
  *   was current then (citer_statement_prepare).  It runs by SPI.
  * - The others belong to the session, because clients that page through a table
  *   come back with the same query again and again (citer_statement_use_plan).
- *   They are found by their source and are few: MAX_KEPT and MAX_KEPT_MEMORY,
- *   the least recently used goes first.  Nobody else holds on to one, so that a
- *   walk that is suspended or has been aborted owns nothing here.
+ *   They are found by their source and the role, for a plan has in it what
+ *   functions that this role may call have returned, and are few: MAX_KEPT and
+ *   MAX_KEPT_MEMORY, the least recently used goes first.  Nobody else holds on to
+ *   one, so that a walk that is suspended or has been aborted owns nothing here.
  *
  * A statement in use is pinned, so that a function in it that comes here as well
  * does not free it.
@@ -56,6 +57,7 @@ struct CiterStatement
 	MemoryContextCallback callback; /* when its owner goes, if it has one */
 	uint32		hash;
 	CiterStatementSource source;
+	Oid			role;			/* that it was prepared by */
 	SPIPlanPtr	plan;
 	CachedPlanSource *cached;	/* the only one of the plan */
 	int			generation;		/* of the plan that is ours; 0: none is */
@@ -183,6 +185,7 @@ create_statement(const CiterStatementSource *source)
 	memcpy(types, source->types, sizeof(Oid) * source->nparams);
 	statement->context = context;
 	statement->source = *source;
+	statement->role = GetUserId();
 	statement->source.sql = MemoryContextStrdup(context, source->sql);
 	statement->source.types = types;
 	statement->plan = prepare_plan(source, source->cursor_options);
@@ -217,7 +220,8 @@ find_statement(const CiterStatementSource *source)
 	{
 		CiterStatement *statement = dlist_container(CiterStatement, node, iter.cur);
 
-		if (statement->hash == hash && same_source(&statement->source, source))
+		if (statement->hash == hash && statement->role == GetUserId() &&
+			same_source(&statement->source, source))
 		{
 			dlist_move_head(&kept_statements, &statement->node);
 			return statement;

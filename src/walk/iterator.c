@@ -42,7 +42,7 @@ citer_iterator_open(const CiterOptions *options)
 	CiterIterator *iterator = palloc0(sizeof(CiterIterator));
 
 	citer_reader_open(&iterator->reader, options);
-	if (!options->job.quiet)
+	if (!options->job.quiet && !options->planner.rescan)
 		warn_of_missing_index(iterator->reader.walk);
 	if (iterator->reader.walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		citer_reader_freeze_end(&iterator->reader);

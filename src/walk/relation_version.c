@@ -30,6 +30,7 @@
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
 static bool same_row_type(const CiterRelation *relation);
 static uint64 watched_version(const CiterRelation *relation);
+static uint64 children_version(Relation rel);
 static uint64 definition_version(Relation rel);
 static uint64 view_version(Oid relid);
 static uint64 policy_version(RowSecurityPolicy *policy);
@@ -138,8 +139,8 @@ same_row_type(const CiterRelation *relation)
 }
 
 /*
- * A number that changes when one of the watched relations is added, taken
- * away or defined anew; 0 if there are none.
+ * A number that changes when one of the watched relations, or a child of one, is
+ * added, taken away or defined anew; 0 if there are none.
  */
 static uint64
 watched_version(const CiterRelation *relation)
@@ -158,8 +159,26 @@ watched_version(const CiterRelation *relation)
 		if (rel == NULL)
 			continue;
 		version = hash_combine64(version, definition_version(rel));
+		if (relids == relation->watched)
+			version = hash_combine64(version, children_version(rel));
 		relation_close(rel, NoLock);
 	}
+	return version;
+}
+
+/*
+ * A number that changes when a relation, of which not all children are watched,
+ * gets another one.
+ */
+static uint64
+children_version(Relation rel)
+{
+	uint64		version = 0;
+	ListCell   *cell;
+
+	if (rel->rd_rel->relhassubclass)
+		foreach(cell, find_inheritance_children(RelationGetRelid(rel), NoLock))
+			version = hash_combine64(version, lfirst_oid(cell));
 	return version;
 }
 

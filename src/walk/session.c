@@ -4,8 +4,9 @@
  *
  * A walk is suspended between two rows, and the session can run anything
  * meanwhile.  Its role and its relations have to stay what they were, or the
- * walk ends with an error; search_path is put back while its queries run; and
- * a snapshot of a chunk does not see what the session has written since.
+ * walk ends with an error; search_path and the settings that SQL goes by are put
+ * back while its queries run; and a snapshot of a chunk does not see what the
+ * session has written since.
  */
 #include "postgres.h"
 
@@ -21,6 +22,7 @@ citer_session_remember(CiterSession *session)
 {
 	session->user = GetUserId();
 	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	session->settings = citer_settings_save();
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -49,8 +51,9 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 /*
  * Prepares the session for queries: checks it, takes a snapshot if each
  * chunk has its own, and puts search_path back to what it was at the start,
- * since the filter and the key may have names in them, and for a query all
- * that its text is read under.  Returns what citer_session_end() needs.
+ * since the filter and the key may have names in them, and the settings, since
+ * under another TimeZone the day of a time stamp is another key.  Returns what
+ * citer_session_end() needs.
  */
 int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
@@ -68,8 +71,7 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 	nestlevel = citer_settings_begin();
 	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
 		citer_settings_set(settings);
-	if (walk->relation->query_settings != NULL)
-		citer_settings_restore(walk->relation->query_settings);
+	citer_settings_restore(session->settings);
 	return nestlevel;
 }
 

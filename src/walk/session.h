@@ -7,6 +7,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 
 #include "walk/walk.h"
 
@@ -15,6 +16,7 @@ typedef struct CiterSession
 {
 	Oid			user;
 	char	   *search_path;
+	ArrayType  *settings;		/* others that SQL goes by */
 	CommandId	started_at;		/* the calling statement's command */
 	CommandId	checked_at;		/* the command at the last check */
 } CiterSession;
