@@ -30,6 +30,7 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN what || ': ' || SQLSTATE || ' ' || SQLERRM;
 END $$;
 SELECT pg_temp.try('truncate', 'TRUNCATE place');
+SELECT pg_temp.try('copy query', 'COPY (UPDATE place SET id = id RETURNING 1) TO ''/nowhere/file''');
 SELECT pg_temp.try('DO', 'DO ''''');
 SELECT pg_temp.try('second command', 'INSERT INTO place (id) SELECT id FROM chunk; DELETE FROM place');
 SELECT pg_temp.try('in WITH', 'WITH gone AS (DELETE FROM place RETURNING id) SELECT id FROM chunk JOIN gone USING (id)');

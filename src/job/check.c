@@ -41,6 +41,7 @@ typedef struct Mentions
 } Mentions;
 
 static void check_utility(const CiterJobCheck *check, Query *command);
+static bool copy_writes(const CopyStmt *copy);
 static void check_write(const CiterJobCheck *check, Query *query);
 static void check_bounds(const CiterJobCheck *check, const Mentions *found);
 static Mentions find_mentions(const CiterJobCheck *check, Node *node, int flags);
@@ -133,10 +134,17 @@ check_utility(const CiterJobCheck *check, Query *command)
 	Mentions	found = find_mentions(check, (Node *) command, 0);
 
 	if (IsA(utility, TruncateStmt) || IsA(utility, DoStmt) || IsA(utility, ExecuteStmt) ||
-		(IsA(utility, CopyStmt) && ((CopyStmt *) utility)->is_from) ||
+		(IsA(utility, CopyStmt) && copy_writes((CopyStmt *) utility)) ||
 		(IsA(utility, CallStmt) && bms_is_empty(found.bounds)))
 		citer_job_refuse(check, "a command of the statement would do the same for every chunk",
 						 "It has nothing of the chunk in it.");
+}
+
+/* Whether a COPY changes rows: its query sees neither parameters nor "chunk". */
+static bool
+copy_writes(const CopyStmt *copy)
+{
+	return copy->is_from || (copy->query != NULL && !IsA(copy->query, SelectStmt));
 }
 
 /* 22023 for a query that writes and mentions nothing of the chunk. */
