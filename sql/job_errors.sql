@@ -132,6 +132,10 @@ CALL chunked_iter_run('retry never', 'item', 'SELECT fails(''55P03'', 1)', retri
 SELECT * FROM progress WHERE job = 'retry never';
 SELECT count(*) FROM gone_too WHERE id > 20;
 
+-- No chunk is committed whose position cannot be stored.
+CALL chunked_iter_run('range gone', 'item', 'INSERT INTO gone_too SELECT id + 1000 FROM chunk; DELETE FROM chunked_iter_job_ranges WHERE job = ''range gone''', statement_is_global => true);
+SELECT count(*) FROM gone_too WHERE id > 1000;
+
 -- Nor is a row skipped for what every row would meet, such as a foreign server that is down.
 SELECT setval('tries', 1, false);
 CALL chunked_iter_run('no connection', 'item', 'SELECT fails(''08006'', 1000) FROM chunk', on_error => 'skip');

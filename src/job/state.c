@@ -386,7 +386,8 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *s
  * Stores a range after so many more rows and chunks.  "changed" is how many
  * rows the statement has changed, NULL if that was not counted.
  * "waiting_for", which may be NULL, is what the session waits for next, for
- * others to see.
+ * others to see.  55000 if the range is not there any more: then the chunk must
+ * not be committed.
  */
 void
 citer_job_advance(const CiterJob *job, const CiterJobRange *range,
@@ -405,6 +406,12 @@ citer_job_advance(const CiterJob *job, const CiterJobRange *range,
 	citer_job_add_text(&values, waiting_for);
 	citer_job_add(&values, INT8OID, changed.value, changed.isnull);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_ADVANCE, &values);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("range %d of job \"%s\" is gone", range->range_no, job->name),
+				 errdetail("Since the chunk began the job was forgotten, or its owner renamed."),
+				 errhint("See whom the job belongs to in chunked_iter_jobs.")));
 }
 
 /*
