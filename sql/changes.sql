@@ -293,6 +293,24 @@ FETCH ALL FROM c;
 FETCH ALL FROM d;
 ROLLBACK;
 
+-- A key that becomes another one ends the walk.
+CREATE TABLE scored (id integer PRIMARY KEY);
+INSERT INTO scored SELECT generate_series(1, 9);
+CREATE FUNCTION score(id integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN id; END';
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM chunked_iter(NULL::scored, 2, 'score(id)');
+FETCH 3 FROM c;
+CREATE OR REPLACE FUNCTION score(id integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN -id; END';
+SELECT failure('FETCH ALL FROM c');
+ROLLBACK;
+SET changes.sign = '1';
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM chunked_iter(NULL::scored, 2, '(id * current_setting(''changes.sign'')::integer)');
+FETCH 3 FROM c;
+SET LOCAL changes.sign = '-1';
+SELECT failure('FETCH ALL FROM c');
+ROLLBACK;
+
 -- A partition that is attached has no rows in a walk of a view that began before it.
 CREATE TABLE divided (id integer) PARTITION BY RANGE (id);
 CREATE TABLE divided_1 PARTITION OF divided FOR VALUES FROM (1) TO (4);

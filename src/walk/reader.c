@@ -70,10 +70,12 @@ citer_reader_read_chunk(CiterReader *reader)
 	int			nestlevel;
 	bool		found;
 
-	citer_chunk_reset(reader->chunk);
 	MemoryContextReset(reader->scratch);
 	caller = MemoryContextSwitchTo(reader->scratch);
 	nestlevel = citer_session_begin(&reader->session, walk);
+	if (citer_chunk_rows(reader->chunk) > 0 && !walk->key->physical && walk->locking == NULL)
+		citer_reader_check_position(reader);
+	citer_chunk_reset(reader->chunk);
 	read_rows(reader);
 	found = citer_chunk_rows(reader->chunk) > 0;
 	if (found && !walk->key->physical)

@@ -64,6 +64,7 @@ extern void citer_reader_read_tids(CiterReader *reader);
 extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 
 /* reader_check.c */
+extern void citer_reader_check_position(CiterReader *reader);
 extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);
 extern void citer_reader_check_end(CiterReader *reader, const CiterPosition *upto);
 

@@ -32,6 +32,31 @@ static char *only_index(const CiterWalk *walk);
 static char *describe_position(const CiterKey *key, const CiterPosition *position);
 
 /*
+ * Throws 55000 unless the last row of the chunk before still has the key that it
+ * was read under.  A function that has been redefined since, or one that looks at
+ * a setting, would have the walk go on somewhere else.
+ */
+void
+citer_reader_check_position(CiterReader *reader)
+{
+	TupleTableSlot *last = citer_chunk_last(reader->chunk);
+	const CiterKey *key = reader->walk->key;
+	CiterPosition now;
+
+	if (citer_key_reader_compare(reader->keys, last, &reader->after) == 0)
+		return;
+	now = citer_key_reader_read(reader->keys, last);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the key of %s was changed while it was being walked",
+					citer_relation_describe(reader->walk->relation)),
+			 errdetail("In the order of %s, the row at (%s) is at (%s) now.",
+					   citer_key_describe(key), describe_position(key, &reader->after),
+					   describe_position(key, &now)),
+			 errhint("Start the walk again.")));
+}
+
+/*
  * Throws XX002 unless the chunk that was read, from "before" to the position
  * that the walk has come to, is in order; HV000 if it is not because a foreign
  * server compares its keys otherwise.
