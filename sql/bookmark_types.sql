@@ -96,7 +96,7 @@ WITH orderable AS (
 		OR EXISTS (SELECT FROM pg_opclass o WHERE o.opcintype = t.oid AND o.opcdefault AND o.opcmethod = 403)
 		OR EXISTS (SELECT FROM pg_cast c JOIN pg_opclass o ON o.opcintype = c.casttarget AND o.opcdefault AND o.opcmethod = 403
 			WHERE c.castsource = t.oid AND c.castmethod = 'b' AND c.castcontext = 'i'))
-	  AND t.typname NOT IN ('pg_node_tree', 'pg_ndistinct', 'pg_dependencies', 'pg_mcv_list')
+	  AND t.typname NOT IN ('regdatabase', '_regdatabase', 'pg_node_tree', 'pg_ndistinct', 'pg_dependencies', 'pg_mcv_list')
 ), literal AS (
 	SELECT o.name, coalesce(s.literals, d.literals) AS literals
 	FROM orderable o JOIN sample d ON d.type = '' LEFT JOIN sample s ON s.type = o.name

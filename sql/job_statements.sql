@@ -73,7 +73,7 @@ SELECT pg_temp.try('volatile', 'DELETE FROM ten WHERE chunk_range(ten)', filter 
 CALL chunked_iter_run('f', 'ten', 'UPDATE ten AS "ö" SET n = 1 WHERE chunk_range("ö") AND nonsense');
 CALL chunked_iter_run('f', 'ten', 'UPDATE ten SET n = 1 WHERE chunk_range(place) AND n = 0');
 CALL chunked_iter_run('f', 'ten', 'UPDATE ten SET n = 1 WHERE id BETWEEN $1 AND $3');
-CALL chunked_iter_run('f', 'place', 'UPDATE place SET n = 1 WHERE b >= $2', order_by => 'b');
+CALL chunked_iter_run('f', 'place', 'UPDATE place SET n = 1 WHERE $2::point IS NULL', order_by => 'b');
 CALL chunked_iter_run('f', 'ten', 'UPDATE ten SET n = n + 1 FROM chunk WHERE ten.id = chunk.id');
 SELECT count(*) FROM chunked_iter_jobs;
 

@@ -74,7 +74,7 @@ sub has_jobs_of_its_own
 # When it is refreshed, they do.
 sub takes_jobs_over
 {
-	my $clash = qr/duplicate key value violates unique constraint "chunked_iter_jobs_pkey"/;
+	my $clash = qr/duplicate key value violates unique constraint "chunked_iter_jobs_pkey"|conflict detected on relation "public.chunked_iter_jobs"/;
 
 	$publisher->safe_psql('postgres', 'TRUNCATE copy; UPDATE item SET n = 0');
 	$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION s REFRESH PUBLICATION');

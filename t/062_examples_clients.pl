@@ -20,11 +20,11 @@ use Session;
 my $rows = 50000;
 my $scratch = PostgreSQL::Test::Utils::tempdir();
 my %clients = (
-	psycopg => python_client('psycopg', 'import psycopg'),
-	sqlalchemy => python_client('sqlalchemy', 'import sqlalchemy, psycopg2'),
-	node => node_client(),
-	go => go_client(),
-	jdbc => jdbc_client());
+	psycopg => scalar(python_client('psycopg', 'import psycopg')),
+	sqlalchemy => scalar(python_client('sqlalchemy', 'import sqlalchemy, psycopg2')),
+	node => scalar(node_client()),
+	go => scalar(go_client()),
+	jdbc => scalar(jdbc_client()));
 my @names = grep { $clients{$_} } sort keys %clients;
 
 plan skip_all => 'there is none of the clients' unless @names;
