@@ -51,7 +51,6 @@ static bool same_text(const char *before, NullableDatum now);
 static KeyFunction *make_function(Oid rowtype, NullableDatum order_by, MemoryContext context);
 static void free_function(KeyFunction *function);
 static void check_row(const KeyFunction *function, Datum row);
-static bool same_columns(TupleDesc a, TupleDesc b);
 
 /*
  * chunked_iter_key(rec anyelement, order_by text) RETURNS text[]
@@ -174,23 +173,11 @@ check_row(const KeyFunction *function, Datum row)
 		return;
 	record = (ExpandedRecordHeader *) DatumGetEOHP(row);
 	if (record->er_magic != ER_MAGIC || record->er_tupdesc_id == relation->rowtype_version ||
-		same_columns(expanded_record_get_tupdesc(record), relation->tupdesc))
+		citer_relation_same_columns(expanded_record_get_tupdesc(record), relation->tupdesc))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("relation %s was altered after the row was read", relation->sql),
 			 errdetail("The row does not have the columns that the relation has now."),
 			 errhint("Read the row again.")));
-}
-
-/* Whether rows of the one are rows of the other, byte for byte. */
-static bool
-same_columns(TupleDesc a, TupleDesc b)
-{
-	bool		same = a->natts == b->natts;
-
-	for (int i = 0; same && i < a->natts; i++)
-		same = TupleDescAttr(a, i)->atttypid == TupleDescAttr(b, i)->atttypid &&
-			TupleDescAttr(a, i)->attisdropped == TupleDescAttr(b, i)->attisdropped;
-	return same;
 }

@@ -124,9 +124,9 @@ static struct
 
 static char *extension_schema(Oid procedure);
 static char *complete_sql(const char *text, const char *schema);
-static CiterStatement *find_statement(CiterJobSql sql, const char *schema,
+static CiterStatement *find_prepared(CiterJobSql sql, const char *schema,
 									  const CiterJobValues *values);
-static void keep_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values);
+static void keep_prepared(CiterJobSql sql, const char *schema, const CiterJobValues *values);
 static ParamListInfo params_of(const CiterJobValues *values);
 
 /* Adds a parameter. */
@@ -168,7 +168,7 @@ citer_job_add_array(CiterJobValues *values, NullableDatum array)
 void
 citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 {
-	CiterStatement *statement = find_statement(sql, extension_schema(procedure), values);
+	CiterStatement *statement = find_prepared(sql, extension_schema(procedure), values);
 	const SPIExecuteOptions options = {.params = params_of(values)};
 
 	citer_statement_run(statement, &options);
@@ -246,7 +246,7 @@ complete_sql(const char *text, const char *schema)
 
 /* The statement for a schema, prepared if it is not. */
 static CiterStatement *
-find_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values)
+find_prepared(CiterJobSql sql, const char *schema, const CiterJobValues *values)
 {
 	if (kept[sql].context != NULL && strcmp(kept[sql].schema, schema) != 0)
 	{
@@ -254,13 +254,13 @@ find_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values
 		kept[sql].context = NULL;
 	}
 	if (kept[sql].context == NULL)
-		keep_statement(sql, schema, values);
+		keep_prepared(sql, schema, values);
 	return kept[sql].statement;
 }
 
 /* Prepares a statement for a schema. */
 static void
-keep_statement(CiterJobSql sql, const char *schema, const CiterJobValues *values)
+keep_prepared(CiterJobSql sql, const char *schema, const CiterJobValues *values)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter job SQL",
 												  ALLOCSET_SMALL_SIZES);

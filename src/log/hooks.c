@@ -101,7 +101,7 @@ static bool logs_statements(void);
 static void enter(Call *call, bool logs, const char *sql, int location, int length);
 static void leave(Call *call, int64 rows, bool failed);
 static void add_statement(QueryDesc *desc, const CiterQueryRun *run);
-static TopStatement *find_statement(QueryDesc *desc);
+static TopStatement *find_top_statement(QueryDesc *desc);
 static void resume(Stretch *stretch, QueryDesc *desc);
 static void stop(Stretch *stretch, int64 rows);
 static void add_time(TopStatement *statement, instr_time since);
@@ -223,7 +223,7 @@ finish_executor(QueryDesc *desc)
 static void
 end_executor(QueryDesc *desc)
 {
-	TopStatement *statement = find_statement(desc);
+	TopStatement *statement = find_top_statement(desc);
 
 	if (statement != NULL)
 		log_top_statement(statement, false);
@@ -366,7 +366,7 @@ add_statement(QueryDesc *desc, const CiterQueryRun *run)
 
 /* The statement if it is one of the session's that are followed, or NULL. */
 static TopStatement *
-find_statement(QueryDesc *desc)
+find_top_statement(QueryDesc *desc)
 {
 	dlist_iter	iter;
 
@@ -384,7 +384,7 @@ find_statement(QueryDesc *desc)
 static void
 resume(Stretch *stretch, QueryDesc *desc)
 {
-	stretch->statement = find_statement(desc);
+	stretch->statement = find_top_statement(desc);
 	if (stretch->statement != NULL)
 	{
 		seen_at = GetCurrentStatementStartTimestamp();

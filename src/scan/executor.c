@@ -61,7 +61,6 @@ static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *va
 static void read_plan(CiterScanState *state, const CustomScan *scan);
 static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
-static bool same_columns(TupleDesc a, TupleDesc b);
 static TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
@@ -262,7 +261,7 @@ check_planned_type(CiterScanState *state)
 static void
 check_walk(const CiterScanState *state, const CiterWalk *walk)
 {
-	if (same_columns(walk->relation->tupdesc, state->columns) &&
+	if (citer_relation_same_columns(walk->relation->tupdesc, state->columns) &&
 		(state->claim == NIL || equal(citer_scan_claim(walk->key, false), state->claim)))
 		return;
 	ereport(ERROR,
@@ -271,23 +270,6 @@ check_walk(const CiterScanState *state, const CiterWalk *walk)
 					citer_relation_describe(walk->relation)),
 			 errdetail("Its columns, or the key that it is walked by, are not what they were."),
 			 errhint("Start the walk again.")));
-}
-
-/* Whether two descriptors have the same columns, as far as values go. */
-static bool
-same_columns(TupleDesc a, TupleDesc b)
-{
-	bool		same = a->natts == b->natts;
-
-	for (int i = 0; same && i < a->natts; i++)
-	{
-		Form_pg_attribute column_a = TupleDescAttr(a, i);
-		Form_pg_attribute column_b = TupleDescAttr(b, i);
-
-		same = column_a->attisdropped == column_b->attisdropped &&
-			column_a->atttypid == column_b->atttypid;
-	}
-	return same;
 }
 
 /* Copies a row into the scan's own slot, and the whole row behind its columns. */

@@ -127,6 +127,23 @@ citer_relation_is_table(const CiterRelation *relation)
 		relation->relkind == RELKIND_PARTITIONED_TABLE;
 }
 
+/* Whether two descriptors have the same columns, as far as values go. */
+bool
+citer_relation_same_columns(TupleDesc a, TupleDesc b)
+{
+	bool		same = a->natts == b->natts;
+
+	for (int i = 0; same && i < a->natts; i++)
+	{
+		Form_pg_attribute column_a = TupleDescAttr(a, i);
+		Form_pg_attribute column_b = TupleDescAttr(b, i);
+
+		same = column_a->attisdropped == column_b->attisdropped &&
+			column_a->atttypid == column_b->atttypid;
+	}
+	return same;
+}
+
 /* Whether an expression uses the row as a whole, which is another in a child. */
 bool
 citer_relation_row_is_used(Node *expr)

@@ -42,6 +42,7 @@ extern CiterRelation *citer_relation_of_subquery(RangeTblEntry *entry, const cha
 												 TupleDesc columns);
 extern const char *citer_relation_describe(const CiterRelation *relation);
 extern bool citer_relation_is_table(const CiterRelation *relation);
+extern bool citer_relation_same_columns(TupleDesc a, TupleDesc b);
 extern bool citer_relation_has_children(Relation rel);
 extern bool citer_relation_row_is_used(Node *expr);
 
