@@ -55,7 +55,7 @@ SKIP:
 $node->stop;
 done_testing();
 
-# What the check finds, after a stop in the middle; it leaves nothing behind.
+# What the check finds; it leaves nothing behind.
 sub check
 {
 	my $found = run_example($node, 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1',
