@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# make plots: measures what the query log takes, on a private server, and draws
-# docs/query_log.svg from it. The figures go to docs/query_log.csv.
+# make plots: measures on a private server what the query log takes and what a page
+# takes at more and more depth, and draws docs/query_log.svg and docs/pages.svg from
+# that. The figures are beside them, in files of the same names.
 
 . "$(dirname "$0")/private.sh"
 
@@ -14,9 +15,11 @@ private_create
 private_build
 private_start scripts/bench.conf
 private_run bench/query_log.sh
+private_run bash -c 'psql -Xq -v ON_ERROR_STOP=1 -f bench/pages.sql >bench/results/pages.csv'
 mkdir -p "$top/docs"
-cp bench/results/query_log.csv "$top/docs"
-cd "$top/docs"
-gnuplot ../bench/query_log.gp >query_log.svg
-chown --reference="$top" query_log.csv query_log.svg 2>/dev/null || true
-echo "Written: docs/query_log.csv, docs/query_log.svg"
+for plot in query_log pages; do
+	cp "bench/results/$plot.csv" "$top/docs"
+	(cd "$top/docs" && gnuplot "../bench/$plot.gp" >"$plot.svg")
+	chown --reference="$top" "$top/docs/$plot".* 2>/dev/null || true
+	echo "Written: docs/$plot.csv, docs/$plot.svg"
+done
