@@ -286,6 +286,30 @@ citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
 #endif
 }
 
+/* Gives a query the permissions that its range table needs, from 16 on apart. */
+static inline void
+citer_compat_take_permissions(Query *query, ParseState *pstate)
+{
+#if PG_VERSION_NUM >= 160000
+	query->rteperminfos = pstate->p_rteperminfos;
+#else
+	(void) query;
+	(void) pstate;
+#endif
+}
+
+/* The expressions that a query is grouped by, if that is its entry for them (18). */
+static inline List *
+citer_compat_group_exprs(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP ? rte->groupexprs : NIL;
+#else
+	(void) rte;
+	return NIL;
+#endif
+}
+
 /*
  * Gives a range table entry what says as whom it is read (the current user),
  * where that is not in the entry itself.

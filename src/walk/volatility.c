@@ -1,0 +1,315 @@
+/*
+ * volatility.c
+ *	  Whether a row of the walk is the same each time it is read.
+ *
+ * Each chunk runs the view, or the query, that is walked once more.  A column
+ * that is computed by a volatile function is another one then, and a row whose
+ * key it is would be lost or come twice.  So the columns of a key are followed
+ * to where they come from: through subqueries, views, WITH queries, joins and
+ * set operations.
+ *
+ * A volatile condition is another matter: of each row it decides once, as it
+ * would in one query.  But where a row is made of several (by an aggregate or a
+ * window function), or of a choice among them (LIMIT, DISTINCT ON), it is
+ * another row if it is made of others.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "walk/volatility.h"
+
+static bool decide(const CiterRelation *relation, Node *expr);
+static Query *rewritten_query(const CiterRelation *relation);
+static bool expression_is_volatile(Node *node, List *queries);
+static bool function_is_volatile(Oid function, void *context);
+static bool column_is_volatile(Var *var, List *queries);
+static bool output_is_volatile(Query *query, AttrNumber attnum, List *around);
+static bool targets_are_volatile(Query *query, List *clauses, List *queries);
+static bool windows_are_volatile(Query *query, List *queries);
+static bool rows_are_volatile(Query *query, List *around);
+static bool source_is_volatile(RangeTblEntry *rte, List *queries);
+static CommonTableExpr *find_cte(const RangeTblEntry *rte, List *queries, List **around);
+
+/*
+ * Whether an expression over the relation, as range table entry 1, can be
+ * another one each time that it is computed for the same row.
+ */
+bool
+citer_volatility_of_expression(const CiterRelation *relation, Node *expr)
+{
+	return contain_volatile_functions(expr) || decide(relation, expr);
+}
+
+/* Whether the relation can have other rows each time that it is read. */
+bool
+citer_volatility_of_rows(const CiterRelation *relation)
+{
+	return decide(relation, NULL);
+}
+
+/* The same, for the expression or, if there is none, for the rows. */
+static bool
+decide(const CiterRelation *relation, Node *expr)
+{
+	MemoryContext context;
+	MemoryContext caller;
+	Query	   *query;
+	bool		found;
+
+	if (relation->query == NULL && relation->relkind != RELKIND_VIEW && !relation->row_security)
+		return false;
+	context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter volatility",
+									ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	query = rewritten_query(relation);
+	found = expr != NULL ? expression_is_volatile(expr, list_make1(query)) :
+		rows_are_volatile(query, NIL);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return found;
+}
+
+/*
+ * The query that reads the relation, as range table entry 1, with the queries of
+ * views and the conditions of policies in it.
+ */
+static Query *
+rewritten_query(const CiterRelation *relation)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	Query	   *query = makeNode(Query);
+	RangeTblRef *from = makeNode(RangeTblRef);
+
+	if (relation->query != NULL)
+		pstate->p_rtable = list_make1(copyObject(relation->query));
+	else
+	{
+		Relation	rel = relation_open(relation->relid, AccessShareLock);
+
+		(void) addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+		relation_close(rel, NoLock);
+	}
+	from->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->canSetTag = true;
+	query->rtable = pstate->p_rtable;
+	citer_compat_take_permissions(query, pstate);
+	query->jointree = makeFromExpr(list_make1(from), NULL);
+	AcquireRewriteLocks(query, true, false);
+	return linitial_node(Query, QueryRewrite(query));
+}
+
+/*
+ * Expression walker: whether there is something volatile in an expression of
+ * the first of these queries; the others are around it.
+ */
+static bool
+expression_is_volatile(Node *node, List *queries)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return column_is_volatile((Var *) node, queries);
+	if (IsA(node, Query))
+		return rows_are_volatile((Query *) node, queries) ||
+			output_is_volatile((Query *) node, InvalidAttrNumber, queries);
+	if (check_functions_in_node(node, function_is_volatile, NULL))
+		return true;
+	return expression_tree_walker(node, expression_is_volatile, queries);
+}
+
+static bool
+function_is_volatile(Oid function, void *context)
+{
+	(void) context;
+	return func_volatile(function) == PROVOLATILE_VOLATILE;
+}
+
+/* Whether a column of the range table is. */
+static bool
+column_is_volatile(Var *var, List *queries)
+{
+	List	   *around = list_copy_tail(queries, var->varlevelsup);
+	RangeTblEntry *rte = rt_fetch(var->varno, linitial_node(Query, around)->rtable);
+	List	   *exprs = citer_compat_group_exprs(rte);
+	CommonTableExpr *cte;
+
+	switch (rte->rtekind)
+	{
+		case RTE_SUBQUERY:
+			return output_is_volatile(rte->subquery, var->varattno, around);
+		case RTE_CTE:
+			cte = find_cte(rte, around, &around);
+			return cte != NULL &&
+				output_is_volatile(castNode(Query, cte->ctequery), var->varattno, around);
+		case RTE_JOIN:
+			exprs = rte->joinaliasvars;
+			break;
+		case RTE_RELATION:
+			return false;
+		default:
+			if (exprs == NIL)
+				return source_is_volatile(rte, around);
+			break;
+	}
+	return expression_is_volatile(var->varattno > 0 ? list_nth(exprs, var->varattno - 1) :
+								  (Node *) exprs, around);
+}
+
+/*
+ * Whether a column that a query returns is, or any if none is given; "around"
+ * are the queries around it.
+ */
+static bool
+output_is_volatile(Query *query, AttrNumber attnum, List *around)
+{
+	List	   *queries = lcons(query, list_copy(around));
+	ListCell   *cell;
+
+	if (query->setOperations != NULL)
+	{
+		foreach(cell, query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+
+			if (rte->rtekind == RTE_SUBQUERY && output_is_volatile(rte->subquery, attnum, queries))
+				return true;
+		}
+	}
+	foreach(cell, query->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, cell);
+		Node	   *expr = (Node *) target->expr;
+
+		if (target->resjunk || (attnum != InvalidAttrNumber && target->resno != attnum))
+			continue;
+		if (expression_is_volatile(expr, queries) ||
+			(contain_agg_clause(expr) && rows_are_volatile(query, around)) ||
+			(contain_window_function(expr) &&
+			 (rows_are_volatile(query, around) || windows_are_volatile(query, queries))))
+			return true;
+	}
+	return (query->limitCount != NULL || query->limitOffset != NULL || query->hasDistinctOn) &&
+		(rows_are_volatile(query, around) || targets_are_volatile(query, query->sortClause, queries));
+}
+
+/* Whether one of the targets that clauses sort or group by is. */
+static bool
+targets_are_volatile(Query *query, List *clauses, List *queries)
+{
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+	{
+		if (expression_is_volatile(get_sortgroupclause_expr(lfirst(cell), query->targetList), queries))
+			return true;
+	}
+	return false;
+}
+
+/* Whether one of its windows can have other rows, or in another order. */
+static bool
+windows_are_volatile(Query *query, List *queries)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->windowClause)
+	{
+		WindowClause *window = lfirst_node(WindowClause, cell);
+
+		if (targets_are_volatile(query, window->partitionClause, queries) ||
+			targets_are_volatile(query, window->orderClause, queries))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a query can return other rows, or rows made of others, each time. */
+static bool
+rows_are_volatile(Query *query, List *around)
+{
+	List	   *queries = lcons(query, list_copy(around));
+	ListCell   *cell;
+
+	if (expression_is_volatile((Node *) query->jointree, queries) ||
+		expression_is_volatile(query->havingQual, queries) ||
+		expression_is_volatile(query->limitCount, queries) ||
+		expression_is_volatile(query->limitOffset, queries) ||
+		targets_are_volatile(query, query->groupClause, queries) ||
+		targets_are_volatile(query, query->distinctClause, queries))
+		return true;
+	if ((query->limitCount != NULL || query->limitOffset != NULL) &&
+		targets_are_volatile(query, query->sortClause, queries))
+		return true;
+	foreach(cell, query->rtable)
+	{
+		if (source_is_volatile(lfirst_node(RangeTblEntry, cell), queries))
+			return true;
+	}
+	return false;
+}
+
+/* Whether an entry of the first query's range table has other rows each time. */
+static bool
+source_is_volatile(RangeTblEntry *rte, List *queries)
+{
+	CommonTableExpr *cte;
+	List	   *around;
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			return expression_is_volatile((Node *) rte->securityQuals, queries) ||
+				(rte->tablesample != NULL && rte->tablesample->repeatable == NULL);
+		case RTE_SUBQUERY:
+			return rows_are_volatile(rte->subquery, queries);
+		case RTE_CTE:
+			cte = find_cte(rte, queries, &around);
+			return cte != NULL && rows_are_volatile(castNode(Query, cte->ctequery), around);
+		case RTE_FUNCTION:
+			return expression_is_volatile((Node *) rte->functions, queries);
+		case RTE_TABLEFUNC:
+			return expression_is_volatile((Node *) rte->tablefunc, queries);
+		case RTE_VALUES:
+			return expression_is_volatile((Node *) rte->values_lists, queries);
+		default:
+			return false;
+	}
+}
+
+/*
+ * The WITH query that an entry of the first query's range table stands for, and
+ * the queries around it; NULL for one within itself.
+ */
+static CommonTableExpr *
+find_cte(const RangeTblEntry *rte, List *queries, List **around)
+{
+	ListCell   *cell;
+
+	*around = list_copy_tail(queries, rte->ctelevelsup);
+	if (rte->self_reference)
+		return NULL;
+	foreach(cell, linitial_node(Query, *around)->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
+
+		if (strcmp(cte->ctename, rte->ctename) == 0)
+			return cte;
+	}
+	return NULL;
+}
