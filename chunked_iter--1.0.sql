@@ -160,6 +160,17 @@ CREATE TABLE chunked_iter_jobs (
 	retries        integer NOT NULL CHECK (retries OPERATOR(pg_catalog.>=) 0),
 	on_error       text NOT NULL CHECK (on_error OPERATOR(pg_catalog.=) ANY (ARRAY['stop', 'skip'])),
 	statement_is_global boolean NOT NULL,
+	workers        integer NOT NULL CHECK (workers OPERATOR(pg_catalog.>) 0),
+	follow         boolean NOT NULL,
+	follow_delay   interval,
+	nap_ms         integer NOT NULL CHECK (nap_ms OPERATOR(pg_catalog.>) 0),
+	max_failed     bigint CHECK (max_failed OPERATOR(pg_catalog.>=) 0::bigint),
+	revisit        boolean NOT NULL,
+	needs          text[],
+	duty_percent   integer NOT NULL CHECK (duty_percent OPERATOR(pg_catalog.>=) 1 AND
+		duty_percent OPERATOR(pg_catalog.<=) 100),
+	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>) 0::bigint),
+	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>) 0::bigint),
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	waiting_for    text,
@@ -199,13 +210,15 @@ CREATE TABLE chunked_iter_job_ranges (
 		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
 	rows_per_second double precision,
 	rows_changed   bigint,
+	rows_failed    bigint NOT NULL DEFAULT 0,
+	rows_passed    bigint NOT NULL DEFAULT 0,
 	waiting_for    text,
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (job, range_no)
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped, rows_passed what others had locked';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -410,11 +423,21 @@ CREATE PROCEDURE chunked_iter_run(
 	on_error       text     DEFAULT NULL,
 	parts          bigint   DEFAULT NULL,
 	dry_run        boolean  DEFAULT false,
-	statement_is_global boolean DEFAULT NULL)
+	statement_is_global boolean DEFAULT NULL,
+	workers        bigint   DEFAULT NULL,
+	follow         boolean  DEFAULT NULL,
+	follow_delay   interval DEFAULT NULL,
+	nap_ms         bigint   DEFAULT NULL,
+	max_failed     bigint   DEFAULT NULL,
+	revisit        boolean  DEFAULT NULL,
+	needs          text[]   DEFAULT NULL,
+	duty_percent   bigint   DEFAULT NULL,
+	max_rows_per_second bigint DEFAULT NULL,
+	max_wal_per_second bigint DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean) IS
+COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
 'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)

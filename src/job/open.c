@@ -26,6 +26,7 @@
 #include "walk/split.h"
 
 #define RETRIES_DEFAULT 3
+#define NAP_MS_DEFAULT 1000
 
 /* The ranges of a job that are known so far. */
 typedef struct RangePlan
@@ -50,6 +51,7 @@ static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
 static void refuse_change(const CiterJob *job, const char *argument);
 static bool differs(const char *given, const char *kept);
 static void take_settings(CiterJob *job, const CiterJobArguments *arguments);
+static void take_pace(CiterJob *job, const CiterJobArguments *arguments);
 
 /*
  * Makes a new job from the arguments, in the current memory context, and
@@ -84,6 +86,11 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->chunk_size = CITER_CHUNK_SIZE_DEFAULT;
 	job->retries = RETRIES_DEFAULT;
 	job->on_error = "stop";
+	job->workers = 1;
+	job->nap_ms = NAP_MS_DEFAULT;
+	job->max_failed = -1;
+	job->needs.isnull = true;
+	job->duty_percent = 100;
 	take_settings(job, arguments);
 	citer_job_target_choose(job, arguments->relid);
 
@@ -407,4 +414,31 @@ take_settings(CiterJob *job, const CiterJobArguments *arguments)
 		job->on_error = arguments->on_error;
 	if (arguments->statement_is_global >= 0)
 		job->statement_is_global = arguments->statement_is_global == 1;
+	take_pace(job, arguments);
+}
+
+/* The same for those that came with jobs that run themselves. */
+static void
+take_pace(CiterJob *job, const CiterJobArguments *arguments)
+{
+	if (arguments->workers > 0)
+		job->workers = arguments->workers;
+	if (arguments->follow >= 0)
+		job->follow = arguments->follow == 1;
+	if (arguments->follow_delay != NULL)
+		job->follow_delay = arguments->follow_delay;
+	if (arguments->nap_ms >= 0)
+		job->nap_ms = arguments->nap_ms;
+	if (arguments->max_failed >= 0)
+		job->max_failed = arguments->max_failed;
+	if (arguments->revisit >= 0)
+		job->revisit = arguments->revisit == 1;
+	if (!arguments->needs.isnull)
+		job->needs = arguments->needs;
+	if (arguments->duty_percent > 0)
+		job->duty_percent = arguments->duty_percent;
+	if (arguments->max_rows_per_second >= 0)
+		job->max_rows_per_second = arguments->max_rows_per_second;
+	if (arguments->max_wal_per_second >= 0)
+		job->max_wal_per_second = arguments->max_wal_per_second;
 }

@@ -269,9 +269,13 @@ advance(const CiterJobRun *run, Attempt *attempt)
 {
 	CiterJobRange *range = &attempt->range;
 	const CiterJobChunk *chunk = &attempt->chunk;
-
-	/* NULL if nobody has counted. */
-	NullableDatum changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted};
+	CiterJobStep step = {
+		.rows = chunk->rows,
+		.chunks = chunk->position.isnull ? 0 : 1,
+		.changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted},
+		.failed = chunk->failed,
+		.passed = chunk->locked,
+	};
 
 	if (!chunk->position.isnull)
 	{
@@ -281,8 +285,8 @@ advance(const CiterJobRun *run, Attempt *attempt)
 	}
 	range->done = chunk->last;
 	range->chunk_size = attempt->chunk_size;
-	citer_job_advance(run->job, range, chunk->rows, changed, chunk->position.isnull ? 0 : 1,
-					  run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL);
+	step.waiting_for = run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL;
+	citer_job_advance(run->job, range, &step);
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
