@@ -70,7 +70,7 @@ DECLARE
 	s shape;
 BEGIN
 	FOR s IN SELECT * FROM shape LOOP
-		EXECUTE format('CREATE VIEW shown AS %s', regexp_replace(s.query, ', (random|sum\(random)\(\)\)? FROM', ' FROM'));
+		EXECUTE format('CREATE VIEW shown AS %s', s.query);
 		CREATE VIEW shown_again AS SELECT k FROM shown;
 		UPDATE result SET as_view = walked('chunked_iter(NULL::shown, 3, ''k'')', s.query),
 			as_view_of_view = walked('chunked_iter(NULL::shown_again, 3, ''coalesce(k, 1)'')', s.query),
@@ -115,11 +115,11 @@ SELECT bool_and(n BETWEEN 1 AND 99) FROM generate_series(1, 40) AS run,
 RESET ROLE;
 
 -- Views that go round in a circle fail as they do in the server.
-CREATE VIEW circle AS SELECT 1 AS k;
-CREATE VIEW round AS TABLE circle;
-CREATE OR REPLACE VIEW circle AS TABLE round;
-SELECT failure($$SELECT chunked_iter(NULL::circle, order_by => 'k')$$);
-DROP VIEW round, circle CASCADE;
+CREATE VIEW ring AS SELECT 1 AS k;
+CREATE VIEW round AS TABLE ring;
+CREATE OR REPLACE VIEW ring AS TABLE round;
+SELECT failure($$SELECT chunked_iter(NULL::ring, order_by => 'k')$$);
+DROP VIEW round, ring CASCADE;
 
 DROP SCHEMA volatile CASCADE;
 DROP ROLE regress_chunked_sample;

@@ -45,6 +45,13 @@
 #include "commands/explain_state.h"
 #endif
 
+/* For MAX_BACKENDS */
+#if PG_VERSION_NUM >= 180000
+#include "storage/procnumber.h"
+#else
+#include "postmaster/postmaster.h"
+#endif
+
 /* For CleanQuerytext() */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/queryjumble.h"

@@ -10,12 +10,12 @@
 
 #include "catalog/pg_type.h"
 #include "parser/scansup.h"
-#include "postmaster/postmaster.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "base/settings.h"
 #include "job/arguments.h"
