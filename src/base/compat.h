@@ -558,6 +558,13 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
 #endif
 
+/* The parameters of a syscache callback. */
+#if PG_VERSION_NUM >= 190000
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, SysCacheIdentifier cacheid, uint32 hashvalue
+#else
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, int cacheid, uint32 hashvalue
+#endif
+
 #if PG_VERSION_NUM >= 190000
 #define CITER_PLANNER_PARAMS \
 	Query *query, const char *sql, int options, ParamListInfo params, ExplainState *es

@@ -15,26 +15,17 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
-#include "parser/parse_node.h"
-#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/compat.h"
 #include "walk/volatility.h"
 
-static bool decide(const CiterRelation *relation, Node *expr);
-static Query *rewritten_query(const CiterRelation *relation);
 static bool expression_is_volatile(Node *node, List *queries);
 static bool function_is_volatile(Oid function, void *context);
 static bool column_is_volatile(Var *var, List *queries);
@@ -52,66 +43,16 @@ static CommonTableExpr *find_cte(const RangeTblEntry *rte, List *queries, List *
 bool
 citer_volatility_of_expression(const CiterRelation *relation, Node *expr)
 {
-	return contain_volatile_functions(expr) || decide(relation, expr);
+	return contain_volatile_functions(expr) ||
+		(relation->rewritten != NULL &&
+		 expression_is_volatile(expr, list_make1(relation->rewritten)));
 }
 
 /* Whether the relation can have other rows each time that it is read. */
 bool
 citer_volatility_of_rows(const CiterRelation *relation)
 {
-	return decide(relation, NULL);
-}
-
-/* The same, for the expression or, if there is none, for the rows. */
-static bool
-decide(const CiterRelation *relation, Node *expr)
-{
-	MemoryContext context;
-	MemoryContext caller;
-	Query	   *query;
-	bool		found;
-
-	if (relation->query == NULL && relation->relkind != RELKIND_VIEW && !relation->row_security)
-		return false;
-	context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter volatility",
-									ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(context);
-	query = rewritten_query(relation);
-	found = expr != NULL ? expression_is_volatile(expr, list_make1(query)) :
-		rows_are_volatile(query, NIL);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(context);
-	return found;
-}
-
-/*
- * The query that reads the relation, as range table entry 1, with the queries of
- * views and the conditions of policies in it.
- */
-static Query *
-rewritten_query(const CiterRelation *relation)
-{
-	ParseState *pstate = make_parsestate(NULL);
-	Query	   *query = makeNode(Query);
-	RangeTblRef *from = makeNode(RangeTblRef);
-
-	if (relation->query != NULL)
-		pstate->p_rtable = list_make1(copyObject(relation->query));
-	else
-	{
-		Relation	rel = relation_open(relation->relid, AccessShareLock);
-
-		(void) addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
-		relation_close(rel, NoLock);
-	}
-	from->rtindex = 1;
-	query->commandType = CMD_SELECT;
-	query->canSetTag = true;
-	query->rtable = pstate->p_rtable;
-	citer_compat_take_permissions(query, pstate);
-	query->jointree = makeFromExpr(list_make1(from), NULL);
-	AcquireRewriteLocks(query, true, false);
-	return linitial_node(Query, QueryRewrite(query));
+	return relation->rewritten != NULL && rows_are_volatile(relation->rewritten, NIL);
 }
 
 /*

@@ -77,6 +77,7 @@ add_filter(CiterWalk *walk, Node *qual)
 	char	   *sql = citer_clause_sql(walk->relation, qual, true);
 
 	walk->is_volatile |= citer_volatility_of_expression(walk->relation, qual);
+	walk->conditions = lappend(walk->conditions, qual);
 	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
 	walk->filter_needs_parent |= citer_relation_row_is_used(qual);
 }
