@@ -29,7 +29,13 @@
 static bool expression_is_volatile(Node *node, List *queries);
 static bool function_is_volatile(Oid function, void *context);
 static bool column_is_volatile(Var *var, List *queries);
+static Node *alias_expression(Var *var, RangeTblEntry *rte);
+static bool has_volatile_nulls(Node *expr, List *queries);
+static bool nulls_are_volatile(Node *node, int varno, List *queries);
+static bool join_has(Node *node, int *varno);
+static bool join_is_volatile(Node *node, List *queries);
 static bool output_is_volatile(Query *query, AttrNumber attnum, List *around);
+static bool branches_are_volatile(Node *branch, AttrNumber attnum, List *queries);
 static bool targets_are_volatile(Query *query, List *clauses, List *queries);
 static bool windows_are_volatile(Query *query, List *queries);
 static bool rows_are_volatile(Query *query, List *around);
@@ -87,9 +93,11 @@ column_is_volatile(Var *var, List *queries)
 {
 	List	   *around = list_copy_tail(queries, var->varlevelsup);
 	RangeTblEntry *rte = rt_fetch(var->varno, linitial_node(Query, around)->rtable);
-	List	   *exprs = citer_compat_group_exprs(rte);
+	Node	   *alias = alias_expression(var, rte);
 	CommonTableExpr *cte;
 
+	if (alias != NULL)
+		return expression_is_volatile(alias, around);
 	switch (rte->rtekind)
 	{
 		case RTE_SUBQUERY:
@@ -98,18 +106,100 @@ column_is_volatile(Var *var, List *queries)
 			cte = find_cte(rte, around, &around);
 			return cte != NULL &&
 				output_is_volatile(castNode(Query, cte->ctequery), var->varattno, around);
-		case RTE_JOIN:
-			exprs = rte->joinaliasvars;
-			break;
 		case RTE_RELATION:
 			return false;
 		default:
-			if (exprs == NIL)
-				return source_is_volatile(rte, around);
-			break;
+			return source_is_volatile(rte, around);
 	}
-	return expression_is_volatile(var->varattno > 0 ? list_nth(exprs, var->varattno - 1) :
-								  (Node *) exprs, around);
+}
+
+/*
+ * The expression, in the same query, that a column of a join or a group stands
+ * for; NULL for others.
+ */
+static Node *
+alias_expression(Var *var, RangeTblEntry *rte)
+{
+	List	   *exprs = rte->rtekind == RTE_JOIN ? rte->joinaliasvars : citer_compat_group_exprs(rte);
+
+	if (exprs == NIL || var->varattno == InvalidAttrNumber)
+		return (Node *) exprs;
+	return list_nth(exprs, var->varattno - 1);
+}
+
+/*
+ * Whether an expression in the targets of the first query has a column that
+ * outer joins make NULL for some rows each time, and for others the next.
+ */
+static bool
+has_volatile_nulls(Node *expr, List *queries)
+{
+	Query	   *query = linitial_node(Query, queries);
+	ListCell   *cell;
+
+	foreach(cell, pull_vars_of_level(expr, 0))
+	{
+		Var		   *var = lfirst_node(Var, cell);
+		Node	   *alias = alias_expression(var, rt_fetch(var->varno, query->rtable));
+
+		if (alias != NULL ? has_volatile_nulls(alias, queries) :
+			nulls_are_volatile((Node *) query->jointree, var->varno, queries))
+			return true;
+	}
+	return false;
+}
+
+/* The same for an entry's columns, and the joins at and below a node of FROM. */
+static bool
+nulls_are_volatile(Node *node, int varno, List *queries)
+{
+	JoinExpr   *join = (JoinExpr *) node;
+	bool		on_left;
+	bool		nullable;
+	ListCell   *cell;
+
+	if (node != NULL && IsA(node, FromExpr))
+		foreach(cell, ((FromExpr *) node)->fromlist)
+			if (nulls_are_volatile(lfirst(cell), varno, queries))
+				return true;
+	if (node == NULL || !IsA(node, JoinExpr))
+		return false;
+	on_left = join_has(join->larg, &varno);
+	nullable = join->jointype == JOIN_FULL ? on_left || join_has(join->rarg, &varno) :
+		(join->jointype == JOIN_LEFT && join_has(join->rarg, &varno)) ||
+		(join->jointype == JOIN_RIGHT && on_left);
+	if (nullable && (expression_is_volatile(join->quals, queries) ||
+					 join_is_volatile(on_left ? join->larg : join->rarg, queries)))
+		return true;
+	return nulls_are_volatile(join->larg, varno, queries) ||
+		nulls_are_volatile(join->rarg, varno, queries);
+}
+
+/* Walker: whether an entry is in a part of FROM. */
+static bool
+join_has(Node *node, int *varno)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblRef))
+		return ((RangeTblRef *) node)->rtindex == *varno;
+	return expression_tree_walker(node, join_has, varno);
+}
+
+/* Walker: whether a part of the first query's FROM has other rows each time. */
+static bool
+join_is_volatile(Node *node, List *queries)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblRef))
+		return source_is_volatile(rt_fetch(((RangeTblRef *) node)->rtindex,
+										   linitial_node(Query, queries)->rtable), queries);
+	if (IsA(node, JoinExpr))
+		return expression_is_volatile(((JoinExpr *) node)->quals, queries) ||
+			join_is_volatile(((JoinExpr *) node)->larg, queries) ||
+			join_is_volatile(((JoinExpr *) node)->rarg, queries);
+	return false;
 }
 
 /*
@@ -123,15 +213,7 @@ output_is_volatile(Query *query, AttrNumber attnum, List *around)
 	ListCell   *cell;
 
 	if (query->setOperations != NULL)
-	{
-		foreach(cell, query->rtable)
-		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
-
-			if (rte->rtekind == RTE_SUBQUERY && output_is_volatile(rte->subquery, attnum, queries))
-				return true;
-		}
-	}
+		return branches_are_volatile(query->setOperations, attnum, queries);
 	foreach(cell, query->targetList)
 	{
 		TargetEntry *target = lfirst_node(TargetEntry, cell);
@@ -139,7 +221,7 @@ output_is_volatile(Query *query, AttrNumber attnum, List *around)
 
 		if (target->resjunk || (attnum != InvalidAttrNumber && target->resno != attnum))
 			continue;
-		if (expression_is_volatile(expr, queries) ||
+		if (expression_is_volatile(expr, queries) || has_volatile_nulls(expr, queries) ||
 			(contain_agg_clause(expr) && rows_are_volatile(query, around)) ||
 			(contain_window_function(expr) &&
 			 (rows_are_volatile(query, around) || windows_are_volatile(query, queries))))
@@ -147,6 +229,26 @@ output_is_volatile(Query *query, AttrNumber attnum, List *around)
 	}
 	return (query->limitCount != NULL || query->limitOffset != NULL || query->hasDistinctOn) &&
 		(rows_are_volatile(query, around) || targets_are_volatile(query, query->sortClause, queries));
+}
+
+/*
+ * The same for a column of a set operation.  The second branch of EXCEPT and
+ * INTERSECT decides which rows of the first are there, and gives none.
+ */
+static bool
+branches_are_volatile(Node *branch, AttrNumber attnum, List *queries)
+{
+	SetOperationStmt *operation;
+	RangeTblEntry *rte;
+
+	if (IsA(branch, RangeTblRef))
+	{
+		rte = rt_fetch(((RangeTblRef *) branch)->rtindex, linitial_node(Query, queries)->rtable);
+		return output_is_volatile(rte->subquery, attnum, queries);
+	}
+	operation = castNode(SetOperationStmt, branch);
+	return branches_are_volatile(operation->larg, attnum, queries) ||
+		(operation->op == SETOP_UNION && branches_are_volatile(operation->rarg, attnum, queries));
 }
 
 /* Whether one of the targets that clauses sort or group by is. */
