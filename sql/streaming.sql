@@ -532,6 +532,7 @@ SELECT min(id) FROM chunked_iter(NULL::extremes, after => '{20}');
 SELECT max(n) FROM chunked_iter_query('SELECT id % 7 FROM streaming.extremes', 'n', 3) x(n integer);
 SELECT min(x.id) FROM chunked_iter(NULL::extremes, 3) x JOIN extremes e ON e.id = x.id + 1 WHERE x.id > 4;
 
+SELECT planner_defaults();
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
 SELECT count(*), sum(length(filler)) FROM chunked_iter(NULL::big);
