@@ -482,7 +482,7 @@ RESET ALL;
 SET search_path = streaming, public;
 
 -- LIMIT reads one chunk, and nothing is ever written to a temporary file.
-CREATE TABLE big (id integer PRIMARY KEY, filler text);
+CREATE TABLE big (id integer PRIMARY KEY, filler text) WITH (autovacuum_enabled = off);
 INSERT INTO big SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
 ANALYZE big;
 CREATE FUNCTION rows_read(query text) RETURNS bigint LANGUAGE plpgsql AS $$
