@@ -198,6 +198,7 @@ read_number(const char *argument, NullableDatum value, int64 number,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"%s\": %lld", argument, (long long) number),
+				 max == PG_INT64_MAX ? errdetail("It has to be at least %lld.", (long long) min) :
 				 errdetail("It has to be between %lld and %lld.", (long long) min, (long long) max),
 				 errhint("Leave it out for the default, or for what the job has already.")));
 	return number;
