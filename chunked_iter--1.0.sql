@@ -272,7 +272,7 @@ CREATE TABLE chunked_iter_job_requests (
 );
 
 COMMENT ON TABLE chunked_iter_job_requests IS
-'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has not succeeded';
+'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has neither succeeded nor, for a pause, failed';
 
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -420,10 +420,7 @@ WITH guards AS MATERIALIZED (
 ), jobs AS (
 	SELECT j.job,
 	       j.owner,
-	       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
-	            THEN j.state
-	            ELSE coalesce(q.request, j.state)
-	       END AS state,
+	       coalesce(q.request, j.state) AS state,
 	       j.parts,
 	       g.pid,
 	       coalesce(g.lock, CASE WHEN g.sleeps THEN j.waiting_for END) AS waits_for,
@@ -433,6 +430,8 @@ WITH guards AS MATERIALIZED (
 	  FROM chunked_iter_jobs AS j
 	  LEFT JOIN chunked_iter_job_requests AS q
 	    ON q.job OPERATOR(pg_catalog.=) j.job
+	   AND j.state OPERATOR(pg_catalog.<>) 'succeeded'
+	   AND (j.state OPERATOR(pg_catalog.<>) 'failed' OR q.request OPERATOR(pg_catalog.=) 'cancelled')
 	  LEFT JOIN guards AS g
 	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(j.job, 0)
 )

@@ -182,8 +182,8 @@ run_job(CiterJobRun *run)
 		finish.state = work_on_ranges(run);
 		if (citer_job_is_active(finish.state))
 			(void) citer_job_do(run, finish_job, &finish, NULL);
-		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
-			finish.state = CITER_JOB_PAUSED;
+		if (citer_job_is_active(finish.state))
+			finish.state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(finish.state))
 			break;
 		finish.shows_wait = false;
