@@ -515,7 +515,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
 COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
-'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
+'runs a statement for each chunk of a table, one transaction a chunk; run again, the job continues where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)
 AS 'MODULE_PATHNAME', 'chunked_iter_work_1_0'
@@ -529,7 +529,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_pause(text) IS
-'stops a job before its next chunk; chunked_iter_run goes on with it';
+'stops a job before its next chunk; chunked_iter_run continues it';
 
 CREATE FUNCTION chunked_iter_cancel(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_cancel_1_0'

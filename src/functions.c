@@ -206,7 +206,7 @@ read_options(FunctionCallInfo fcinfo, CiterOptions *options)
 	if (columns == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s has to be called in FROM", "chunked_iter_query"),
+				 errmsg("%s must be called in FROM", "chunked_iter_query"),
 				 errhint("SELECT * FROM chunked_iter_query('SELECT ...', 'id') AS t(id integer, ...)")));
 	citer_options_read_query(options, BlessTupleDesc(CreateTupleDescCopy(columns)), fcinfo->args);
 }

@@ -154,10 +154,10 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	if (nranges != job->parts)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("It has %d ranges, but %d of them are in chunked_iter_job_ranges.",
 						   job->parts, nranges),
-				 errhint("Mend the rows, or forget the job and start it again.")));
+				 errhint("Correct the rows, or forget the job and start it again.")));
 	citer_job_target_find(job);
 	options = citer_job_target_options(job);
 	options.columns_known = true;

@@ -170,7 +170,7 @@ check_throttle_query(const char *throttle_query)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be one SELECT that does not write", "throttle_query"),
 				 errdetail("It is \"%s\".", throttle_query),
-				 errhint("Let it return true while the job has to wait.")));
+				 errhint("Let it return true while the job must wait.")));
 }
 
 /* Error context callback: says where the query comes from. */
@@ -204,6 +204,6 @@ is_positive(Datum value, Oid type)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("argument \"%s\" must return a boolean or a number", "throttle_query"),
 					 errdetail("It returns a value of type %s.", format_type_be(type)),
-					 errhint("Let it return true while the job has to wait.")));
+					 errhint("Let it return true while the job must wait.")));
 	}
 }

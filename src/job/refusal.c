@@ -22,7 +22,7 @@ citer_job_refuse(const CiterJobCheck *check, const char *message, const char *de
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s", message),
 			 errdetail("%s", detail),
-			 errhint("Write %s, which is exact, or join \"%s\"; statement_is_global => true is for who means it.",
+			 errhint("Write %s, which is exact, or join \"%s\"; or pass statement_is_global => true if the same is meant for every chunk.",
 					 citer_job_advise(check->walk->relation->alias), "chunk")));
 }
 

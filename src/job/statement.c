@@ -300,7 +300,7 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" has no command in it", "statement"),
 				 errdetail("It is \"%s\".", job->statement),
-				 errhint("Pass what is to be done for each chunk, such as UPDATE %s SET ... %s.",
+				 errhint("Pass the command to run for each chunk, such as UPDATE %s SET ... %s.",
 						 walk->relation->sql, citer_job_advise(statement->alias))));
 	foreach(cell, commands)
 	{

@@ -254,7 +254,7 @@ check_row_type(RelOptInfo *rel, TupleDesc columns)
 					 errdetail("Column %d of row type %s had type %s when the statement was written.",
 							   var->varattno, format_type_be(columns->tdtypeid),
 							   format_type_be(var->vartype)),
-					 errhint("Prepare the statement again, or create the view anew.")));
+					 errhint("Prepare the statement again, or create the view again.")));
 	}
 }
 
