@@ -44,6 +44,9 @@ typedef struct Mentions
 	int			flags;			/* QTW_ flags for the walk */
 } Mentions;
 
+static const RangeVar *target_of(const Node *command);
+static bool is_chunk(const RangeVar *name);
+static bool names_chunk(Node *node, void *context);
 static void check_utility(const CiterJobCheck *check, Query *command);
 static bool copy_writes(const CopyStmt *copy);
 static void check_write(const CiterJobCheck *check, Query *query);
@@ -72,12 +75,61 @@ citer_job_check_kind(const CiterJob *job, Node *command)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the statement of a job must not copy to or from the client"),
 				 errhint("Use INSERT, or COPY with a file.")));
+	if (is_chunk(target_of(command)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the statement of a job cannot change \"%s\"", "chunk"),
+				 errdetail("It has the rows as they were read."),
+				 errhint("Change %s itself; a table called \"%s\" is written with its schema.",
+						 job->relation, "chunk")));
+	if (IsA(command, CopyStmt) && names_chunk(command, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("COPY in the statement of a job does not see \"%s\"", "chunk"),
+				 errhint("INSERT the rows into a table and COPY that when the job has ended.")));
 	/* It could outlive the chunk. */
 	if (IsA(command, DeclareCursorStmt))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the statement of a job must not declare a cursor"),
 				 errhint("Use a query over \"%s\" as it is.", "chunk")));
+}
+
+/* What a parsed command changes rows of; NULL if that is no one relation. */
+static const RangeVar *
+target_of(const Node *command)
+{
+	switch (nodeTag(command))
+	{
+		case T_InsertStmt:
+			return ((const InsertStmt *) command)->relation;
+		case T_UpdateStmt:
+			return ((const UpdateStmt *) command)->relation;
+		case T_DeleteStmt:
+			return ((const DeleteStmt *) command)->relation;
+		default:
+			return NULL;
+	}
+}
+
+static bool
+is_chunk(const RangeVar *name)
+{
+	return name != NULL && name->schemaname == NULL && strcmp(name->relname, "chunk") == 0;
+}
+
+/* Whether a parsed COPY, or its query, reads or writes "chunk". */
+static bool
+names_chunk(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeVar))
+		return is_chunk((RangeVar *) node);
+	if (IsA(node, CopyStmt))
+		return names_chunk((Node *) ((CopyStmt *) node)->relation, context) ||
+			names_chunk(((CopyStmt *) node)->query, context);
+	return raw_expression_tree_walker(node, names_chunk, context);
 }
 
 /*

@@ -125,6 +125,27 @@ citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc c
 	return relation;
 }
 
+/*
+ * 42804 if a value of this type cannot be a row of a relation.  "name" is what
+ * the query calls the relation that the value is a column of; NULL: unknown.
+ */
+void
+citer_relation_check_row(Oid type, const char *name)
+{
+	char		kind = get_typtype(type);
+
+	/* A type that is gone is an error of its own. */
+	if (kind == TYPTYPE_COMPOSITE || kind == '\0')
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("argument \"%s\" must be a row of a table", "rec"),
+			 errdetail("It is of type %s.", format_type_be(type)),
+			 name != NULL ? errhint("Pass the whole row: %s(%s).", "chunked_iter_key", name) :
+			 errhint("Pass the whole row, by the name of the table or the walk in FROM: SELECT %s(t) FROM my_table AS t",
+					 "chunked_iter_key")));
+}
+
 /* What the relation is called in messages: its name in SQL, or "the query". */
 const char *
 citer_relation_describe(const CiterRelation *relation)

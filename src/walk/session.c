@@ -44,7 +44,7 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 						citer_relation_describe(walk->relation)),
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(session->user, true)),
-				 errhint("Go on under that role, or start the walk again.")));
+				 errhint("Continue under that role, or start the walk again.")));
 	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
 	session->checked_at = GetCurrentCommandId(false);
 }
