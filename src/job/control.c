@@ -43,7 +43,7 @@ citer_job_forget(Oid procedure, NullableDatum name)
 
 	citer_spi_connect(0);
 	job = find_job(procedure, name);
-	if (!citer_guard_exclude(job->name))
+	if (!citer_guard_exclude(job->owner_oid, job->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by a session", job->name),

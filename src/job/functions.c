@@ -74,12 +74,12 @@ chunked_iter_forget_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* chunked_iter_guard(job text, range_no integer) RETURNS oid[] */
+/* chunked_iter_guard(owner oid, job text, range_no integer) RETURNS bigint */
 Datum
 chunked_iter_guard_1_0(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_ARRAYTYPE_P(citer_guard_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-										   PG_GETARG_INT32(1)));
+	PG_RETURN_INT64(citer_guard_lock(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)),
+									 PG_GETARG_INT32(2)));
 }
 
 /*

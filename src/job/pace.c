@@ -89,14 +89,26 @@ citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
 	return (int) Max(Min(size, ADAPTED_MAX), CITER_CHUNK_SIZE_MIN);
 }
 
-/* The average speed, after another chunk; 0 means that it is not known. */
-double
-citer_pace_smooth(double rows_per_second, double rows, double ms)
+/*
+ * Adds rows, which took so long, to an average that forgets.  It has no first
+ * value: what it has forgotten, or never known, weighs nothing.
+ */
+void
+citer_pace_add(CiterSpeed *speed, double rows, double ms)
 {
-	double		present = rows * 1000 / Max(ms, 0.01);
-	double		weight = exp(-ms / SMOOTHING_MS);
+	double		present = Max(ms, 0.01);
+	double		past = exp(-present / SMOOTHING_MS);
+	double		weight = SMOOTHING_MS * (1 - past);
 
-	return rows_per_second > 0 ? rows_per_second * weight + present * (1 - weight) : present;
+	speed->rows = speed->rows * past + rows / present * weight;
+	speed->ms = speed->ms * past + weight;
+}
+
+/* The average; 0 if nothing is known yet. */
+double
+citer_pace_rows_per_second(const CiterSpeed *speed)
+{
+	return speed->ms > 0 ? speed->rows * 1000 / speed->ms : 0;
 }
 
 /* How long to wait before a transaction is tried again, from attempt 1 on. */

@@ -27,6 +27,7 @@
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
+#include "job/runs.h"
 #include "job/transaction.h"
 
 /* The range at work, as it is between two transactions. */
@@ -41,7 +42,6 @@ typedef struct RangeWork
 	CiterJobChunkMode mode;		/* of the next chunk */
 	double		throttle_ms;	/* the last wait for the throttle query; 0:
 								 * none since the last chunk */
-	double		speed_mark;		/* when the chunk before was done */
 	CiterJobRetries retries;
 } RangeWork;
 
@@ -59,6 +59,9 @@ typedef struct Attempt
 	bool		lost;			/* the range to another session */
 	CiterJobRange range;
 	CiterJobChunk chunk;
+	double		pause_ms;		/* after it */
+	CiterSpeed	speed;			/* with it, and its pause */
+	double		speed_mark;		/* when that will have ended */
 } Attempt;
 
 /* A state to be stored, and why. */
@@ -75,7 +78,8 @@ static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
-static void advance(const CiterJobRun *run, Attempt *attempt);
+static void sleep_for(double ms, double *total);
+static void advance(CiterJobRun *run, Attempt *attempt);
 static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
 static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
@@ -86,6 +90,7 @@ static bool narrow_down(RangeWork *work, const Attempt *attempt);
 static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
 						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
+static CiterJobOutcome store_end(CiterJobRun *run, void *argument);
 static char *describe_error(const Attempt *attempt, const ErrorData *error);
 
 /*
@@ -100,7 +105,8 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	Attempt		attempt;
 	ErrorData  *error;
 
-	work.speed_mark = citer_pace_now();
+	if (run->speed_mark == 0)
+		run->speed_mark = citer_pace_now();
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -113,16 +119,16 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 				note_chunk(run, &work, &attempt);
 				if (attempt.range.done)
 					return attempt.state;
-				if (run->job->pause_ms > 0)
-					citer_job_sleep(run->job->pause_ms);
+				sleep_for(attempt.pause_ms, &run->totals.paused_ms);
 				break;
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
-				citer_job_sleep(work.throttle_ms);
+				sleep_for(work.throttle_ms, &run->totals.throttled_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
 					refuse_lost(run, range_no);
+				(void) citer_job_do(run, store_end, &attempt.state, NULL);
 				return attempt.state;
 			case CITER_OUTCOME_RETRY:
 				work.throttle_ms = 0;
@@ -154,6 +160,18 @@ reached_limit(const CiterJobRun *run)
 
 	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
+}
+
+/* Sleeps, and adds the time that took. */
+static void
+sleep_for(double ms, double *total)
+{
+	double		begin = citer_pace_now();
+
+	if (ms <= 0)
+		return;
+	citer_job_sleep(ms);
+	*total += citer_pace_now() - begin;
 }
 
 static void
@@ -246,7 +264,8 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	CiterJobRange *range = &attempt->range;
 	const RangeWork *work = attempt->work;
 
-	attempt->lost = !citer_guard_keep(job->name, range->range_no) || !citer_guard_enter(job->name);
+	attempt->lost = !citer_guard_keep(run->role, job->name, range->range_no) ||
+		!citer_guard_enter(run->role, job->name);
 	if (attempt->lost)
 		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_lock_range(job, range, &attempt->state))
@@ -263,9 +282,9 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* Stores where the range is after the chunk. */
+/* Stores where the range is after the chunk, and how long to pause. */
 static void
-advance(const CiterJobRun *run, Attempt *attempt)
+advance(CiterJobRun *run, Attempt *attempt)
 {
 	CiterJobRange *range = &attempt->range;
 	const CiterJobChunk *chunk = &attempt->chunk;
@@ -277,16 +296,23 @@ advance(const CiterJobRun *run, Attempt *attempt)
 		.passed = chunk->locked,
 	};
 
+	range->done = chunk->last;
+	range->chunk_size = attempt->chunk_size;
+	if (!range->done && run->job->pause_ms > 0)
+	{
+		attempt->pause_ms = run->job->pause_ms;
+		step.waiting_for = "pause_ms";
+	}
+	attempt->speed = run->speed;
 	if (!chunk->position.isnull)
 	{
 		range->position = chunk->position;
-		range->rows_per_second = citer_pace_smooth(range->rows_per_second, chunk->rows,
-												   citer_pace_now() - attempt->work->speed_mark);
+		attempt->speed_mark = citer_pace_now() + attempt->pause_ms;
+		citer_pace_add(&attempt->speed, chunk->rows, attempt->speed_mark - run->speed_mark);
+		range->rows_per_second = citer_pace_rows_per_second(&attempt->speed);
 	}
-	range->done = chunk->last;
-	range->chunk_size = attempt->chunk_size;
-	step.waiting_for = run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL;
 	citer_job_advance(run->job, range, &step);
+	citer_job_runs_note(run);
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
@@ -304,7 +330,9 @@ note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 	if (chunk->position.isnull)
 		return;
 	add_totals(&run->totals, chunk);
-	work->speed_mark = now;
+	run->totals.worked_ms += now - attempt->started;
+	run->speed = attempt->speed;
+	run->speed_mark = attempt->speed_mark;
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
 	else if (run->job->target_ms > 0)
@@ -405,6 +433,8 @@ end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, Citer
 	/* Of two errors, the first one counts. */
 	if (state != CITER_JOB_INTERRUPTED || !run->helps)
 		(void) citer_job_do(run, store_state, &end, &other);
+	else
+		(void) citer_job_do(run, store_end, &state, &other);
 	ReThrowError(error);
 }
 
@@ -414,6 +444,17 @@ store_state(CiterJobRun *run, void *argument)
 	const NewState *new = argument;
 
 	citer_job_set_state(run->job, new->state, new->error);
+	citer_job_runs_end(run, new->state, new->error);
+	return CITER_OUTCOME_COMMITTED;
+}
+
+/* Stores that the call ends, whose job has the state already. */
+static CiterJobOutcome
+store_end(CiterJobRun *run, void *argument)
+{
+	const CiterJobState *state = argument;
+
+	citer_job_runs_end(run, *state, NULL);
 	return CITER_OUTCOME_COMMITTED;
 }
 

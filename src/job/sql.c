@@ -114,6 +114,24 @@ static const char *const texts[] = {
 	" WHERE job = $1 AND range_no = $3",
 	[CITER_JOB_SQL_WAIT_JOB] =
 	"UPDATE @.chunked_iter_jobs SET waiting_for = $2, updated_at = clock_timestamp() WHERE job = $1",
+	[CITER_JOB_SQL_END_RUNS] =
+	"UPDATE @.chunked_iter_runs AS r SET ended_at = updated_at, outcome = 'interrupted'"
+	" WHERE job = $1 AND ended_at IS NULL AND (pid = pg_backend_pid() OR NOT EXISTS"
+	" (SELECT FROM pg_locks AS l WHERE l.pid = r.pid AND l.locktype = 'advisory' AND l.objsubid = 17225))",
+	[CITER_JOB_SQL_INSERT_RUN] =
+	"INSERT INTO @.chunked_iter_runs (job, run_no, call, started_at)"
+	" SELECT $1, coalesce(max(r.run_no), 0) + 1, $2, $3 FROM @.chunked_iter_runs AS r WHERE r.job = $1"
+	" ON CONFLICT DO NOTHING RETURNING run_no",
+	[CITER_JOB_SQL_PRUNE_RUNS] =
+	"DELETE FROM @.chunked_iter_runs WHERE job = $1 AND run_no <= $2",
+	[CITER_JOB_SQL_UPDATE_RUN] =
+	"UPDATE @.chunked_iter_runs SET rows_done = $3, rows_changed = $4, chunks_done = $5, rows_failed = $6,"
+	" rows_passed = $7, seconds_worked = $8, seconds_throttled = $9, seconds_paused = $10, outcome = $11,"
+	" error = $12, updated_at = clock_timestamp(),"
+	" ended_at = CASE WHEN $11 IS NULL THEN NULL ELSE clock_timestamp() END"
+	" WHERE job = $1 AND run_no = $2",
+	[CITER_JOB_SQL_DELETE_RUNS] =
+	"DELETE FROM @.chunked_iter_runs WHERE job = $1",
 };
 
 static const CiterSetting job_settings[] = {

@@ -8,13 +8,18 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "commands/async.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/json.h"
 #include "utils/timestamp.h"
 
 #include "job/sql.h"
 #include "job/state.h"
+
+/* What NOTIFY takes, less a good deal. */
+#define PAYLOAD_MAX 7000
 
 static const char *const state_names[] = {
 	[CITER_JOB_RUNNING] = "running",
@@ -25,6 +30,7 @@ static const char *const state_names[] = {
 	[CITER_JOB_FAILED] = "failed",
 };
 
+static void announce(const CiterJob *job, CiterJobState state);
 static void read_pace(CiterJob *job, int column);
 static void drop_request(const CiterJob *job);
 static void delete_parts(const CiterJob *job);
@@ -160,6 +166,7 @@ citer_job_insert(const CiterJob *job)
 	}
 	PG_END_TRY();
 	delete_parts(job);
+	announce(job, CITER_JOB_RUNNING);
 }
 
 /*
@@ -178,6 +185,7 @@ citer_job_start(const CiterJob *job)
 	citer_job_add_text(&values, job->home);
 	add_settings(&values, job);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_START, &values);
+	announce(job, CITER_JOB_RUNNING);
 }
 
 /*
@@ -192,6 +200,8 @@ citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error)
 	citer_job_add_text(&values, citer_job_state_name(state));
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SET_STATE, &values);
+	if (SPI_processed > 0)
+		announce(job, state);
 }
 
 /*
@@ -206,6 +216,8 @@ citer_job_fail(const CiterJob *job, const char *error)
 	drop_request(job);
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FAIL, &values);
+	if (SPI_processed > 0)
+		announce(job, CITER_JOB_FAILED);
 }
 
 /* Drops the request that was there when the job was read. */
@@ -229,6 +241,7 @@ citer_job_request(const CiterJob *job, CiterJobState state)
 
 	citer_job_add_text(&values, citer_job_state_name(state));
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_REQUEST, &values);
+	announce(job, state);
 }
 
 /*
@@ -241,7 +254,28 @@ citer_job_finish(const CiterJob *job)
 	CiterJobValues values = citer_job_values(job->name);
 
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FINISH, &values);
-	return SPI_processed > 0;
+	if (SPI_processed == 0)
+		return false;
+	announce(job, CITER_JOB_SUCCEEDED);
+	return true;
+}
+
+/*
+ * Sends a change of state, as JSON, to who LISTENs to chunked_iter, when the
+ * transaction commits.  A name that is too long for that is left to the view.
+ */
+static void
+announce(const CiterJob *job, CiterJobState state)
+{
+	StringInfoData payload;
+
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"job\": ");
+	escape_json(&payload, job->name);
+	appendStringInfo(&payload, ", \"state\": \"%s\"}", citer_job_state_name(state));
+	if (payload.len < PAYLOAD_MAX)
+		Async_Notify("chunked_iter", payload.data);
+	pfree(payload.data);
 }
 
 /* Drops all there is of a job. */
@@ -267,6 +301,7 @@ delete_parts(const CiterJob *job)
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_REQUEST, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RANGES, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_FAILED_ROWS, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RUNS, &values);
 }
 
 /*

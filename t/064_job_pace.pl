@@ -1,0 +1,105 @@
+
+# What the view says of a job that runs: how fast it is, when it will be done,
+# in 80 columns; and what the history says of one whose session was killed.
+
+use strict;
+use warnings;
+
+use FindBin qw($RealBin);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+use lib "$RealBin/lib";
+use Jobs;
+use Session;
+
+my $node = PostgreSQL::Test::Cluster->new('job_pace');
+
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nrestart_after_crash = on");
+$node->start;
+
+twenty_seconds();
+killed();
+$node->stop;
+done_testing();
+
+# From the first seconds on the view knows when a job of 20 seconds ends, most
+# of which are pauses.
+sub twenty_seconds
+{
+	my $runner = Session->new($node);
+	my $begin;
+	my %seen;
+
+	make_tables($node, 2000);
+	$runner->start(
+		"CALL chunked_iter_run('paced', 'item', '$statement', chunk_size => 100, pause_ms => 1000)");
+	wait_for_position($node, 'paced', '{100}');
+	$begin = time;
+	for my $after (0.5, 2, 5, 10, 15)
+	{
+		my $row;
+
+		usleep(1e6 * ($after - (time() - $begin)));
+		$row = $node->safe_psql('postgres',
+			"SELECT rows_per_second, extract(epoch FROM eta), percent FROM chunked_iter_progress WHERE job = 'paced'");
+		$seen{$after} = [ split /\|/, $row ];
+	}
+	reads_well();
+	$runner->answer;
+	my $end = time;
+	for my $after (sort { $a <=> $b } keys %seen)
+	{
+		my ($speed, $eta, $percent) = @{ $seen{$after} };
+
+		note sprintf '%.1f s: %s rows/s, %s %%, eta off by %.1f of %.1f s left', $after, $speed, $percent,
+		  $eta - $end, $end - $begin - $after;
+		cmp_ok(abs($eta - $end), '<=', 3, "after $after s the end is known to 3 s");
+	}
+	is_done_once($node, 'after a paced job');
+	$runner->close;
+	return;
+}
+
+# No line is longer than 80 characters.
+sub reads_well
+{
+	my ($out, $err);
+
+	$node->psql(
+		'postgres', "\\pset columns 80\n\\x auto\nSELECT * FROM chunked_iter_progress",
+		extra_params => [ "--pset=format=aligned", "--pset=tuples_only=off" ],
+		stdout       => \$out,
+		stderr       => \$err);
+	note $out;
+	like($out, qr/^state +\| running$/m, 'the view is expanded where it is too wide');
+	is(join("\n", grep { length > 80 } split /\n/, $out), '', 'and then fits 80 columns');
+	return;
+}
+
+# A call that was killed has no end in the history until the job is run again.
+sub killed
+{
+	my $runner = Session->new($node);
+
+	make_tables($node, 100);
+	$runner->start(
+		"CALL chunked_iter_run('killed', 'item', '$statement', chunk_size => 20, pause_ms => 1200)");
+	wait_for_position($node, 'killed', '{60}');
+	kill KILL => $runner->pid;
+	$runner->kill;
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server is not back';
+	is( $node->safe_psql('postgres', <<'SQL'), 'interrupted|run|t|t', 'a killed call has no end');
+SELECT p.state, r.call, r.ended_at IS NULL AND r.outcome IS NULL, r.rows_done >= 20
+  FROM chunked_iter_runs AS r JOIN chunked_iter_progress AS p USING (job) WHERE job = 'killed'
+SQL
+	$node->safe_psql('postgres', "CALL chunked_iter_run('killed', pause_ms => 0)");
+	is( $node->safe_psql('postgres', <<'SQL'), "1|interrupted|t|t\n2|succeeded|t|t", 'until the next run');
+SELECT run_no, outcome, ended_at = updated_at, rows_done >= 20 FROM chunked_iter_runs WHERE job = 'killed' ORDER BY run_no
+SQL
+	is_done_once($node, 'after a killed call');
+	return;
+}
