@@ -196,6 +196,24 @@ CREATE TABLE chunked_iter_job_requests (
 COMMENT ON TABLE chunked_iter_job_requests IS
 'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has not succeeded';
 
+/* Likewise: what a job is told while it runs.  0 and '' switch off. */
+CREATE TABLE chunked_iter_job_tunings (
+	job            text COLLATE "C" PRIMARY KEY REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	chunk_size     integer CHECK (chunk_size OPERATOR(pg_catalog.>=) 1 AND
+		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
+	target_ms      integer CHECK (target_ms OPERATOR(pg_catalog.>=) 0),
+	pause_ms       integer CHECK (pause_ms OPERATOR(pg_catalog.>=) 0),
+	throttle_query text,
+	duty_percent   integer CHECK (duty_percent OPERATOR(pg_catalog.>=) 1 AND
+		duty_percent OPERATOR(pg_catalog.<=) 100),
+	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>=) 0::bigint),
+	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>=) 0::bigint),
+	tuned_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+COMMENT ON TABLE chunked_iter_job_tunings IS
+'what chunked_iter_tune has changed of jobs; it overrides the columns of chunked_iter_jobs until the job is run again, which takes it over';
+
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
 	range_no       integer NOT NULL CHECK (range_no OPERATOR(pg_catalog.>) 0),
@@ -273,6 +291,7 @@ COMMENT ON COLUMN chunked_iter_runs.outcome IS
 
 ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_job_tunings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_runs ENABLE ROW LEVEL SECURITY;
@@ -288,6 +307,10 @@ CREATE POLICY members_forget ON chunked_iter_jobs FOR DELETE
 CREATE POLICY members ON chunked_iter_job_requests
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_requests.job));
+CREATE POLICY owner ON chunked_iter_job_tunings
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_tunings.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 CREATE POLICY owner ON chunked_iter_job_ranges
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job
@@ -314,6 +337,8 @@ COMMENT ON POLICY members_forget ON chunked_iter_jobs IS
 'members of the owning role may forget its jobs';
 COMMENT ON POLICY members ON chunked_iter_job_requests IS
 'members of the owning role may pause and cancel its jobs';
+COMMENT ON POLICY owner ON chunked_iter_job_tunings IS
+'only its owner says how a job is done: the throttle query runs with the owner''s rights';
 COMMENT ON POLICY owner ON chunked_iter_job_ranges IS
 'only its owner moves a job; chunked_iter_progress shows members how far it is';
 COMMENT ON POLICY owner ON chunked_iter_failed_rows IS
@@ -325,6 +350,7 @@ COMMENT ON POLICY owner ON chunked_iter_runs IS
 
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_tunings', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_runs', '');
@@ -549,6 +575,22 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 COMMENT ON FUNCTION chunked_iter_cancel(text) IS
 'stops a job before its next chunk, for good';
 
+CREATE FUNCTION chunked_iter_tune(
+	job            text,
+	chunk_size     bigint  DEFAULT NULL,
+	pause_ms       bigint  DEFAULT NULL,
+	target_ms      bigint  DEFAULT NULL,
+	throttle_query text    DEFAULT NULL,
+	duty_percent   bigint  DEFAULT NULL,
+	max_rows_per_second bigint DEFAULT NULL,
+	max_wal_per_second bigint DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_tune_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_tune(text, bigint, bigint, bigint, text, bigint, bigint, bigint) IS
+'changes how a job is done, from its next chunk on; 0 and an empty text switch off, what is left out stays';
+
 CREATE FUNCTION chunked_iter_forget(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_forget_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
@@ -558,7 +600,7 @@ COMMENT ON FUNCTION chunked_iter_forget(text) IS
 
 /* Row-level security says which rows of the tables this is about. */
 GRANT SELECT, INSERT, UPDATE, DELETE
-	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_ranges, chunked_iter_failed_rows,
-	chunked_iter_runs
+	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_tunings, chunked_iter_job_ranges,
+	   chunked_iter_failed_rows, chunked_iter_runs
 	TO PUBLIC;
 GRANT SELECT ON chunked_iter_progress TO PUBLIC;

@@ -13,12 +13,14 @@
 #include "job/control.h"
 #include "job/guard.h"
 #include "job/job.h"
+#include "job/tune.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_run_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_work_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_pause_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_cancel_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_forget_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_tune_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_guard_1_0);
 
 static void check_can_commit(FunctionCallInfo fcinfo, const char *procedure);
@@ -71,6 +73,15 @@ chunked_iter_forget_1_0(PG_FUNCTION_ARGS)
 {
 	check_can_write("chunked_iter_forget");
 	citer_job_forget(fcinfo->flinfo->fn_oid, fcinfo->args[0]);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_tune(job text, ...) RETURNS void */
+Datum
+chunked_iter_tune_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_write("chunked_iter_tune");
+	citer_job_tune(fcinfo->flinfo->fn_oid, fcinfo->args);
 	PG_RETURN_VOID();
 }
 

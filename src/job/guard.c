@@ -32,8 +32,9 @@
 /* The class: advisory locks of SQL have 1 and 2. */
 #define GUARD_CLASS 17225
 
-/* The number that stands for the presence of sessions. */
-#define PRESENCE (-1)
+/* The numbers that stand for locks that sessions share. */
+#define PRESENCE (-1)			/* at work on the job */
+#define SHARING (-2)			/* at work on a range, at a rate */
 
 static LockAcquireResult acquire_once(const LOCKTAG *tag, LOCKMODE mode);
 static void release(const LOCKTAG *tag, LOCKMODE mode);
@@ -87,6 +88,31 @@ void
 citer_guard_leave(Oid owner, const char *job)
 {
 	LOCKTAG		tag = guard_tag(owner, job, PRESENCE);
+
+	release(&tag, ShareLock);
+}
+
+/*
+ * Counts this session among those that share the job's rates, until it says
+ * that it does not, and returns how many these are.  A session that is just
+ * between two transactions may be left out.
+ */
+int
+citer_guard_share(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, SHARING);
+	int			others;
+
+	(void) acquire_once(&tag, ShareLock);
+	pfree(GetLockConflicts(&tag, ExclusiveLock, &others));
+	return others + 1;
+}
+
+/* The session does not share the job's rates any more. */
+void
+citer_guard_unshare(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, SHARING);
 
 	release(&tag, ShareLock);
 }

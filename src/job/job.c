@@ -18,6 +18,7 @@
 
 #include "job/errors.h"
 #include "job/guard.h"
+#include "job/needs.h"
 #include "job/open.h"
 #include "job/pace.h"
 #include "job/range.h"
@@ -204,6 +205,7 @@ static CiterJobOutcome
 open_job(CiterJobRun *run, void *argument)
 {
 	bool	   *resuming = argument;
+	bool		wrong;
 	CiterJob   *job;
 
 	*resuming = false;
@@ -212,15 +214,20 @@ open_job(CiterJobRun *run, void *argument)
 	drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
 	if (job == NULL)
+	{
+		citer_job_check_needs(run->procedure, run->arguments.job, run->arguments.needs);
 		create_job(run);
+	}
 	else
 	{
 		run->job = job;
 		citer_job_use_settings(job);
-		citer_job_change(job, &run->arguments);
+		wrong = citer_job_change(job, &run->arguments);
 		if (!can_resume(job))
 			return CITER_OUTCOME_STOPPED;
-		*resuming = true;
+		citer_job_check_needs(job->procedure, job->name, job->needs);
+		/* What the arguments make of the statement says nothing about the job. */
+		*resuming = !wrong;
 		citer_job_prepare(job, &run->statement);
 		citer_job_start(job);
 	}
@@ -328,7 +335,10 @@ work_on_ranges(CiterJobRun *run)
 
 		(void) citer_job_do(run, claim_range, &claim, NULL);
 		if (claim.range_no == 0)
+		{
+			citer_guard_unshare(run->role, run->job->name);
 			return CITER_JOB_RUNNING;
+		}
 		state = citer_job_run_range(run, claim.range_no);
 		citer_guard_release(run->role, run->job->name, run->guarded_range);
 		run->guarded_range = 0;
@@ -408,6 +418,7 @@ give_back(CiterJobRun *run)
 {
 	if (run->guarded_range != 0)
 		citer_guard_release(run->role, run->arguments.job, run->guarded_range);
+	citer_guard_unshare(run->role, run->arguments.job);
 	if (run->has_job_guard)
 		citer_guard_release(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (run->has_presence)

@@ -120,14 +120,20 @@ citer_job_find(Oid procedure, const char *name)
 }
 
 /*
- * Changes how a job is done to what the arguments say.  22023 if they would
- * change what it is about.
+ * Changes how a job is done to what the arguments say; returns whether that can
+ * make its statement one to be refused.  22023 if they would change what it is
+ * about.
  */
-void
+bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
+	const char *lock_rows = job->lock_rows;
+	bool		is_global = job->statement_is_global;
+
 	check_same(job, arguments);
 	take_settings(job, arguments);
+	return is_global != job->statement_is_global ||
+		strcmp(lock_rows ? lock_rows : "", job->lock_rows ? job->lock_rows : "") != 0;
 }
 
 /*
@@ -435,8 +441,8 @@ take_pace(CiterJob *job, const CiterJobArguments *arguments)
 		job->revisit = arguments->revisit == 1;
 	if (!arguments->needs.isnull)
 		job->needs = arguments->needs;
-	if (arguments->duty_percent > 0)
-		job->duty_percent = arguments->duty_percent;
+	if (arguments->duty_percent >= 0)
+		job->duty_percent = arguments->duty_percent > 0 ? arguments->duty_percent : 100;
 	if (arguments->max_rows_per_second >= 0)
 		job->max_rows_per_second = arguments->max_rows_per_second;
 	if (arguments->max_wal_per_second >= 0)

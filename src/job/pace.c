@@ -10,13 +10,12 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/wait_event.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "job/pace.h"
 #include "sql/spi.h"
@@ -38,6 +37,7 @@
 #define THROTTLE_FIRST_MS 50.0
 #define THROTTLE_MAX_MS 1000.0
 
+static uint32 wait_event(CiterPaceWait what);
 static bool is_positive(Datum value, Oid type);
 
 /* Milliseconds since some moment in the past. */
@@ -50,11 +50,29 @@ citer_pace_now(void)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
+/* The number of a wait event of ours. */
+static uint32
+wait_event(CiterPaceWait what)
+{
+	static const char *const names[] = {
+		[CITER_WAIT_PAUSE] = "ChunkedIterPause",
+		[CITER_WAIT_THROTTLE] = "ChunkedIterThrottle",
+		[CITER_WAIT_RETRY] = "ChunkedIterRetry",
+		[CITER_WAIT_OTHERS] = "ChunkedIterOthers",
+	};
+	static uint32 events[lengthof(names)];
+
+	if (events[what] == 0)
+		events[what] = citer_compat_wait_event(names[what]);
+	return events[what];
+}
+
 /* Sleeps, but can be cancelled. */
 void
-citer_pace_sleep(double ms)
+citer_pace_sleep(CiterPaceWait what, double ms)
 {
 	double		end = citer_pace_now() + ms;
+	uint32		event = wait_event(what);
 
 	for (;;)
 	{
@@ -64,7 +82,7 @@ citer_pace_sleep(double ms)
 		if (left <= 0)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 (long) ceil(Min(left, 60000.0)), WAIT_EVENT_PG_SLEEP);
+						 (long) ceil(Min(left, 60000.0)), event);
 		ResetLatch(MyLatch);
 	}
 }

@@ -5,6 +5,15 @@
 #ifndef CITER_JOB_PACE_H
 #define CITER_JOB_PACE_H
 
+/* What a session waits for, as pg_stat_activity shows it. */
+typedef enum CiterPaceWait
+{
+	CITER_WAIT_PAUSE,
+	CITER_WAIT_THROTTLE,
+	CITER_WAIT_RETRY,
+	CITER_WAIT_OTHERS
+} CiterPaceWait;
+
 /* An average: rows and milliseconds, the more of them the younger they are. */
 typedef struct CiterSpeed
 {
@@ -13,7 +22,7 @@ typedef struct CiterSpeed
 } CiterSpeed;
 
 extern double citer_pace_now(void);
-extern void citer_pace_sleep(double ms);
+extern void citer_pace_sleep(CiterPaceWait what, double ms);
 extern int	citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms);
 extern void citer_pace_add(CiterSpeed *speed, double rows, double ms);
 extern double citer_pace_rows_per_second(const CiterSpeed *speed);

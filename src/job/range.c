@@ -26,6 +26,7 @@
 #include "job/guard.h"
 #include "job/pace.h"
 #include "job/range.h"
+#include "job/rate.h"
 #include "job/report.h"
 #include "job/runs.h"
 #include "job/transaction.h"
@@ -36,6 +37,7 @@ typedef struct RangeWork
 	int			range_no;
 	bool		position_known; /* from the last chunk of this session */
 	NullableDatum position;
+	ItemPointerData place;		/* of the range's row, if valid */
 	int			chunk_size;		/* as adapted; 0: not read yet */
 	int			limit;			/* rows of the next chunk: fewer while an
 								 * error is being narrowed down */
@@ -52,15 +54,14 @@ typedef struct RangeWork
 typedef struct Attempt
 {
 	const RangeWork *work;
-	double		started;
 	int			chunk_size;		/* that of the work, once it is read */
 	int			limit;
 	CiterJobState state;		/* of the job */
 	bool		lost;			/* the range to another session */
 	CiterJobRange range;
 	CiterJobChunk chunk;
-	double		pause_ms;		/* after it */
-	CiterSpeed	speed;			/* with it, and its pause */
+	CiterRateChunk rate;		/* what it took */
+	CiterSpeed	speed;			/* with it, and the rest behind it */
 	double		speed_mark;		/* when that will have ended */
 } Attempt;
 
@@ -72,15 +73,16 @@ typedef struct NewState
 } NewState;
 
 static bool reached_limit(const CiterJobRun *run);
+static bool take_rest(CiterJobRun *run);
 static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
 static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
-static void sleep_for(double ms, double *total);
 static void advance(CiterJobRun *run, Attempt *attempt);
-static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
+static CiterRest rest_after(const CiterJobRun *run, Attempt *attempt);
+static void note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
 static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 static void refuse_lost(const CiterJobRun *run, int range_no);
@@ -105,13 +107,19 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	Attempt		attempt;
 	ErrorData  *error;
 
+	ItemPointerSetInvalid(&work.place);
 	if (run->speed_mark == 0)
+	{
 		run->speed_mark = citer_pace_now();
+		run->wal_mark = citer_rate_wal();
+	}
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (citer_job_pause_at_limit(run))
 			return CITER_JOB_PAUSED;
+		if (take_rest(run))
+			continue;
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{
@@ -119,11 +127,11 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 				note_chunk(run, &work, &attempt);
 				if (attempt.range.done)
 					return attempt.state;
-				sleep_for(attempt.pause_ms, &run->totals.paused_ms);
 				break;
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
-				sleep_for(work.throttle_ms, &run->totals.throttled_ms);
+				run->totals.throttled_ms += work.throttle_ms;
+				citer_job_wait_for(CITER_WAIT_THROTTLE, work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
@@ -162,16 +170,17 @@ reached_limit(const CiterJobRun *run)
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
 }
 
-/* Sleeps, and adds the time that took. */
-static void
-sleep_for(double ms, double *total)
+/* Takes the rest that the last chunk asked for; false if there is none. */
+static bool
+take_rest(CiterJobRun *run)
 {
-	double		begin = citer_pace_now();
+	double		ms = run->rest_until - citer_pace_now();
 
 	if (ms <= 0)
-		return;
-	citer_job_sleep(ms);
-	*total += citer_pace_now() - begin;
+		return false;
+	citer_job_wait_for(CITER_WAIT_PAUSE, ms);
+	run->totals.paused_ms += ms;
+	return true;
 }
 
 static void
@@ -181,10 +190,11 @@ begin_attempt(Attempt *attempt, const RangeWork *work)
 
 	memset(attempt, 0, sizeof(*attempt));
 	attempt->work = work;
-	attempt->started = citer_pace_now();
+	attempt->rate.started = citer_pace_now();
 	attempt->chunk_size = work->chunk_size;
 	attempt->limit = work->limit;
 	range->range_no = work->range_no;
+	range->place = work->place;
 	range->after.isnull = range->upto.isnull = range->position.isnull = true;
 	attempt->chunk.first.isnull = attempt->chunk.position.isnull = true;
 }
@@ -196,11 +206,16 @@ do_chunk(CiterJobRun *run, void *argument)
 	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
 
+	const char *asked = run->job->throttle_query;
+
 	check_role(run);
 	outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED)
 		return outcome;
 	outcome = lock_range(run, attempt);
+	/* A throttle query that has just come counts for this chunk. */
+	if (outcome == CITER_OUTCOME_COMMITTED && run->job->throttle_query != asked)
+		outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED || attempt->range.done)
 		return outcome;
 	if (attempt->chunk_size == 0)
@@ -263,6 +278,7 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	CiterJob   *job = run->job;
 	CiterJobRange *range = &attempt->range;
 	const RangeWork *work = attempt->work;
+	int			chunk_size = job->chunk_size;
 
 	attempt->lost = !citer_guard_keep(run->role, job->name, range->range_no) ||
 		!citer_guard_enter(run->role, job->name);
@@ -274,6 +290,11 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 				 errmsg("job \"%s\" has been forgotten while it was running", job->name)));
 	if (!citer_job_is_active(attempt->state))
 		return CITER_OUTCOME_STOPPED;
+	if (job->chunk_size != chunk_size && attempt->chunk_size > 0)
+	{
+		attempt->chunk_size = job->chunk_size;
+		attempt->limit = work->limit < work->chunk_size ? Min(work->limit, job->chunk_size) : job->chunk_size;
+	}
 	if (work->position_known && !citer_job_same_array(range->position, work->position))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -298,16 +319,14 @@ advance(CiterJobRun *run, Attempt *attempt)
 
 	range->done = chunk->last;
 	range->chunk_size = attempt->chunk_size;
-	if (!range->done && run->job->pause_ms > 0)
-	{
-		attempt->pause_ms = run->job->pause_ms;
-		step.waiting_for = "pause_ms";
-	}
 	attempt->speed = run->speed;
 	if (!chunk->position.isnull)
 	{
+		CiterRest	rest = rest_after(run, attempt);
+
 		range->position = chunk->position;
-		attempt->speed_mark = citer_pace_now() + attempt->pause_ms;
+		step.waiting_for = range->done ? NULL : rest.reason;
+		attempt->speed_mark = citer_pace_now() + rest.ms;
 		citer_pace_add(&attempt->speed, chunk->rows, attempt->speed_mark - run->speed_mark);
 		range->rows_per_second = citer_pace_rows_per_second(&attempt->speed);
 	}
@@ -315,14 +334,29 @@ advance(CiterJobRun *run, Attempt *attempt)
 	citer_job_runs_note(run);
 }
 
+/* The rest behind the chunk. */
+static CiterRest
+rest_after(const CiterJobRun *run, Attempt *attempt)
+{
+	const CiterJob *job = run->job;
+
+	attempt->rate.rows = attempt->chunk.rows;
+	attempt->rate.wal = citer_rate_wal() - run->wal_mark;
+	attempt->rate.sessions = 1;
+	if (job->max_rows_per_second > 0 || job->max_wal_per_second > 0)
+		attempt->rate.sessions = citer_guard_share(run->role, job->name);
+	return citer_rate_rest(job, &attempt->rate);
+}
+
 /* The chunk is committed: remembers that, and sets the size of the next. */
 static void
-note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
+note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 {
 	const CiterJobChunk *chunk = &attempt->chunk;
 	double		now = citer_pace_now();
 
 	remember_position(work, attempt->range.position);
+	work->place = attempt->range.place;
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
 	work->limit = attempt->limit;
@@ -330,14 +364,17 @@ note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 	if (chunk->position.isnull)
 		return;
 	add_totals(&run->totals, chunk);
-	run->totals.worked_ms += now - attempt->started;
+	run->totals.worked_ms += now - attempt->rate.started;
 	run->speed = attempt->speed;
 	run->speed_mark = attempt->speed_mark;
+	/* Once more, with the commit. */
+	run->rest_until = now + rest_after(run, attempt).ms;
+	run->wal_mark = citer_rate_wal();
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
 	else if (run->job->target_ms > 0)
 		work->limit = work->chunk_size = citer_pace_adapt(work->chunk_size, chunk->full,
-														  now - attempt->started,
+														  now - attempt->rate.started,
 														  run->job->target_ms);
 	citer_job_report_progress(run, &attempt->range, attempt->range.rows_done + chunk->rows);
 }

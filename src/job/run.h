@@ -58,6 +58,8 @@ typedef struct CiterJobRun
 
 	CiterSpeed	speed;			/* of this session */
 	double		speed_mark;		/* up to when it is known; 0: never */
+	double		rest_until;		/* before the next chunk */
+	uint64		wal_mark;		/* bytes written when the last chunk was done */
 } CiterJobRun;
 
 #endif							/* CITER_JOB_RUN_H */

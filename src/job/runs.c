@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "utils/timestamp.h"
 
 #include "base/settings.h"
 #include "job/pace.h"
@@ -48,7 +49,7 @@ citer_job_runs_begin(CiterJobRun *run)
 	do
 		insert_row(run);
 	while (run->run_no == 0);
-	if (limit > 0)
+	if (limit > 0 && run->run_no > limit)
 	{
 		citer_job_add_bigint(&values, run->run_no - limit);
 		citer_job_sql_run(run->procedure, CITER_JOB_SQL_PRUNE_RUNS, &values);
@@ -113,6 +114,7 @@ store(const CiterJobRun *run, const char *outcome, const char *error)
 	add_seconds(&values, totals->paused_ms);
 	citer_job_add_text(&values, outcome);
 	citer_job_add_text(&values, error);
+	citer_job_add(&values, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
 	citer_job_sql_run(run->procedure, CITER_JOB_SQL_UPDATE_RUN, &values);
 }
 
