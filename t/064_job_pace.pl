@@ -51,6 +51,8 @@ sub twenty_seconds
 	reads_well();
 	$runner->answer;
 	my $end = time;
+	like($runner->reported, qr/NOTICE:  00000: job "paced": [5-6]\d %, (?:9\d|100) rows\/s, (?:[7-9]|10) s left\n/,
+		'and what the client is told after ten seconds');
 	for my $after (sort { $a <=> $b } keys %seen)
 	{
 		my ($speed, $eta, $percent) = @{ $seen{$after} };

@@ -94,6 +94,7 @@ static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
 static CiterJobOutcome store_end(CiterJobRun *run, void *argument);
 static char *describe_error(const Attempt *attempt, const ErrorData *error);
+static char *describe_place(const Attempt *attempt);
 
 /*
  * Works through a range, whose guard this session has, until it is done, a
@@ -467,6 +468,7 @@ end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, Citer
 	NewState	end = {state, describe_error(attempt, error)};
 	ErrorData  *other;
 
+	citer_job_error_place(error, run->job->name, describe_place(attempt));
 	/* Of two errors, the first one counts. */
 	if (state != CITER_JOB_INTERRUPTED || !run->helps)
 		(void) citer_job_do(run, store_state, &end, &other);
@@ -499,14 +501,23 @@ store_end(CiterJobRun *run, void *argument)
 static char *
 describe_error(const Attempt *attempt, const ErrorData *error)
 {
+	char	   *text = citer_job_error_text(error);
+	char	   *place = describe_place(attempt);
+
+	return place != NULL ? psprintf("%s (%s)", text, place) : text;
+}
+
+/* The keys of the chunk, as far as they are known; NULL if they are not. */
+static char *
+describe_place(const Attempt *attempt)
+{
 	const CiterJobChunk *chunk = &attempt->chunk;
 	const CiterJobRange *range = &attempt->range;
-	char	   *text = citer_job_error_text(error);
 
 	if (chunk->rows > 0 && !chunk->first.isnull)
-		return psprintf("%s (rows %s to %s)", text, citer_job_array_text(chunk->first),
+		return psprintf("rows %s to %s", citer_job_array_text(chunk->first),
 						citer_job_array_text(chunk->position));
 	if (!range->position.isnull)
-		return psprintf("%s (after %s)", text, citer_job_array_text(range->position));
-	return text;
+		return psprintf("after %s", citer_job_array_text(range->position));
+	return NULL;
 }

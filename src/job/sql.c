@@ -123,9 +123,9 @@ static const char *const texts[] = {
 	" (SELECT t.job FROM @.chunked_iter_job_tunings AS t WHERE t.job = $1 AND t.tuned_at = $2"
 	" FOR UPDATE SKIP LOCKED)",
 	[CITER_JOB_SQL_MISSING_NEEDS] =
-	"SELECT n.name, p.state FROM unnest($1) WITH ORDINALITY AS n (name, no)"
+	"SELECT n.name, p.state FROM unnest($2) WITH ORDINALITY AS n (name, no)"
 	" LEFT JOIN @.chunked_iter_progress AS p ON p.job = n.name"
-	" WHERE p.state IS DISTINCT FROM 'succeeded' ORDER BY n.no",
+	" WHERE n.name <> $1 AND p.state IS DISTINCT FROM 'succeeded' ORDER BY n.no",
 	[CITER_JOB_SQL_FINISH] =
 	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1 AND state IN ('running', 'interrupted') AND NOT EXISTS"
