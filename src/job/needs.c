@@ -38,7 +38,7 @@ citer_job_check_needs(Oid procedure, const char *job, NullableDatum needs)
 							   "job \"%s\" needs jobs that have not succeeded",
 							   (unsigned long) SPI_processed, job),
 				 errdetail("%s", describe_missing()),
-				 errhint("Run \"%s\" again when they have, or with needs => '{}'.", job)));
+				 errhint("Run \"%s\" again afterwards, or with needs => '{}'.", job)));
 	SPI_freetuptable(SPI_tuptable);
 }
 
