@@ -22,8 +22,6 @@ $node->init(allows_streaming => 1, has_archiving => 1);
 $node->append_conf('postgresql.conf', <<'CONF');
 fsync = off
 autovacuum_naptime = 1s
-autovacuum_vacuum_cost_delay = 100ms
-autovacuum_vacuum_cost_limit = 1
 max_replication_slots = 4
 CONF
 $node->start;
@@ -34,7 +32,8 @@ $standby->start;
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION chunked_iter;
 CREATE ROLE worker IN ROLE pg_monitor;
-CREATE TABLE orders (id integer PRIMARY KEY, note text) WITH (autovacuum_enabled = off);
+CREATE TABLE orders (id integer PRIMARY KEY, note text) 
+	WITH (autovacuum_enabled = off, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
 INSERT INTO orders SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
 GRANT SELECT ON orders TO worker;
 SQL
@@ -173,11 +172,12 @@ sub wraparound
 	my $job = 'one that prevents wraparound';
 
 	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE spent (i integer) WITH (autovacuum_enabled = off);
 DO $$
 BEGIN
 	FOR i IN 1 .. 110000 LOOP
 		BEGIN
-			PERFORM pg_current_xact_id();
+			INSERT INTO spent VALUES (1);
 			RAISE division_by_zero;
 		EXCEPTION WHEN division_by_zero THEN
 			NULL;
@@ -187,9 +187,13 @@ END $$;
 ALTER TABLE orders SET (autovacuum_freeze_max_age = 100000);
 SQL
 	starts_to_wait($job, query_for($job));
-	# Such a vacuum does not make way.
-	$node->safe_psql('postgres', "ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0");
+	# Such a vacuum does not make way, and comes again.
+	$node->safe_psql('postgres', 'ALTER SYSTEM SET autovacuum = off');
 	$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+	$node->poll_query_until('postgres', <<'SQL') or die 'the vacuum does not end';
+SELECT count(*) = 0 FROM (
+	SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker') AS s
+SQL
 	goes_on($job);
 	return;
 }
