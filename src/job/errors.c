@@ -67,7 +67,7 @@ citer_job_error_text(const ErrorData *error)
 
 /*
  * Adds to an error of a job which job that was and where it was ("place" may be
- * NULL), and, unless the error has a hint of its own, how it goes on.
+ * NULL), and, unless the error has a hint of its own, how to continue it.
  */
 void
 citer_job_error_place(ErrorData *error, const char *job, const char *place)
@@ -77,6 +77,6 @@ citer_job_error_place(ErrorData *error, const char *job, const char *place)
 
 	error->context = error->context != NULL ? psprintf("%s\n%s", error->context, context) : context;
 	if (error->hint == NULL)
-		error->hint = psprintf("CALL chunked_iter_run(%s) goes on after its last chunk.",
+		error->hint = psprintf("CALL chunked_iter_run(%s) continues the job.",
 							   quote_literal_cstr(job));
 }
