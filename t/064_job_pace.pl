@@ -25,6 +25,7 @@ $node->start;
 twenty_seconds();
 killed();
 old_snapshot();
+shared_rate();
 $node->stop;
 done_testing();
 
@@ -141,4 +142,26 @@ sub blocks_of_ranges
 	$node->safe_psql('postgres', 'SELECT pg_sleep(1)');    # until the counters are there
 	return $node->safe_psql('postgres',
 		"SELECT heap_blks_hit + heap_blks_read FROM pg_statio_all_tables WHERE relname = 'chunked_iter_job_ranges'");
+}
+
+# Two sessions share the rate of a job.
+sub shared_rate
+{
+	my ($runner, $helper) = map { Session->new($node) } 1 .. 2;
+
+	make_tables($node, 600);
+	$runner->start(
+		"CALL chunked_iter_run('rate', 'item', '$statement', chunk_size => 10, parts => 2, max_rows_per_second => 200)");
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM chunked_iter_jobs WHERE job = 'rate'")
+	  or die 'the job does not begin';
+	$helper->query("CALL chunked_iter_work('rate')");
+	$runner->answer;
+	is( $node->safe_psql('postgres', <<'SQL'), 'run|t|t
+work|t|t', 'two sessions hold a rate together');
+SELECT call, rows_done > 200, rows_done / extract(epoch FROM ended_at - started_at) < 125
+  FROM chunked_iter_runs WHERE job = 'rate' ORDER BY call
+SQL
+	is_done_once($node, 'at a rate');
+	$_->close for $runner, $helper;
+	return;
 }

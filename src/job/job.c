@@ -256,7 +256,7 @@ open_job(CiterJobRun *run, void *argument)
 		if (!can_resume(job))
 			return CITER_OUTCOME_STOPPED;
 		citer_job_check_needs(job->procedure, job->name, job->needs);
-		/* What the arguments make of the statement says nothing about the job. */
+		/* A statement that is wrong by the arguments is not wrong by itself. */
 		*resuming = !wrong;
 		citer_job_prepare(job, &run->statement);
 		citer_job_start(job);

@@ -129,20 +129,18 @@ citer_job_find(Oid procedure, const char *name)
 }
 
 /*
- * Changes how a job is done to what the arguments say; returns whether that can
- * make its statement one to be refused.  22023 if they would change what it is
- * about.
+ * Changes how a job is done to what the arguments say; whether that can make its
+ * statement one to be refused.  22023 if they would change what it is about.
  */
 bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
-	const char *lock_rows = job->lock_rows;
-	bool		is_global = job->statement_is_global;
+	const CiterJob before = *job;
 
 	check_same(job, arguments);
 	take_settings(job, arguments);
-	return is_global != job->statement_is_global ||
-		strcmp(lock_rows ? lock_rows : "", job->lock_rows ? job->lock_rows : "") != 0;
+	return before.statement_is_global != job->statement_is_global ||
+		(job->lock_rows != NULL && strcmp(job->lock_rows, before.lock_rows ? before.lock_rows : "") != 0);
 }
 
 /*

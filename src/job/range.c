@@ -73,7 +73,6 @@ typedef struct NewState
 } NewState;
 
 static bool reached_limit(const CiterJobRun *run);
-static bool take_rest(CiterJobRun *run);
 static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
 static void set_size(const CiterJobRun *run, Attempt *attempt);
@@ -81,7 +80,6 @@ static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
 static void advance(CiterJobRun *run, Attempt *attempt);
-static CiterRest rest_after(const CiterJobRun *run, Attempt *attempt);
 static void note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
 static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
@@ -92,7 +90,6 @@ static bool narrow_down(RangeWork *work, const Attempt *attempt);
 static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
 						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
-static CiterJobOutcome store_end(CiterJobRun *run, void *argument);
 static char *describe_error(const Attempt *attempt, const ErrorData *error);
 static char *describe_place(const Attempt *attempt);
 
@@ -121,7 +118,7 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 		state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(state))
 			return state;
-		if (take_rest(run))
+		if (citer_rate_take_rest(run))
 			continue;
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
@@ -139,7 +136,7 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
 					refuse_lost(run, range_no);
-				(void) citer_job_do(run, store_end, &attempt.state, NULL);
+				(void) citer_job_do(run, citer_job_runs_store_end, &attempt.state, NULL);
 				return attempt.state;
 			case CITER_OUTCOME_RETRY:
 				work.throttle_ms = 0;
@@ -175,19 +172,6 @@ reached_limit(const CiterJobRun *run)
 
 	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
-}
-
-/* Takes the rest that the last chunk asked for; false if there is none. */
-static bool
-take_rest(CiterJobRun *run)
-{
-	double		ms = run->rest_until - citer_pace_now();
-
-	if (ms <= 0)
-		return false;
-	citer_job_wait_for(CITER_WAIT_PAUSE, ms);
-	run->totals.paused_ms += ms;
-	return true;
 }
 
 static void
@@ -329,8 +313,10 @@ advance(CiterJobRun *run, Attempt *attempt)
 	attempt->speed = run->speed;
 	if (!chunk->position.isnull)
 	{
-		CiterRest	rest = rest_after(run, attempt);
+		CiterRest	rest;
 
+		attempt->rate.rows = chunk->rows;
+		rest = citer_rate_rest_after(run, &attempt->rate);
 		range->position = chunk->position;
 		step.waiting_for = range->done ? NULL : rest.reason;
 		attempt->speed_mark = citer_pace_now() + rest.ms;
@@ -339,20 +325,6 @@ advance(CiterJobRun *run, Attempt *attempt)
 	}
 	citer_job_advance(run->job, range, &step);
 	citer_job_runs_note(run);
-}
-
-/* The rest behind the chunk. */
-static CiterRest
-rest_after(const CiterJobRun *run, Attempt *attempt)
-{
-	const CiterJob *job = run->job;
-
-	attempt->rate.rows = attempt->chunk.rows;
-	attempt->rate.wal = citer_rate_wal() - run->wal_mark;
-	attempt->rate.sessions = 1;
-	if (job->max_rows_per_second > 0 || job->max_wal_per_second > 0)
-		attempt->rate.sessions = citer_guard_share(run->role, job->name);
-	return citer_rate_rest(job, &attempt->rate);
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
@@ -375,7 +347,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 	run->speed = attempt->speed;
 	run->speed_mark = attempt->speed_mark;
 	/* Once more, with the commit. */
-	run->rest_until = now + rest_after(run, attempt).ms;
+	run->rest_until = now + citer_rate_rest_after(run, &attempt->rate).ms;
 	run->wal_mark = citer_rate_wal();
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
@@ -479,7 +451,7 @@ end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, Citer
 	if (state != CITER_JOB_INTERRUPTED || !run->helps)
 		(void) citer_job_do(run, store_state, &end, &other);
 	else
-		(void) citer_job_do(run, store_end, &state, &other);
+		(void) citer_job_do(run, citer_job_runs_store_end, &state, &other);
 	ReThrowError(error);
 }
 
@@ -491,16 +463,6 @@ store_state(CiterJobRun *run, void *argument)
 	citer_job_set_state(run->job, new->state, new->error);
 	new->state = citer_job_read_state(run->job);
 	citer_job_runs_end(run, new->state, new->error);
-	return CITER_OUTCOME_COMMITTED;
-}
-
-/* Stores that the call ends, whose job has the state already. */
-static CiterJobOutcome
-store_end(CiterJobRun *run, void *argument)
-{
-	const CiterJobState *state = argument;
-
-	citer_job_runs_end(run, *state, NULL);
 	return CITER_OUTCOME_COMMITTED;
 }
 

@@ -5,15 +5,13 @@
 #ifndef CITER_JOB_RATE_H
 #define CITER_JOB_RATE_H
 
-#include "job/state.h"
+#include "job/run.h"
 
 /* What a chunk has taken. */
 typedef struct CiterRateChunk
 {
 	double		started;		/* by citer_pace_now() */
 	int64		rows;
-	uint64		wal;			/* bytes that this session has written */
-	int			sessions;		/* that share the job's rates */
 } CiterRateChunk;
 
 /* A rest, and which of the job's arguments asks for it, as it is named. */
@@ -24,6 +22,7 @@ typedef struct CiterRest
 } CiterRest;
 
 extern uint64 citer_rate_wal(void);
-extern CiterRest citer_rate_rest(const CiterJob *job, const CiterRateChunk *chunk);
+extern CiterRest citer_rate_rest_after(const CiterJobRun *run, const CiterRateChunk *chunk);
+extern bool citer_rate_take_rest(CiterJobRun *run);
 
 #endif							/* CITER_JOB_RATE_H */

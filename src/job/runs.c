@@ -75,6 +75,14 @@ citer_job_runs_end(const CiterJobRun *run, CiterJobState state, const char *erro
 	store(run, citer_job_state_name(state), error);
 }
 
+/* Work of its own: the call ends, and its job has the state already. */
+CiterJobOutcome
+citer_job_runs_store_end(CiterJobRun *run, void *state)
+{
+	citer_job_runs_end(run, *(const CiterJobState *) state, NULL);
+	return CITER_OUTCOME_COMMITTED;
+}
+
 /*
  * Inserts the row under the next number; run->run_no stays 0 if another
  * session was faster, whose row can be seen then.
@@ -84,7 +92,7 @@ insert_row(CiterJobRun *run)
 {
 	CiterJobValues values = citer_job_values(run->job->name);
 
-	citer_job_add_text(&values, IsBackgroundWorker ? "worker" : run->helps ? "work" : "run");
+	citer_job_add_text(&values, !run->helps ? "run" : IsBackgroundWorker ? "worker" : "work");
 	citer_job_add(&values, TIMESTAMPTZOID,
 				  TimestampTzGetDatum(GetCurrentStatementStartTimestamp()), false);
 	citer_job_sql_run(run->procedure, CITER_JOB_SQL_INSERT_RUN, &values);

@@ -5,10 +5,11 @@
 #ifndef CITER_JOB_RUNS_H
 #define CITER_JOB_RUNS_H
 
-#include "job/run.h"
+#include "job/transaction.h"
 
 extern void citer_job_runs_begin(CiterJobRun *run);
 extern void citer_job_runs_note(CiterJobRun *run);
 extern void citer_job_runs_end(const CiterJobRun *run, CiterJobState state, const char *error);
+extern CiterJobOutcome citer_job_runs_store_end(CiterJobRun *run, void *state);
 
 #endif							/* CITER_JOB_RUNS_H */
