@@ -6,6 +6,8 @@
 #:
 #:   make test REGRESS='setup walk' ISOLATION= TAP='t/0*.pl'
 #:                   only these; an empty list leaves a kind out
+#:   make test QUICK=1
+#:                   all but the TAP files that take long
 #:   make test PG_CONFIG=/path/to/pg_config
 #:                   on a PostgreSQL of your own; demo and bench take it too
 #:   make test TMPDIR=/var/tmp
@@ -13,6 +15,7 @@
 #:   make test-releases
 #:                   make test under each newer release that Debian has, in
 #:                   chroots; as root on a Debian (scripts/releases.sh)
+#:   make test-ci    make test, and then test-releases with QUICK=1
 #:
 #: For a PostgreSQL you run, as with every PGXS extension (add PG_CONFIG=...
 #: unless pg_config is in the PATH; with_llvm=no leaves out the JIT bitcode):
@@ -58,8 +61,12 @@ EXTRA_CLEAN = test-results
 
 all:
 
+# The TAP files that take long, for QUICK=1
+SLOW_TAP =
+LEFT_OUT = $(if $(QUICK),$(SLOW_TAP))
+
 # These work without pg_config: see the scripts.
-own_targets = bench demo dist help indent plots test test-releases typedefs
+own_targets = bench demo dist help indent plots test test-ci test-packages test-releases typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -85,12 +92,17 @@ help:
 given_pg_config = $(if $(filter file,$(origin PG_CONFIG)),,$(PG_CONFIG))
 
 # The shell gives way to the script, so that a signal for make reaches the script.
-test:
+# test-packages only installs what the tests need.
+test test-packages:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
-		TAP='$(call files,$(TAP))' scripts/test.sh
+		TAP='$(filter-out $(LEFT_OUT),$(call files,$(TAP)))' LEFT_OUT='$(LEFT_OUT)' \
+		scripts/test.sh $(filter test-packages,$@)
 
 test-releases:
 	@exec scripts/releases.sh
+
+test-ci:
+	@exec scripts/releases.sh ci
 
 demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh

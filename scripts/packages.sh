@@ -191,7 +191,7 @@ can_be_root()
 	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
 }
 
-# Adds the wanted packages that apt-get offers to those to be installed.
+# Adds the wanted packages that apt-get can install to those to be installed.
 add_wanted()
 {
 	local package
@@ -199,7 +199,7 @@ add_wanted()
 	[ ${#wanted[@]} -gt 0 ] && on_debian && can_be_root || return 0
 	update_lists
 	for package in "${wanted[@]}"; do
-		if apt-cache show "$package" >/dev/null 2>&1; then
+		if apt-get -q --simulate install --no-install-recommends "$package" >/dev/null 2>&1; then
 			missing+=("$package")
 			reasons+=("tests use it")
 		fi
