@@ -163,10 +163,10 @@ citer_statement_use_custom_plan(const CiterStatementSource *source, ParamListInf
 	SPIPlanPtr	plan = prepare_plan(source, CURSOR_OPT_CUSTOM_PLAN);
 	CachedPlan *custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
 
+	citer_settings_end(nestlevel);
 	use(custom->stmt_list, arg);
 	ReleaseCachedPlan(custom, NULL);
 	SPI_freeplan(plan);
-	citer_settings_end(nestlevel);
 }
 
 /*

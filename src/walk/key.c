@@ -312,7 +312,7 @@ check_physical(const CiterRelation *relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot walk %s in physical order", citer_relation_describe(relation)),
-				 errdetail("It has no rows of its own, or some of them are in foreign tables."),
+				 errdetail("It has no rows of its own, or some of them are in foreign tables or shards."),
 				 errhint("Give an order: order_by => 'column, ...'.")));
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "sql/statement.h"
+#include "walk/citus.h"
 #include "walk/plan.h"
 
 /* A sort that cannot be avoided still has a high cost, which means nothing. */
@@ -85,6 +86,8 @@ typedef struct ExplainRequest
 } ExplainRequest;
 
 static CiterStatementSource statement_of(const CiterQuery *query);
+static void use_custom_plan(const CiterStatementSource *source, ParamListInfo params,
+							CiterPlanUse use, void *arg);
 static void run_plan(List *planned, void *arg);
 static bool fits_query(const CiterQuery *query, const PlannedStmt *statement);
 static void describe_plan(List *planned, void *shape);
@@ -118,7 +121,10 @@ citer_plan_try(const CiterQuery *query, ParamListInfo params, DestReceiver *rece
 	request.options.params = params;
 	request.options.read_only = !query->locks;
 	request.options.dest = receiver;
-	citer_statement_use_plan(&source, run_plan, &request);
+	if (query->steer & CITER_STEER_CUSTOM)
+		use_custom_plan(&source, params, run_plan, &request);
+	else
+		citer_statement_use_plan(&source, run_plan, &request);
 	return request.done;
 }
 
@@ -144,9 +150,7 @@ citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
 	const CiterStatementSource source = statement_of(query);
 	double		rows;
 
-	citer_spi_connect(0);
-	citer_statement_use_custom_plan(&source, params, take_estimate, &rows);
-	citer_spi_finish();
+	use_custom_plan(&source, params, take_estimate, &rows);
 	return rows;
 }
 
@@ -183,6 +187,21 @@ statement_of(const CiterQuery *query)
 			source.settings[n++] = steerings[i].settings;
 	}
 	return source;
+}
+
+/* Has something done with a plan for these very parameters, in the current memory context. */
+static void
+use_custom_plan(const CiterStatementSource *source, ParamListInfo params, CiterPlanUse use, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	CiterQueryContext context;
+
+	citer_spi_connect(0);
+	MemoryContextSwitchTo(caller);
+	citer_spi_name_query(&context, source->sql);
+	citer_statement_use_custom_plan(source, params, use, arg);
+	citer_spi_forget_query(&context);
+	citer_spi_finish();
 }
 
 /* Runs the plan of a RunRequest, if it fits. */
@@ -255,6 +274,11 @@ explain_plan(List *planned, void *arg)
 	ExplainState *es = NewExplainState();
 	QueryDesc  *desc;
 
+	if (citer_citus_plan_is_delayed(statement->planTree))
+	{
+		appendStringInfoString(request->output, "Planned for each chunk, with its keys\n");
+		return;
+	}
 	citer_compat_forget_pruning(statement->planTree);
 	es->costs = false;
 	desc = CreateQueryDesc(statement, request->query->sql, GetActiveSnapshot(), InvalidSnapshot,

@@ -19,6 +19,7 @@
 
 #include <math.h>
 
+#include "walk/citus.h"
 #include "walk/walk.h"
 
 static void choose_by_tid(CiterWalk *walk);
@@ -28,6 +29,7 @@ static CiterStrategy by_index(const CiterWalk *walk, int steer);
 static CiterStrategy by_sort(const CiterWalk *walk, int steer);
 static CiterStrategy by_tid_range(const CiterWalk *walk);
 static CiterStrategy by_tid_sort(const CiterWalk *walk);
+static CiterStrategy by_shards(const CiterWalk *walk);
 static CiterStrategy foreign(const CiterWalk *walk, int steer);
 static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
 static void ask_for_index(CiterWalk *walk);
@@ -53,6 +55,9 @@ citer_walk_choose_strategy(CiterWalk *walk)
 		choose_foreign(walk, foreign_heaps);
 	else
 		choose_by_key(walk);
+	walk->in_shards = walk->index_shape.citus && !citer_citus_reads_here(walk->relation->relid);
+	if (walk->in_shards)
+		walk->strategy = by_shards(walk);
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
 		walk->strategy.steer |= CITER_STEER_ALL_PARTS;
@@ -88,7 +93,8 @@ citer_walk_needs_tables(const CiterWalk *walk)
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
+	return !walk->in_shards &&
+		(walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
 }
 
@@ -215,6 +221,17 @@ by_tid_sort(const CiterWalk *walk)
 	strategy.with_tid = true;
 	strategy.steer = CITER_STEER_FREE;
 	return strategy;
+}
+
+/*
+ * CITER_BY_INDEX again, from the shards of Citus, of which each query asks for
+ * as many rows as a chunk has.  Whether they have an index is not seen here.
+ * Citus plans no query for several shards whose parameters it does not know.
+ */
+static CiterStrategy
+by_shards(const CiterWalk *walk)
+{
+	return by_index(walk, CITER_STEER_CUSTOM);
 }
 
 /*
