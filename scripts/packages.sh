@@ -85,6 +85,17 @@ want_extension()
 		want "postgresql-$version-$1" test -e "/usr/lib/postgresql/$version/lib/$2.so"
 }
 
+# Extensions that hook into the same places of the server
+want_neighbours()
+{
+	want_extension timescaledb timescaledb
+	want_extension pg-hint-plan pg_hint_plan
+	want_extension pgaudit pgaudit
+	want_extension cron pg_cron
+	want_extension partman pg_partman_bgw
+	want_extension repack pg_repack
+}
+
 # In the interpreter that is first in the PATH, or the system's own
 has_python_module()
 {

@@ -11,6 +11,7 @@ need_perl
 case $TAP in *examples* | *bench*) want_clients ;; esac
 case $TAP in *packaging*) want_packaging ;; esac
 case $TAP in *cron*) want_extension cron pg_cron ;; esac
+case $TAP in *neighbours*) want_neighbours ;; esac
 case $TAP in *explained*) want_extension hypopg hypopg ;; esac
 install_packages
 [ "${1:-}" != test-packages ] || exit 0

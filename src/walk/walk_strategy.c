@@ -23,6 +23,7 @@
 #include "walk/walk.h"
 
 static void choose_by_tid(CiterWalk *walk);
+static void advise_order(void *arg);
 static void choose_foreign(CiterWalk *walk, List *heaps);
 static void choose_by_key(CiterWalk *walk);
 static CiterStrategy by_index(const CiterWalk *walk, int steer);
@@ -102,12 +103,24 @@ citer_walk_lacks_index(const CiterWalk *walk)
 static void
 choose_by_tid(CiterWalk *walk)
 {
+	ErrorContextCallback callback = {error_context_stack, advise_order, NULL};
+
+	error_context_stack = &callback;
 	walk->strategy = by_tid_range(walk);
 	walk->index_shape = first_chunk_shape(walk);
+	error_context_stack = callback.previous;
 	if (!walk->index_shape.physical)
 		walk->strategy = by_tid_sort(walk);
 	else if (!walk->index_shape.has_tids)
 		walk->strategy.with_tid = true;
+}
+
+/* Error context callback: what keeps its rows elsewhere, as TimescaleDB does when it compresses them, may have no ctids. */
+static void
+advise_order(void *arg pg_attribute_unused())
+{
+	if (geterrcode() == ERRCODE_INVALID_COLUMN_REFERENCE || geterrcode() == ERRCODE_FEATURE_NOT_SUPPORTED)
+		errhint("The walk is in physical order. Give another one: order_by => 'column, ...'.");
 }
 
 /*
