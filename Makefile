@@ -61,8 +61,9 @@ EXTRA_CLEAN = test-results
 
 all:
 
-# The TAP files that take long, for QUICK=1
-SLOW_TAP =
+# The TAP files that take long or need many packages, for QUICK=1
+SLOW_TAP = $(call files,$(addprefix t/,002_* 006_* 020_* 021_fuzz.pl 040_* 046_* 047_* 051_* 052_* 054_* \
+	058_* 059_* 060_* 061_* 062_*))
 LEFT_OUT = $(if $(QUICK),$(SLOW_TAP))
 
 # These work without pg_config: see the scripts.

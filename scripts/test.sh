@@ -8,7 +8,7 @@
 need_compiler
 need_postgres
 need_perl
-case $TAP in *examples* | *bench*) want_clients ;; esac
+case $TAP in *django* | *rails* | *pgbouncer* | *clients* | *bench*) want_clients ;; esac
 case $TAP in *packaging*) want_packaging ;; esac
 case $TAP in *cron*) want_extension cron pg_cron ;; esac
 case $TAP in *neighbours*) want_neighbours ;; esac
