@@ -82,6 +82,7 @@ citer_reader_read_chunk(CiterReader *reader)
 		citer_reader_check_chunk(reader, &before);
 	if (found && walk->locking != NULL)
 		citer_reader_lock_rows(reader, &before);
+	citer_session_check_again(walk);
 	citer_session_end(walk, nestlevel);
 	if (found)
 		count_chunk(reader);

@@ -34,6 +34,8 @@ typedef struct CiterRelation
 	uint64		rowtype_version;
 	List	   *watched;		/* OIDs of relations that its rows come from */
 	uint64		watched_version;
+	uint64		news;			/* citer_relation_news() when that was so; 0:
+								 * not known */
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
@@ -49,7 +51,7 @@ extern bool citer_relation_row_is_used(Node *expr);
 /* relation_version.c */
 extern void citer_relation_remember(CiterRelation *relation, Relation rel);
 extern void citer_relation_watch(CiterRelation *relation, List *relids);
-extern void citer_relation_check(const CiterRelation *relation, bool with_watched);
+extern void citer_relation_check(CiterRelation *relation, bool with_watched);
 
 /* relation_heaps.c */
 extern List *citer_relation_heaps(const CiterRelation *relation);

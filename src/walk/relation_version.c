@@ -26,6 +26,7 @@
 
 #include "base/compat.h"
 #include "walk/relation.h"
+#include "walk/relation_news.h"
 
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
 static bool same_row_type(const CiterRelation *relation);
@@ -42,6 +43,7 @@ citer_relation_remember(CiterRelation *relation, Relation rel)
 {
 	relation->definition_version = definition_version(rel);
 	relation->rowtype_version = assign_record_type_identifier(relation->rowtype, -1);
+	relation->news = citer_relation_news();
 	relation->watched_version = watched_version(relation);
 }
 
@@ -55,6 +57,7 @@ citer_relation_watch(CiterRelation *relation, List *relids)
 	if (citer_relation_is_table(relation))
 		return;
 	relation->watched = relids;
+	relation->news = citer_relation_news();
 	relation->watched_version = watched_version(relation);
 }
 
@@ -65,21 +68,23 @@ citer_relation_watch(CiterRelation *relation, List *relids)
  * "with_watched" says that the relations which its rows come from have to be
  * the same, too, as one snapshot demands: it must not see the rows of a
  * partition that was attached later, which no lock prevents, nor miss those of
- * a table that this session has rewritten.
+ * a table that this session has rewritten.  They are looked at if there is news.
  */
 void
-citer_relation_check(const CiterRelation *relation, bool with_watched)
+citer_relation_check(CiterRelation *relation, bool with_watched)
 {
 	Relation	rel = NULL;
 	bool		unchanged = true;
+	uint64		news = citer_relation_news();
 
 	if (relation->query == NULL)
 	{
 		rel = try_relation_open(relation->relid, AccessShareLock);
 		unchanged = rel != NULL && is_unchanged(relation, rel);
 	}
-	if (unchanged && with_watched)
+	if (unchanged && with_watched && news != relation->news)
 		unchanged = relation->watched_version == watched_version(relation);
+	relation->news = news;
 	if (!unchanged)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -14,6 +14,7 @@
 #include "utils/snapmgr.h"
 
 #include "walk/session.h"
+#include "walk/relation_news.h"
 #include "base/settings.h"
 
 /* Remembers the session as it is now, in the current memory context. */
@@ -46,6 +47,18 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 				 errhint("Go on under that role, or start the walk again.")));
 	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
 	session->checked_at = GetCurrentCommandId(false);
+}
+
+/*
+ * Throws 55000 if something was heard of relations since the check, while a chunk
+ * was read, and it is one of those that have to stay what they were: locks that a
+ * savepoint has taken away were taken again by the chunk's queries.
+ */
+void
+citer_session_check_again(const CiterWalk *walk)
+{
+	if (citer_walk_needs_tables(walk) && citer_relation_news() != walk->relation->news)
+		citer_relation_check(walk->relation, true);
 }
 
 /*

@@ -23,6 +23,7 @@ typedef struct CiterSession
 
 extern void citer_session_remember(CiterSession *session);
 extern void citer_session_check(CiterSession *session, const CiterWalk *walk);
+extern void citer_session_check_again(const CiterWalk *walk);
 extern int	citer_session_begin(CiterSession *session, const CiterWalk *walk);
 extern void citer_session_end(const CiterWalk *walk, int nestlevel);
 

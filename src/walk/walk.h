@@ -8,6 +8,7 @@
 #include "base/compat.h"
 #include "base/options.h"
 #include "walk/bookmark.h"
+#include "walk/cut.h"
 #include "walk/key.h"
 #include "walk/plan.h"
 #include "walk/query.h"
@@ -69,6 +70,8 @@ typedef struct CiterWalk
 	CiterPosition after;
 	CiterPosition upto;
 	CiterStrategy strategy;
+	CiterCuts  *cuts;			/* where partitions begin; NULL: not read by
+								 * sections */
 	CiterComparer comparer;
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
@@ -82,8 +85,12 @@ typedef struct CiterWalkQueries
 {
 	CiterQueryRows rows;		/* of the query at hand */
 	int			number;			/* of the query at hand, from 1 */
-	int			nqueries;
+	int			nqueries;		/* beside those of further sections */
 	const CiterRange *ranges;	/* of all queries, as many for each */
+	const CiterCuts *cuts;		/* NULL: not read by sections */
+	CiterSections sections;		/* of the query at hand */
+	int			last_section;	/* of its range */
+	bool		begun;			/* they are read from their beginning */
 } CiterWalkQueries;
 
 /* walk_resolve.c */
@@ -98,6 +105,7 @@ extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 /* walk.c */
 extern CiterWalkQueries citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows);
+extern CiterWalkQueries citer_walk_cut_queries(const CiterWalk *walk, const CiterQueryRows *rows);
 extern bool citer_walk_next_query(CiterWalkQueries *queries);
 extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);
 extern void citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows);

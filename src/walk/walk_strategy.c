@@ -56,6 +56,8 @@ citer_walk_choose_strategy(CiterWalk *walk)
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
 		walk->strategy.steer |= CITER_STEER_ALL_PARTS;
+	else if (walk->strategy.way <= CITER_BY_SORT)
+		walk->cuts = citer_cuts_find(walk->relation, walk->key);
 }
 
 /*
