@@ -88,7 +88,7 @@ citer_cuts_of_range(const CiterCuts *cuts, const CiterRange *range, const CiterP
 {
 	const CiterPosition *fixed = range->fixed_to_upper ? upto : after;
 	bool		has_nulls = range->nulls == CITER_NULLS_ANY && cuts->element->nullable &&
-		range->lower == CITER_BOUND_NONE && range->upper == CITER_BOUND_NONE;
+	range->lower == CITER_BOUND_NONE && range->upper == CITER_BOUND_NONE;
 
 	if (range->nfixed > 0 ? fixed->isnull[0] : range->nulls == CITER_NULLS_ONLY)
 		return false;
@@ -166,9 +166,10 @@ citer_cuts_version(const CiterCuts *cuts, CiterSections sections)
 /*
  * Learns how many sections to read at a time from those at hand, of which so many
  * rows were read: from their beginning, if "begun", and to their end, if "ended".
+ * A chunk has chunk_rows.
  */
 void
-citer_cuts_learn(CiterCuts *cuts, bool begun, int64 rows, bool ended, int chunk_size)
+citer_cuts_learn(CiterCuts *cuts, bool begun, int64 rows, bool ended, int chunk_rows)
 {
 	if (begun)
 		cuts->rows = 0;
@@ -176,9 +177,9 @@ citer_cuts_learn(CiterCuts *cuts, bool begun, int64 rows, bool ended, int chunk_
 		cuts->rows += rows;
 	if (!ended)
 		return;
-	if (cuts->rows >= 0 && cuts->rows < chunk_size && (1 << cuts->level) <= cuts->ncuts)
+	if (cuts->rows >= 0 && cuts->rows < chunk_rows && (1 << cuts->level) <= cuts->ncuts)
 		cuts->level++;
-	else if (cuts->rows / MAX_CHUNKS > chunk_size && cuts->level > 0)
+	else if (cuts->rows / MAX_CHUNKS > chunk_rows && cuts->level > 0)
 		cuts->level--;
 	cuts->rows = -1;
 }
@@ -274,8 +275,9 @@ static char *
 comparison_sql(const CiterCuts *cuts, const char *operator, Datum value)
 {
 	const CiterKeyElement *element = cuts->element;
-	Const	   *constant = makeConst(getBaseType(element->type), -1, element->collation,
-									 element->typlen, value, false, element->typbyval);
+	Oid			type = getBaseType(element->type);
+	Const	   *constant = makeConst(type, -1, get_typcollation(type), element->typlen, value,
+									 false, element->typbyval);
 
 	return psprintf("%s %s %s%s", element->sql->operand, operator,
 					citer_clause_sql(cuts->relation, (Node *) constant, false),

@@ -42,6 +42,6 @@ extern CiterSections citer_cuts_together(const CiterCuts *cuts, int section, boo
 extern char *citer_cuts_sql(const CiterCuts *cuts, CiterSections sections);
 extern uint64 citer_cuts_version(const CiterCuts *cuts, CiterSections sections);
 extern void citer_cuts_learn(CiterCuts *cuts, bool begun, int64 rows, bool ended,
-							 int chunk_size);
+							 int chunk_rows);
 
 #endif							/* CITER_CUT_H */

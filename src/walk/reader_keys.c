@@ -56,7 +56,7 @@ citer_reader_read_keys(CiterReader *reader)
 		if (queries.rows.sections != NULL)
 			citer_cuts_learn(reader->walk->cuts, queries.begun,
 							 citer_chunk_rows(reader->chunk) - before,
-							 !receiver.complete && !receiver.at_tie, reader->walk->chunk_size);
+							 !receiver.complete && !receiver.at_tie, reader->chunk_rows);
 	}
 	move_on(reader, !receiver.complete && !receiver.at_tie);
 }

@@ -68,23 +68,21 @@ citer_relation_watch(CiterRelation *relation, List *relids)
  * "with_watched" says that the relations which its rows come from have to be
  * the same, too, as one snapshot demands: it must not see the rows of a
  * partition that was attached later, which no lock prevents, nor miss those of
- * a table that this session has rewritten.  They are looked at if there is news.
+ * a table that this session has rewritten.
  */
 void
-citer_relation_check(CiterRelation *relation, bool with_watched)
+citer_relation_check(const CiterRelation *relation, bool with_watched)
 {
 	Relation	rel = NULL;
 	bool		unchanged = true;
-	uint64		news = citer_relation_news();
 
 	if (relation->query == NULL)
 	{
 		rel = try_relation_open(relation->relid, AccessShareLock);
 		unchanged = rel != NULL && is_unchanged(relation, rel);
 	}
-	if (unchanged && with_watched && news != relation->news)
+	if (unchanged && with_watched)
 		unchanged = relation->watched_version == watched_version(relation);
-	relation->news = news;
 	if (!unchanged)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

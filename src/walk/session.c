@@ -17,13 +17,19 @@
 #include "walk/relation_news.h"
 #include "base/settings.h"
 
-/* Remembers the session as it is now, in the current memory context. */
+static void check_relations(CiterSession *session, const CiterWalk *walk);
+
+/*
+ * Remembers the session as it is now, in the current memory context, and the walk
+ * as it was when it was resolved.
+ */
 void
-citer_session_remember(CiterSession *session)
+citer_session_remember(CiterSession *session, const CiterWalk *walk)
 {
 	session->user = GetUserId();
 	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	session->settings = citer_settings_save();
+	session->news = walk->relation->news;
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -45,20 +51,22 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(session->user, true)),
 				 errhint("Go on under that role, or start the walk again.")));
-	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
+	check_relations(session, walk);
 	session->checked_at = GetCurrentCommandId(false);
 }
 
 /*
- * Throws 55000 if something was heard of relations since the check, while a chunk
- * was read, and it is one of those that have to stay what they were: locks that a
- * savepoint has taken away were taken again by the chunk's queries.
+ * The relation has to be what it was, and those that its rows come from.  These
+ * have been locked since the walk was opened, and are looked at if there is news of
+ * any relation.
  */
-void
-citer_session_check_again(const CiterWalk *walk)
+static void
+check_relations(CiterSession *session, const CiterWalk *walk)
 {
-	if (citer_walk_needs_tables(walk) && citer_relation_news() != walk->relation->news)
-		citer_relation_check(walk->relation, true);
+	uint64		news = citer_relation_news();
+
+	citer_relation_check(walk->relation, news != session->news && citer_walk_needs_tables(walk));
+	session->news = news;
 }
 
 /*

@@ -17,13 +17,13 @@ typedef struct CiterSession
 	Oid			user;
 	char	   *search_path;
 	ArrayType  *settings;		/* others that SQL goes by */
+	uint64		news;			/* citer_relation_news() of the last check */
 	CommandId	started_at;		/* the calling statement's command */
 	CommandId	checked_at;		/* the command at the last check */
 } CiterSession;
 
-extern void citer_session_remember(CiterSession *session);
+extern void citer_session_remember(CiterSession *session, const CiterWalk *walk);
 extern void citer_session_check(CiterSession *session, const CiterWalk *walk);
-extern void citer_session_check_again(const CiterWalk *walk);
 extern int	citer_session_begin(CiterSession *session, const CiterWalk *walk);
 extern void citer_session_end(const CiterWalk *walk, int nestlevel);
 

@@ -37,7 +37,8 @@ typedef struct CiterStrategy
 	bool		each_range;		/* a query for each range, not one for all */
 	bool		with_tid;		/* rows come with their ctid as one more
 								 * column */
-	int			limit;			/* rows that a query of a chunk asks for */
+	int			limit;			/* rows that a query of a chunk asks for, at
+								 * least those of a chunk */
 	int			steer;			/* CITER_STEER_ flags for its queries */
 	List	   *heaps;			/* OIDs of tables to be read in turn, or
 								 * merged; NIL: the relation is read */
@@ -101,6 +102,7 @@ extern void citer_walk_choose_strategy(CiterWalk *walk);
 extern void citer_walk_ask_for_tids(CiterWalk *walk);
 extern bool citer_walk_reads_foreign(const CiterWalk *walk);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
+extern int	citer_walk_grow_chunk(const CiterWalk *walk, int rows);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 /* walk.c */
