@@ -22,19 +22,25 @@
 #include "sql/statement.h"
 
 /*
- * The state of a job j: what was requested, unless it has succeeded.  Requests
- * have a table of their own, so that the job does not wait for the end of a
- * transaction that makes one.
+ * The state of a job j: what was requested, unless it has succeeded, or has
+ * failed and was only requested to pause.  Requests have a table of their own, so
+ * that the job does not wait for the end of a transaction that makes one.
  */
 #define STATE \
-	"CASE WHEN j.state <> 'succeeded' THEN coalesce((SELECT q.request" \
-	" FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), j.state) ELSE j.state END"
+	"coalesce((SELECT q.request FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job" \
+	" AND (j.state NOT IN ('succeeded', 'failed') OR (j.state = 'failed' AND q.request = 'cancelled')))," \
+	" j.state)"
+
+/* What the arguments behind statement_is_global have set. */
+#define PACE_COLUMNS \
+	"workers, follow, follow_delay, nap_ms, max_failed, revisit, needs, duty_percent, " \
+	"max_rows_per_second, max_wal_per_second"
 
 #define JOB_COLUMNS \
 	STATE ", relation, relation_oid, relation_storage, database_id, key, has_index, " \
 	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
 	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global, " \
-	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings, " \
+	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings, " PACE_COLUMNS ", " \
 	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job)"
 
 /* "@" stands for the schema. */
@@ -45,13 +51,15 @@ static const char *const texts[] = {
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
 	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
-	" key_basis, settings)"
+	" " PACE_COLUMNS ", key_basis, settings)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
-	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12, last_error = NULL,"
+	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12,"
+	" workers = $13, follow = $14, follow_delay = $15, nap_ms = $16, max_failed = $17, revisit = $18,"
+	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, last_error = NULL,"
 	" waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
@@ -98,6 +106,7 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_ADVANCE] =
 	"UPDATE @.chunked_iter_job_ranges SET \"position\" = $3, done = $4, rows_done = rows_done + $5,"
 	" chunks_done = chunks_done + $6, chunk_size = $7, rows_per_second = $8, waiting_for = $9,"
+	" rows_failed = rows_failed + $11, rows_passed = rows_passed + $12,"
 	" rows_changed = CASE WHEN $10 IS NULL THEN rows_changed ELSE coalesce(rows_changed, 0) + $10 END,"
 	" updated_at = clock_timestamp()"
 	" WHERE job = $1 AND range_no = $2",
@@ -129,6 +138,17 @@ static CiterStatement *find_prepared(CiterJobSql sql, const char *schema,
 static void keep_prepared(CiterJobSql sql, const char *schema, const CiterJobValues *values);
 static ParamListInfo params_of(const CiterJobValues *values);
 
+/* Parameters that begin with the name of a job. */
+CiterJobValues
+citer_job_values(const char *job)
+{
+	CiterJobValues values;
+
+	values.n = 0;
+	citer_job_add_text(&values, job);
+	return values;
+}
+
 /* Adds a parameter. */
 void
 citer_job_add(CiterJobValues *values, Oid type, Datum value, bool isnull)
@@ -151,6 +171,24 @@ void
 citer_job_add_int(CiterJobValues *values, int number)
 {
 	citer_job_add(values, INT4OID, Int32GetDatum(number), false);
+}
+
+void
+citer_job_add_oid(CiterJobValues *values, Oid oid)
+{
+	citer_job_add(values, OIDOID, ObjectIdGetDatum(oid), !OidIsValid(oid));
+}
+
+void
+citer_job_add_bool(CiterJobValues *values, bool value)
+{
+	citer_job_add(values, BOOLOID, BoolGetDatum(value), false);
+}
+
+void
+citer_job_add_bigint(CiterJobValues *values, int64 value)
+{
+	citer_job_add(values, INT8OID, Int64GetDatum(value), false);
 }
 
 /* Adds a text[]. */
@@ -199,6 +237,42 @@ Datum
 citer_job_get(int column, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* The same for columns of other types. */
+int
+citer_job_get_int(int column, int if_null)
+{
+	bool		isnull;
+	Datum		value = citer_job_get(column, &isnull);
+
+	return isnull ? if_null : DatumGetInt32(value);
+}
+
+int64
+citer_job_get_bigint(int column, int64 if_null)
+{
+	bool		isnull;
+	Datum		value = citer_job_get(column, &isnull);
+
+	return isnull ? if_null : DatumGetInt64(value);
+}
+
+bool
+citer_job_get_bool(int column)
+{
+	bool		isnull;
+
+	return DatumGetBool(citer_job_get(column, &isnull));
+}
+
+Oid
+citer_job_get_oid(int column)
+{
+	bool		isnull;
+	Datum		value = citer_job_get(column, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
 }
 
 /* A text[] column of the first row, copied into the current context. */

@@ -83,7 +83,7 @@ citer_reader_read_chunk(CiterReader *reader)
 		citer_reader_check_chunk(reader, &before);
 	if (found && walk->locking != NULL)
 		citer_reader_lock_rows(reader, &before);
-	citer_session_end(walk, nestlevel);
+	citer_session_end(&reader->session, walk, nestlevel);
 	if (found)
 		count_chunk(reader);
 	reader->chunk_rows = citer_walk_grow_chunk(walk, reader->chunk_rows);
