@@ -10,12 +10,12 @@
 
 #include "catalog/pg_type.h"
 #include "parser/scansup.h"
-#include "postmaster/postmaster.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "base/settings.h"
 #include "job/arguments.h"
@@ -23,7 +23,7 @@
 #define MS_MAX 86400000
 
 static int	read_flag(NullableDatum value);
-static Interval *read_delay(NullableDatum value);
+static Interval * read_delay(NullableDatum value);
 static NullableDatum read_names(const char *argument, NullableDatum value);
 static NullableDatum read_bookmark(const char *argument, NullableDatum value);
 static int64 read_number(const char *argument, NullableDatum value, int64 number,

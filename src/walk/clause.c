@@ -177,7 +177,7 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 		TargetEntry *target = get_sortgroupclause_tle(lfirst(cell), *targetlist);
 
 		assign_expr_collations(pstate, (Node *) target->expr);
-		citer_clause_check_item(pstate, order_by, target->expr);
+		citer_clause_check_item(pstate, relation, order_by, target->expr);
 		citer_clause_check_constants((Node *) target->expr, "order_by", order_by);
 	}
 	free_parsestate(pstate);

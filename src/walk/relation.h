@@ -28,6 +28,8 @@ typedef struct CiterRelation
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
+	Query	   *rewritten;		/* what reads it, if that has the queries of
+								 * views or policies in it; NULL: it has not */
 
 	/* What must not change while the relation is walked. */
 	uint64		definition_version;
