@@ -41,7 +41,8 @@ sub make_databases
 	my ($node, $sql) = @_;
 
 	$node->safe_psql('postgres', $sql);
-	$node->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres")
+	$node->safe_psql('postgres',
+		"SET statement_timeout = 0; CREATE DATABASE job_$_ TEMPLATE postgres")
 	  for 0 .. $jobs - 1;
 	return;
 }
