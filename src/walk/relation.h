@@ -36,6 +36,7 @@ typedef struct CiterRelation
 	uint64		rowtype_version;
 	List	   *watched;		/* OIDs of relations that its rows come from */
 	uint64		watched_version;
+	uint64		news;			/* citer_relation_news() when that was so */
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
@@ -58,6 +59,7 @@ extern void citer_relation_check(const CiterRelation *relation, bool with_watche
 extern List *citer_relation_heaps(const CiterRelation *relation);
 extern List *citer_relation_foreign_heaps(const CiterRelation *relation);
 extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
+extern int	citer_relation_count_children(const CiterRelation *relation);
 extern List *citer_relation_scanned(const CiterRelation *relation);
 extern int64 citer_relation_examined(List *scanned);
 
