@@ -120,10 +120,12 @@ sub is_done_once
 
 sub job_on_the_coordinator
 {
+	my ($two_phase) = slurp_file("$RealBin/../docs/jobs.md") =~
+	  /<!-- run by t\/063_examples_citus\.pl -->\n```sql\n(.*?)^```$/ms;
+
+	$coordinator->safe_psql('postgres', $two_phase);
 	$coordinator->safe_psql('postgres', <<'SQL');
 SET client_min_messages = error;
-CREATE TABLE chunked_iter_two_phase (id integer PRIMARY KEY);
-SELECT citus_add_local_table_to_metadata('chunked_iter_two_phase');
 CALL chunked_iter_run('visits', 'visit', 'UPDATE visit SET n = n + 1 WHERE chunk_range(visit)', max_chunks => 2);
 SQL
 	is( $coordinator->safe_psql('postgres', 'SELECT rows_done, estimated_rows FROM chunked_iter_progress'),

@@ -310,8 +310,8 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 	foreach(cell, commands)
 	{
 		Query	   *query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
-													 statement->types, 4 * statement->nkeys,
-													 statement->chunk, walk->relation);
+													  statement->types, 4 * statement->nkeys,
+													  statement->chunk, walk->relation);
 		Command    *command = palloc0(sizeof(Command));
 
 		command->is_query = query->commandType != CMD_UTILITY;
