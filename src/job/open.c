@@ -270,7 +270,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 	return plan.ranges;
 }
 
-/* About how many rows a walk has.  Of a table of Citus the planner does not know: they are counted. */
+/* About how many rows a walk has.  Those of a table of Citus are counted: the planner knows nothing of them. */
 static double
 expected_rows(const CiterWalk *walk)
 {
