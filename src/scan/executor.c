@@ -114,6 +114,7 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
 		state->used = bms_add_member(state->used, lfirst_int(cell));
 	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
+	state->planner.first_rows = intVal(list_nth(private, CITER_SCAN_FIRST_ROWS));
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
 

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "utils/guc.h"
+#include "catalog/namespace.h"
 #include "utils/snapmgr.h"
 
 #include "walk/session.h"
@@ -21,8 +21,9 @@ void
 citer_session_remember(CiterSession *session)
 {
 	session->user = GetUserId();
-	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	session->search_path = pstrdup(namespace_search_path);
 	session->settings = citer_settings_save();
+	session->settings_version = citer_settings_version();
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -53,7 +54,7 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
  * chunk has its own, and puts search_path back to what it was at the start,
  * since the filter and the key may have names in them, and the settings, since
  * under another TimeZone the day of a time stamp is another key.  Returns what
- * citer_session_end() needs.
+ * citer_session_end() needs: 0 if there was nothing to put back.
  */
 int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
@@ -68,9 +69,11 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 		PushCopiedSnapshot(GetTransactionSnapshot());
 		GetActiveSnapshot()->curcid = session->started_at;
 	}
+	if (strcmp(namespace_search_path, session->search_path) == 0 &&
+		citer_settings_version() == session->settings_version)
+		return 0;
 	nestlevel = citer_settings_begin();
-	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
-		citer_settings_set(settings);
+	citer_settings_set(settings);
 	citer_settings_restore(session->settings);
 	return nestlevel;
 }
@@ -79,7 +82,8 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 void
 citer_session_end(const CiterWalk *walk, int nestlevel)
 {
-	citer_settings_end(nestlevel);
+	if (nestlevel > 0)
+		citer_settings_end(nestlevel);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PopActiveSnapshot();
 }

@@ -17,6 +17,7 @@ typedef struct CiterSession
 	Oid			user;
 	char	   *search_path;
 	ArrayType  *settings;		/* others that SQL goes by */
+	uint64		settings_version;
 	CommandId	started_at;		/* the calling statement's command */
 	CommandId	checked_at;		/* the command at the last check */
 } CiterSession;

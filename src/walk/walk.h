@@ -88,6 +88,7 @@ typedef struct CiterWalkQueries
 
 /* walk_resolve.c */
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
+extern CiterWalk *citer_walk_resolve_key(const CiterOptions *options);
 
 /* walk_strategy.c */
 extern void citer_walk_choose_strategy(CiterWalk *walk);

@@ -10,8 +10,10 @@
 #include "utils/acl.h"
 
 #include "walk/clause.h"
-#include "walk/walk.h"
+#include "walk/walk_kept.h"
 
+static CiterWalk *resolve(const CiterOptions *options);
+static CiterWalk *resolve_key(const CiterOptions *options);
 static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
 static void add_filter(CiterWalk *walk, Node *qual);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *used);
@@ -25,29 +27,54 @@ static void begin_physical(CiterWalk *walk);
 CiterWalk *
 citer_walk_resolve(const CiterOptions *options)
 {
-	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+	CiterWalk  *walk = citer_walk_kept(options, resolve);
 
-	walk->chunk_size = options->chunk_size;
 	walk->snapshot = options->snapshot;
-	walk->locking = options->job.locking;
-	walk->relation = options->query != NULL ?
-		citer_clause_query(options->query, options->query_columns) :
-		citer_relation_open(options->rowtype);
-	walk->is_volatile = options->query != NULL &&
-		contain_volatile_functions((Node *) walk->relation->query->subquery);
-	walk->key = options->planner.resolved ?
-		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
-		citer_key_resolve(walk->relation, options->order_by, options->reverse);
-	resolve_filter(walk, options);
-	walk->ncolumns = walk->relation->tupdesc->natts;
-	if (options->columns_known)
-		resolve_columns(walk, options->columns);
+	walk->param_values = options->planner.param_values;
 	walk->after = citer_bookmark_read(walk->key, "after", &options->after, options->job.stored);
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
 	if (walk->key->physical)
 		begin_physical(walk);
+	return walk;
+}
+
+/* The same for no more than the relation and the key of a request. */
+CiterWalk *
+citer_walk_resolve_key(const CiterOptions *options)
+{
+	return citer_walk_kept(options, resolve_key);
+}
+
+/* What does not depend on bounds, parameters and snapshot. */
+static CiterWalk *
+resolve(const CiterOptions *options)
+{
+	CiterWalk  *walk = resolve_key(options);
+
+	walk->chunk_size = options->chunk_size;
+	walk->locking = options->job.locking;
+	walk->is_volatile = options->query != NULL &&
+		contain_volatile_functions((Node *) walk->relation->query->subquery);
+	resolve_filter(walk, options);
+	walk->ncolumns = walk->relation->tupdesc->natts;
+	if (options->columns_known)
+		resolve_columns(walk, options->columns);
 	citer_walk_choose_strategy(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
+	return walk;
+}
+
+static CiterWalk *
+resolve_key(const CiterOptions *options)
+{
+	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+
+	walk->relation = options->query != NULL ?
+		citer_clause_query(options->query, options->query_columns) :
+		citer_relation_open(options->rowtype);
+	walk->key = options->planner.resolved ?
+		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
+		citer_key_resolve(walk->relation, options->order_by, options->reverse);
 	return walk;
 }
 
@@ -59,7 +86,6 @@ resolve_filter(CiterWalk *walk, const CiterOptions *options)
 
 	walk->nparams = options->planner.nparams;
 	walk->param_types = options->planner.param_types;
-	walk->param_values = options->planner.param_values;
 	if (options->planner.resolved)
 		walk->filter_clause = options->planner.filter_clause;
 	else if (options->filter != NULL)
