@@ -50,6 +50,9 @@ typedef enum CiterComparer
 	CITER_COMPARES_BOTH			/* this one and others, which have to agree */
 } CiterComparer;
 
+/* The queries of a walk that were written before; see walk.c. */
+typedef struct CiterQueries CiterQueries;
+
 typedef struct CiterWalk
 {
 	int			chunk_size;		/* rows */
@@ -66,6 +69,7 @@ typedef struct CiterWalk
 	Bitmapset  *columns;		/* that are read; NULL: all */
 	int			ncolumns;		/* columns after this one are not used */
 	char	   *locking;		/* a locking clause; NULL: rows are not locked */
+	CiterQueries *queries;
 	CiterPosition after;
 	CiterPosition upto;
 	CiterStrategy strategy;
@@ -98,6 +102,7 @@ extern bool citer_walk_needs_tables(const CiterWalk *walk);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 /* walk.c */
+extern CiterQueries *citer_walk_create_queries(void);
 extern CiterWalkQueries citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows);
 extern bool citer_walk_next_query(CiterWalkQueries *queries);
 extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);

@@ -59,6 +59,7 @@ resolve(const CiterOptions *options)
 	walk->ncolumns = walk->relation->tupdesc->natts;
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
+	walk->queries = citer_walk_create_queries();
 	citer_walk_choose_strategy(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
 	return walk;
