@@ -107,6 +107,17 @@ citer_walk_kept(const CiterOptions *options, CiterWalkResolve resolve)
 	return use(kept);
 }
 
+/*
+ * A number that is another one after any change of what the catalogs say of
+ * relations, types, functions, operators and roles.
+ */
+uint64
+citer_walk_kept_changes(void)
+{
+	watch_changes();
+	return changes;
+}
+
 /* Has the server tell of changes.  They come from the first call on. */
 static void
 watch_changes(void)
@@ -267,12 +278,17 @@ copy_request(const CiterOptions *options)
 	return copy;
 }
 
-/* Whether a walk depends on no more than its table, and what its SQL names. */
+/*
+ * Whether a walk depends on no more than its table, and what its SQL names.  A
+ * key does, if there is no more of the walk.
+ */
 static bool
 can_keep(const CiterWalk *walk)
 {
 	const CiterRelation *relation = walk->relation;
 
+	if (walk->queries == NULL)
+		return true;
 	return citer_relation_is_table(relation) && !relation->has_children &&
 		!relation->row_security &&
 		list_difference_oid(walk->index_shape.relations, list_make1_oid(relation->relid)) == NIL;

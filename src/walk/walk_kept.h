@@ -10,6 +10,7 @@
 /* Resolves what does not depend on bounds, parameters and snapshot. */
 typedef CiterWalk *(*CiterWalkResolve) (const CiterOptions *options);
 
+extern uint64 citer_walk_kept_changes(void);
 extern CiterWalk *citer_walk_kept(const CiterOptions *options, CiterWalkResolve resolve);
 
 #endif							/* CITER_WALK_KEPT_H */

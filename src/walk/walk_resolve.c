@@ -18,7 +18,7 @@ static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
 static void add_filter(CiterWalk *walk, Node *qual);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *used);
 static int	last_column(const Bitmapset *columns);
-static void begin_physical(CiterWalk *walk);
+static void refuse_bounds(const CiterWalk *walk, const CiterOptions *options);
 
 /*
  * Resolves a request, in the current memory context.  Reads no rows.  Throws
@@ -31,10 +31,12 @@ citer_walk_resolve(const CiterOptions *options)
 
 	walk->snapshot = options->snapshot;
 	walk->param_values = options->planner.param_values;
-	walk->after = citer_bookmark_read(walk->key, "after", &options->after, options->job.stored);
+	if (!walk->key->physical || options->after.nelements > 0)
+		walk->after = citer_bookmark_read(walk->key, "after", &options->after,
+										  options->job.stored);
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
-	if (walk->key->physical)
-		begin_physical(walk);
+	if (walk->key->physical && walk->relation->has_children)
+		refuse_bounds(walk, options);
 	return walk;
 }
 
@@ -60,6 +62,14 @@ resolve(const CiterOptions *options)
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
 	walk->queries = citer_walk_create_queries();
+
+	/*
+	 * A walk in physical order begins before the first tuple, so that even
+	 * its first chunk is a TID range: a plain sequential scan may start
+	 * anywhere in the table (synchronize_seqscans).
+	 */
+	if (walk->key->physical)
+		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
 	citer_walk_choose_strategy(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
 	return walk;
@@ -148,21 +158,14 @@ last_column(const Bitmapset *columns)
 	return last;
 }
 
-/*
- * A walk in physical order begins before the first tuple, so that even its
- * first chunk is a TID range: a plain sequential scan may start anywhere in
- * the table (synchronize_seqscans).  0A000 for bounds in several tables.
- */
+/* 0A000 for bounds in the physical order of several tables. */
 static void
-begin_physical(CiterWalk *walk)
+refuse_bounds(const CiterWalk *walk, const CiterOptions *options)
 {
-	if (walk->relation->has_children &&
-		(walk->after.nelements > 0 || walk->upto.nelements > 0))
+	if (options->after.nelements > 0 || options->upto.nelements > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot start or stop in the physical order of %s", walk->relation->sql),
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Walk each of its children, or order by columns.")));
-	if (walk->after.nelements == 0)
-		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
 }
