@@ -42,7 +42,7 @@
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
-#include "storage/lockdefs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -189,18 +189,23 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 
 /*
  * Resolves a call in FROM with what the query wants of it, unless that is done
- * already.  Throws what is wrong with it, privileges included.
+ * already.  Throws what is wrong with it, privileges included.  The relation is
+ * locked before its row type is looked at.
  */
 static CiterScanCall *
 resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	CiterScanCall *scan = rel->fdw_private;
 	CiterOptions options;
+	Oid			relid;
 
 	if (scan != NULL)
 		return scan;
 	scan = palloc0(sizeof(CiterScanCall));
 	scan->call = citer_call_find(rte, chunked_iter_support_1_0);
+	relid = get_typ_typrelid(exprType(linitial(scan->call->args)));
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
 	scan->columns = citer_call_columns(linitial(rte->functions));
 	check_row_type(rel, scan->columns);
 	if (citer_call_read_known(scan->call->args, scan->columns, &options))
