@@ -149,7 +149,7 @@ is_common(const CiterQueryRows *rows)
 	const CiterPosition *fixed;
 
 	if (rows->nranges != 1 || rows->nwithin > 0 || OidIsValid(rows->heap) ||
-		rows->branches != NIL || rows->backwards || rows->sample != NULL || rows->counted ||
+		rows->branches != NIL || rows->backwards || rows->unordered || rows->counted ||
 		rows->locking != NULL)
 		return false;
 	fixed = rows->ranges[0].fixed_to_upper ? rows->upto : rows->after;
