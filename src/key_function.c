@@ -149,6 +149,7 @@ make_function(Oid rowtype, NullableDatum order_by, MemoryContext context)
 	function->changes = citer_walk_kept_changes();
 	function->search_path = GetSearchPathMatcher(context);
 	function->order_by = citer_options_text(order_by);
+	citer_relation_check_row(rowtype, NULL);
 	options.order_by = function->order_by;
 	walk = citer_walk_resolve_key(&options);
 	function->relation = walk->relation;

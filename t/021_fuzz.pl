@@ -89,7 +89,7 @@ max_stack_depth = 1MB
 CONF
 	$new->start;
 	$new->safe_psql('postgres', $prelude);
-	$new->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres")
+	$new->safe_psql('postgres', "SET statement_timeout = 0; CREATE DATABASE job_$_ TEMPLATE postgres")
 	  for 0 .. $jobs - 1;
 	return $new;
 }
@@ -106,6 +106,7 @@ SELECT p.proname, p.prokind, pg_get_function_result(p.oid), p.pronargs - p.prona
   FROM pg_depend AS d
   JOIN pg_proc AS p ON p.oid = d.objid
  WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND p.prorettype <> 'internal'::regtype
+   AND 'chunked_iter_table_name'::regtype::oid <> ALL (p.proargtypes::oid[] || p.prorettype)
    AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'chunked_iter')
  ORDER BY p.oid::regprocedure::text
 SQL

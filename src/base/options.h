@@ -51,7 +51,6 @@ typedef struct CiterPlannerOptions
 	NullableDatum *param_values;	/* NULL: not known before the query runs */
 	int			first_rows;		/* rows that may be all; 0: not known */
 	bool		measure;		/* count the rows that scans examine */
-	bool		rescan;			/* the walk has been told of before */
 } CiterPlannerOptions;
 
 /* The request for a walk: the user's, and what is behind it. */

@@ -52,6 +52,7 @@
 #include "scan/scan.h"
 #include "walk/clause.h"
 #include "walk/explain.h"
+#include "walk/citus.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -99,7 +100,8 @@ citer_scan_init(void)
  * chunked_iter_support(internal) RETURNS internal
  *
  * The planner support function of chunked_iter: says how many rows a call
- * returns.  That it is called at all is what matters, see above.
+ * returns.  That it is called at all is what matters, see above.  For
+ * chunked_iter_key it looks at the argument.
  */
 Datum
 chunked_iter_support_1_0(PG_FUNCTION_ARGS)
@@ -118,6 +120,12 @@ chunked_iter_support_1_0(PG_FUNCTION_ARGS)
 		else
 			PG_RETURN_POINTER(NULL);
 		PG_RETURN_POINTER(rows->rows > 0 ? request : NULL);
+	}
+	if (IsA(request, SupportRequestSimplify))
+	{
+		SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+
+		citer_call_check_key(simplify->fcall, simplify->root);
 	}
 	PG_RETURN_POINTER(NULL);
 }
@@ -255,7 +263,7 @@ check_row_type(RelOptInfo *rel, TupleDesc columns)
 					 errdetail("Column %d of row type %s had type %s when the statement was written.",
 							   var->varattno, format_type_be(columns->tdtypeid),
 							   format_type_be(var->vartype)),
-					 errhint("Prepare the statement again, or create the view anew.")));
+					 errhint("Prepare the statement again, or create the view again.")));
 	}
 }
 
@@ -454,13 +462,15 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
  * Adds the walked relation to the plan's range table, where nothing refers to
  * it, as the server does with views: the plan cache takes its lock before it
  * decides whether the plan still holds.  EXPLAIN does not open it, for it may
- * be gone by then.
+ * be gone by then.  Citus refuses to see tables of its own appear while it plans.
  */
 static void
 add_relation(PlannerInfo *root, Oid relid)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 
+	if (CITER_LOCKED_RTEKIND == RTE_RELATION && citer_citus_has(relid))
+		return;
 	rte->rtekind = CITER_LOCKED_RTEKIND;
 	rte->relid = relid;
 	rte->relkind = get_rel_relkind(relid);

@@ -42,7 +42,7 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->first_rows = walk->chunk_size;
 	if (options->planner.first_rows > 0)
 		reader->first_rows = Min(options->planner.first_rows, walk->chunk_size);
-	citer_session_remember(&reader->session);
+	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;
 	if (options->planner.measure)
@@ -86,7 +86,7 @@ citer_reader_read_chunk(CiterReader *reader)
 		citer_reader_check_chunk(reader, &before);
 	if (found && walk->locking != NULL)
 		citer_reader_lock_rows(reader, &before);
-	citer_session_end(walk, nestlevel);
+	citer_session_end(&reader->session, walk, nestlevel);
 	if (found)
 		count_chunk(reader);
 	MemoryContextSwitchTo(caller);

@@ -61,6 +61,7 @@ typedef struct CiterWalk
 	CiterKey   *key;
 	char	   *filter;			/* SQL; NULL: every row */
 	Node	   *filter_clause;	/* the user's part of it, as it was read */
+	List	   *conditions;		/* all of it, as nodes */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
 	int			nparams;		/* of the filter: $1 ... */
 	Oid		   *param_types;
@@ -74,6 +75,7 @@ typedef struct CiterWalk
 	CiterPosition upto;
 	CiterStrategy strategy;
 	CiterComparer comparer;
+	bool		in_shards;		/* of Citus, not all of them here */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
 } CiterWalk;

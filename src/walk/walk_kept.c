@@ -71,7 +71,7 @@ static uint64 changes = 0;
 
 static void watch_changes(void);
 static void notice_relation(Datum arg, Oid relid);
-static void notice_object(Datum arg, int cache, uint32 hash);
+static void notice_object(CITER_SYSCACHE_CALLBACK_PARAMS);
 static bool can_keep_request(const CiterOptions *options);
 static KeptWalk *find(const CiterOptions *options);
 static bool is_current(const KeptWalk *kept, const CiterOptions *options);
@@ -154,8 +154,10 @@ notice_relation(Datum arg pg_attribute_unused(), Oid relid)
 
 /* Syscache callback: an object has changed that walks may be made of. */
 static void
-notice_object(Datum arg, int cache pg_attribute_unused(), uint32 hash pg_attribute_unused())
+notice_object(CITER_SYSCACHE_CALLBACK_PARAMS)
 {
+	(void) cacheid;
+	(void) hashvalue;
 	notice_relation(arg, InvalidOid);
 }
 
@@ -290,7 +292,7 @@ can_keep(const CiterWalk *walk)
 	if (walk->queries == NULL)
 		return true;
 	return citer_relation_is_table(relation) && !relation->has_children &&
-		!relation->row_security &&
+		!relation->row_security && !walk->index_shape.citus &&
 		list_difference_oid(walk->index_shape.relations, list_make1_oid(relation->relid)) == NIL;
 }
 

@@ -10,6 +10,7 @@
 #include "utils/acl.h"
 
 #include "walk/clause.h"
+#include "walk/volatility.h"
 #include "walk/walk_kept.h"
 
 static CiterWalk *resolve(const CiterOptions *options);
@@ -55,8 +56,7 @@ resolve(const CiterOptions *options)
 
 	walk->chunk_size = options->chunk_size;
 	walk->locking = options->job.locking;
-	walk->is_volatile = options->query != NULL &&
-		contain_volatile_functions((Node *) walk->relation->query->subquery);
+	walk->is_volatile = citer_volatility_of_rows(walk->relation);
 	resolve_filter(walk, options);
 	walk->ncolumns = walk->relation->tupdesc->natts;
 	if (options->columns_known)
@@ -113,7 +113,8 @@ add_filter(CiterWalk *walk, Node *qual)
 {
 	char	   *sql = citer_clause_sql(walk->relation, qual, true);
 
-	walk->is_volatile |= contain_volatile_functions(qual);
+	walk->is_volatile |= citer_volatility_of_expression(walk->relation, qual);
+	walk->conditions = lappend(walk->conditions, qual);
 	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
 	walk->filter_needs_parent |= citer_relation_row_is_used(qual);
 }
