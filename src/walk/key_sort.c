@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "nodes/value.h"
 #include "utils/datum.h"
 #include "utils/tuplesort.h"
 
@@ -31,13 +32,20 @@ CiterKeySort *
 citer_key_sort_create(CiterKey *key)
 {
 	CiterKeySort *sort = palloc0(sizeof(CiterKeySort));
-	TupleDesc	tupdesc = CreateTemplateTupleDesc(key->nelements);
+	List	   *names = NIL;
+	List	   *types = NIL;
+	List	   *typmods = NIL;
+	List	   *collations = NIL;
+	TupleDesc	tupdesc;
 
 	for (int i = 0; i < key->nelements; i++)
 	{
-		TupleDescInitEntry(tupdesc, i + 1, NULL, key->elements[i].type, -1, 0);
-		TupleDescInitEntryCollation(tupdesc, i + 1, key->elements[i].collation);
+		names = lappend(names, makeString(""));
+		types = lappend_oid(types, key->elements[i].type);
+		typmods = lappend_int(typmods, -1);
+		collations = lappend_oid(collations, key->elements[i].collation);
 	}
+	tupdesc = BuildDescFromLists(names, types, typmods, collations);
 	sort->key = key;
 	sort->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsMinimalTuple);
 	sort->state = begin_sort(key, tupdesc);
