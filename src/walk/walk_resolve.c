@@ -56,6 +56,7 @@ resolve(const CiterOptions *options)
 
 	walk->chunk_size = options->chunk_size;
 	walk->locking = options->job.locking;
+	citer_relation_rewrite(walk->relation);
 	walk->is_volatile = citer_volatility_of_rows(walk->relation);
 	resolve_filter(walk, options);
 	walk->ncolumns = walk->relation->tupdesc->natts;
