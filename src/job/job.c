@@ -23,6 +23,8 @@
 #include "job/range.h"
 #include "job/report.h"
 #include "job/transaction.h"
+#include "job/worker.h"
+#include "job/workers.h"
 #include "sql/spi.h"
 
 /*
@@ -49,6 +51,7 @@ typedef struct Finish
 
 static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
 static void run_job(CiterJobRun *run);
+static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
 static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
@@ -56,6 +59,8 @@ static void create_job(CiterJobRun *run);
 static bool can_resume(const CiterJob *job);
 static CiterJobOutcome open_help(CiterJobRun *run, void *argument);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
+static void fail_with_worker(CiterJobRun *run);
+static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
 static CiterJobState work_on_ranges(CiterJobRun *run);
 static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
@@ -103,6 +108,7 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 	run->message_mark = citer_pace_now();
 	if (run->arguments.max_ms > 0)
 		run->deadline = citer_pace_now() + run->arguments.max_ms;
+	citer_worker_join(run);
 
 	PG_TRY();
 	{
@@ -124,8 +130,7 @@ run_job(CiterJobRun *run)
 {
 	ErrorData  *error;
 	bool		resuming = false;
-	double		wait_ms = OTHERS_FIRST_MS;
-	Finish		finish = {.shows_wait = true};
+	CiterJobState state;
 
 	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
@@ -147,6 +152,29 @@ run_job(CiterJobRun *run)
 		default:
 			break;
 	}
+	citer_workers_share(run);
+	state = run_to_end(run);
+	citer_workers_finish(run);
+	citer_job_report_end(run, state);
+	if (state != CITER_JOB_SUCCEEDED)
+		fail_with_worker(run);
+	if (state == CITER_JOB_FAILED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" has failed in another session", run->job->name),
+				 errhint("The column last_error of chunked_iter_progress says why.")));
+}
+
+/*
+ * Works on the job until all its ranges are done, by whomever, or it has to
+ * stop.  Returns its state then.
+ */
+static CiterJobState
+run_to_end(CiterJobRun *run)
+{
+	double		wait_ms = OTHERS_FIRST_MS;
+	Finish		finish = {.shows_wait = true};
+
 	for (;;)
 	{
 		finish.state = work_on_ranges(run);
@@ -155,17 +183,12 @@ run_job(CiterJobRun *run)
 		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
 			finish.state = CITER_JOB_PAUSED;
 		if (!citer_job_is_active(finish.state))
-			break;
+			return finish.state;
+		fail_with_worker(run);
 		finish.shows_wait = false;
 		citer_job_sleep(wait_ms);
 		wait_ms = Min(2 * wait_ms, OTHERS_MAX_MS);
 	}
-	citer_job_report_end(run, finish.state);
-	if (finish.state == CITER_JOB_FAILED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" has failed in another session", run->job->name),
-				 errhint("The column last_error of chunked_iter_progress says why.")));
 }
 
 static void
@@ -179,7 +202,9 @@ help_job(CiterJobRun *run)
 	finish.state = work_on_ranges(run);
 	if (citer_job_is_active(finish.state))
 		(void) citer_job_do(run, finish_job, &finish, NULL);
-	citer_job_report_end(run, finish.state);
+	/* What a worker has done is told by the run that it is one of. */
+	if (run->shared == NULL)
+		citer_job_report_end(run, finish.state);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */
@@ -276,6 +301,9 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 	citer_job_use_settings(job);
 	if (job->state == CITER_JOB_SUCCEEDED)
 		return CITER_OUTCOME_STOPPED;
+	/* The run may have stopped before its worker is there. */
+	if (!citer_job_is_active(job->state) && run->shared != NULL)
+		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_is_active(job->state))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -299,6 +327,29 @@ fail_to_resume(CiterJobRun *run, ErrorData *error)
 	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
 		(void) citer_job_do(run, store_failure, citer_job_error_text(error), &other);
 	ReThrowError(error);
+}
+
+/*
+ * Throws the error of a worker of this run, if one has failed, which is that of
+ * the job.  The worker has stored it, if it had come as far as a chunk.
+ */
+static void
+fail_with_worker(CiterJobRun *run)
+{
+	ErrorData  *error = citer_workers_error(run);
+	ErrorData  *other;
+
+	if (error == NULL)
+		return;
+	(void) citer_job_do(run, store_worker_failure, citer_job_error_text(error), &other);
+	ThrowErrorData(error);
+}
+
+static CiterJobOutcome
+store_worker_failure(CiterJobRun *run, void *error)
+{
+	citer_job_set_state(run->job, CITER_JOB_FAILED, error);
+	return CITER_OUTCOME_COMMITTED;
 }
 
 static CiterJobOutcome
@@ -399,6 +450,7 @@ drop_statement(CiterJobRun *run)
 static void
 give_back(CiterJobRun *run)
 {
+	citer_workers_stop(run);
 	if (run->guarded_range != 0)
 		citer_guard_release(run->arguments.job, run->guarded_range);
 	if (run->has_job_guard)

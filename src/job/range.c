@@ -28,6 +28,7 @@
 #include "job/range.h"
 #include "job/report.h"
 #include "job/transaction.h"
+#include "job/worker.h"
 
 /* The range at work, as it is between two transactions. */
 typedef struct RangeWork
@@ -152,7 +153,7 @@ reached_limit(const CiterJobRun *run)
 {
 	int64		max_chunks = run->arguments.max_chunks;
 
-	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
+	return (max_chunks != 0 && citer_worker_chunks(run) >= max_chunks) ||
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
 }
 
@@ -304,6 +305,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 	if (chunk->position.isnull)
 		return;
 	add_totals(&run->totals, chunk);
+	citer_worker_note(run);
 	work->speed_mark = now;
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);

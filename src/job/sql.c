@@ -130,7 +130,6 @@ static struct
 	CiterStatement *statement;
 }			kept[lengthof(texts)];
 
-static char *extension_schema(Oid procedure);
 static char *complete_sql(const char *text, const char *schema);
 static CiterStatement *find_prepared(CiterJobSql sql, const char *schema,
 									  const CiterJobValues *values);
@@ -205,7 +204,7 @@ citer_job_add_array(CiterJobValues *values, NullableDatum array)
 void
 citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 {
-	CiterStatement *statement = find_prepared(sql, extension_schema(procedure), values);
+	CiterStatement *statement = find_prepared(sql, citer_job_schema(procedure), values);
 	const SPIExecuteOptions options = {.params = params_of(values)};
 
 	citer_statement_run(statement, &options);
@@ -217,7 +216,7 @@ citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *val
 {
 	int			nestlevel = citer_settings_begin();
 	const SPIExecuteOptions options = {.params = params_of(values)};
-	char	   *text = complete_sql(sql, extension_schema(procedure));
+	char	   *text = complete_sql(sql, citer_job_schema(procedure));
 
 	citer_settings_set(job_settings);
 	citer_spi_execute(text, &options);
@@ -286,9 +285,12 @@ citer_job_get_array(int column)
 	return array;
 }
 
-/* The schema of the extension, quoted; 55000 if it was dropped. */
-static char *
-extension_schema(Oid procedure)
+/*
+ * The schema of the extension, quoted, by one of its procedures; 55000 if it
+ * was dropped.
+ */
+char *
+citer_job_schema(Oid procedure)
 {
 	Oid			namespace = get_func_namespace(procedure);
 	char	   *schema = OidIsValid(namespace) ? get_namespace_name(namespace) : NULL;

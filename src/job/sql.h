@@ -59,6 +59,7 @@ extern void citer_job_add_bool(CiterJobValues *values, bool value);
 extern void citer_job_add_bigint(CiterJobValues *values, int64 value);
 extern void citer_job_add_array(CiterJobValues *values, NullableDatum array);
 
+extern char *citer_job_schema(Oid procedure);
 extern void citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
 extern void citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values);
 extern char *citer_job_get_text(int column);
