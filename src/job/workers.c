@@ -52,7 +52,8 @@ static bool launch(CiterWorkers *workers);
 static CiterJobOutcome count_wanted(CiterJobRun *run, void *argument);
 static bool has_ended(const CiterWorkers *workers, int worker);
 static void add_totals(CiterJobTotals *totals, const CiterJobTotals *more);
-static void warn_of_missing(const CiterJobRun *run, int missing);
+static void warn_of_missing(const CiterJobRun *run, int missing, const char *detail,
+							const char *hint);
 
 /*
  * Starts workers, as many as there are slots for; workers->n says how many.
@@ -208,7 +209,8 @@ citer_workers_share(CiterJobRun *run)
 	run->workers = citer_workers_start(&order);
 	run->shared = run->workers->shared;
 	if (run->workers->n < wanted)
-		warn_of_missing(run, wanted - run->workers->n);
+		warn_of_missing(run, wanted - run->workers->n, "There are no more slots for background workers.",
+						"You might need to increase max_worker_processes.");
 }
 
 /* How many workers there are ranges for: the argument, an int. */
@@ -233,7 +235,7 @@ count_wanted(CiterJobRun *run, void *argument)
 	{
 		ereport(WARNING,
 				(errmsg("job \"%s\" runs without workers", run->job->name),
-				 errdetail("%s is a temporary table of this session.", run->job->relation)));
+				 errdetail("Its table is a temporary one, which other sessions do not see.")));
 		workers = 1;
 	}
 	*wanted = Max(workers - 1, 0);
@@ -281,7 +283,8 @@ citer_workers_finish(CiterJobRun *run)
 		missing += !slot->ready;
 	}
 	if (missing > 0)
-		warn_of_missing(run, missing);
+		warn_of_missing(run, missing, "They could not connect to the database.",
+						"The server's log says why.");
 }
 
 static bool
@@ -307,13 +310,13 @@ add_totals(CiterJobTotals *totals, const CiterJobTotals *more)
 }
 
 static void
-warn_of_missing(const CiterJobRun *run, int missing)
+warn_of_missing(const CiterJobRun *run, int missing, const char *detail, const char *hint)
 {
 	ereport(WARNING,
 			(errmsg_plural("job \"%s\" goes on without %d worker", "job \"%s\" goes on without %d workers",
 						   (unsigned long) missing, run->job->name, missing),
-			 errdetail("No more background workers could be started."),
-			 errhint("You might need to increase max_worker_processes or the connection limit; the server's log says more.")));
+			 errdetail("%s", detail),
+			 errhint("%s", hint)));
 }
 
 /*
