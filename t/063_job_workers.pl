@@ -31,6 +31,9 @@ CONF
 $node->start;
 
 my $run = "CALL chunked_iter_run('job', 'item', '$statement', chunk_size => 10, workers => 3)";
+# So that it is at work when it is struck
+my $slowly = $run =~ s/workers/pause_ms => 10, workers/r;
+my $finish = "CALL chunked_iter_run('job', pause_ms => 0)";
 
 worker_killed();
 caller_ended();
@@ -71,11 +74,11 @@ sub caller_ended
 	foreach my $how ('pg_cancel_backend', 'pg_terminate_backend')
 	{
 		make_job();
-		for (1 .. 3)
+		for (1 .. 2)
 		{
 			my $session = Session->new($node);
 
-			$session->start("SET client_min_messages = error; $run");
+			$session->start("SET client_min_messages = error; $slowly");
 			wait_for_workers(2);
 			# Also in the middle of a statement that takes long
 			query("BEGIN; LOCK TABLE victim; SELECT pg_sleep(0.1), $how(" . $session->pid . "); COMMIT");
@@ -85,7 +88,7 @@ sub caller_ended
 			$session->close;
 		}
 		is(query("SELECT state FROM chunked_iter_progress"), 'interrupted', 'the job is interrupted');
-		$node->safe_psql('postgres', "CALL chunked_iter_run('job')");
+		$node->safe_psql('postgres', $finish);
 		is_done_once($node, "with $how for who runs it");
 	}
 	return;
@@ -94,12 +97,12 @@ sub caller_ended
 sub server_killed
 {
 	make_job();
-	for (1 .. 3)
+	for (1 .. 2)
 	{
 		my $session = Session->new($node);
 		my $pid;
 
-		$session->start($run);
+		$session->start($slowly);
 		wait_for_workers(2);
 		$pid = query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'chunked_iter worker' LIMIT 1");
 		kill 'KILL', $pid;
@@ -109,18 +112,18 @@ sub server_killed
 	}
 	is(query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'chunked_iter worker'"),
 		0, 'no worker is there after a crash');
-	$node->safe_psql('postgres', "CALL chunked_iter_run('job')");
+	$node->safe_psql('postgres', $finish);
 	is_done_once($node, 'with kill -9 of workers');
 
 	make_job();
 	my $session = Session->new($node);
-	$session->start($run);
+	$session->start($slowly);
 	wait_for_workers(2);
 	$node->stop('immediate');
 	$session->answer;
 	$session->close;
 	$node->start;
-	$node->safe_psql('postgres', "CALL chunked_iter_run('job')");
+	$node->safe_psql('postgres', $finish);
 	is_done_once($node, 'with the server stopped at once');
 	return;
 }
