@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "base/compat.h"
 #include "job/guard.h"
 
 /* The class: advisory locks of SQL have 1 and 2. */
@@ -51,6 +52,54 @@ citer_guard_take(const char *job, int range_no)
 	LOCKTAG		tag = guard_tag(job, range_no);
 
 	return acquire_once(&tag, ExclusiveLock) == LOCKACQUIRE_OK;
+}
+
+/* Takes the guard of the whole job when it is free. */
+void
+citer_guard_wait(const char *job)
+{
+	LOCKTAG		tag = guard_tag(job, CITER_GUARD_JOB);
+
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+}
+
+/*
+ * Takes the guard of the whole job, and keeps it from being forgotten, to the
+ * end of the transaction; false if a session has it, this one included.
+ */
+bool
+citer_guard_hold(const char *job)
+{
+	LOCKTAG		tag = guard_tag(job, CITER_GUARD_JOB);
+	LOCKTAG		presence = guard_tag(job, PRESENCE);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_OK &&
+		LockAcquire(&presence, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Whether other sessions are at work on the job, or have it start. */
+bool
+citer_guard_is_held(const char *job)
+{
+	const int	numbers[] = {CITER_GUARD_JOB, PRESENCE};
+	int			holders = 0;
+
+	for (int i = 0; i < (int) lengthof(numbers) && holders == 0; i++)
+	{
+		LOCKTAG		tag = guard_tag(job, numbers[i]);
+
+		pfree(GetLockConflicts(&tag, ExclusiveLock, &holders));
+	}
+	return holders > 0;
+}
+
+/* Whether this session has the guard of the whole job. */
+bool
+citer_guard_is_mine(const char *job)
+{
+	LOCKTAG		tag = guard_tag(job, CITER_GUARD_JOB);
+
+	return LockHeldByMe(&tag, ExclusiveLock, false);
 }
 
 /* Takes back a guard that this session may have lost; false if it is gone. */

@@ -11,6 +11,10 @@
 #define CITER_GUARD_JOB 0
 
 extern bool citer_guard_take(const char *job, int range_no);
+extern void citer_guard_wait(const char *job);
+extern bool citer_guard_hold(const char *job);
+extern bool citer_guard_is_held(const char *job);
+extern bool citer_guard_is_mine(const char *job);
 extern bool citer_guard_keep(const char *job, int range_no);
 extern void citer_guard_release(const char *job, int range_no);
 extern bool citer_guard_enter(const char *job);

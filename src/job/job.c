@@ -16,9 +16,10 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/settings.h"
+#include "job/begin.h"
 #include "job/errors.h"
 #include "job/guard.h"
-#include "job/open.h"
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
@@ -54,10 +55,7 @@ static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
-static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
-static void create_job(CiterJobRun *run);
-static bool can_resume(const CiterJob *job);
-static CiterJobOutcome open_help(CiterJobRun *run, void *argument);
+static void wait_for_guard(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static void fail_with_worker(CiterJobRun *run);
 static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
@@ -66,7 +64,6 @@ static CiterJobState work_on_ranges(CiterJobRun *run);
 static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
 static int	claim_behind(const CiterJob *job, int range_no);
 static CiterJobOutcome finish_job(CiterJobRun *run, void *argument);
-static void drop_statement(CiterJobRun *run);
 static void give_back(CiterJobRun *run);
 
 /*
@@ -132,22 +129,23 @@ run_job(CiterJobRun *run)
 	bool		resuming = false;
 	CiterJobState state;
 
-	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
+	if (run->detached)
+		wait_for_guard(run);
+	else
+		run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
-				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
+		citer_job_refuse_busy(run->arguments.job);
 	enter(run);
-	switch (citer_job_do(run, open_job, &resuming, &error))
+	switch (citer_job_do(run, citer_job_begin_run, &resuming, &error))
 	{
 		case CITER_OUTCOME_FAILED:
 			if (resuming)
 				fail_to_resume(run, error);
 			ReThrowError(error);
 		case CITER_OUTCOME_STOPPED:
-			ereport(NOTICE,
-					(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
+			if (!run->detached)
+				ereport(NOTICE,
+						(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
 			return;
 		default:
 			break;
@@ -197,7 +195,7 @@ help_job(CiterJobRun *run)
 	Finish		finish = {.shows_wait = false};
 
 	enter(run);
-	if (citer_job_do(run, open_help, NULL, NULL) == CITER_OUTCOME_STOPPED)
+	if (citer_job_do(run, citer_job_begin_help, NULL, NULL) == CITER_OUTCOME_STOPPED)
 		return;
 	finish.state = work_on_ranges(run);
 	if (citer_job_is_active(finish.state))
@@ -220,98 +218,23 @@ enter(CiterJobRun *run)
 }
 
 /*
- * The first transaction of a run; CITER_OUTCOME_STOPPED if the job has
- * succeeded already.  The argument, a bool, becomes whether it goes on with an
- * old job; it is set also if the transaction fails.
+ * Takes the guard of a job that was started on its own, once the transaction
+ * that has started it is over, however long that takes.
  */
-static CiterJobOutcome
-open_job(CiterJobRun *run, void *argument)
-{
-	bool	   *resuming = argument;
-	CiterJob   *job;
-
-	*resuming = false;
-	/* What is found here outlives the transaction. */
-	MemoryContextSwitchTo(run->context);
-	drop_statement(run);
-	job = citer_job_find(run->procedure, run->arguments.job);
-	if (job == NULL)
-		create_job(run);
-	else
-	{
-		run->job = job;
-		citer_job_use_settings(job);
-		citer_job_change(job, &run->arguments);
-		if (!can_resume(job))
-			return CITER_OUTCOME_STOPPED;
-		*resuming = true;
-		citer_job_prepare(job, &run->statement);
-		citer_job_start(job);
-	}
-	return CITER_OUTCOME_COMMITTED;
-}
-
-/* Makes and stores a new job. */
 static void
-create_job(CiterJobRun *run)
+wait_for_guard(CiterJobRun *run)
 {
-	CiterJobRange *ranges;
-	CiterJob   *job = citer_job_create(run->procedure, &run->arguments, &run->statement, &ranges);
+	static const CiterSetting patient[] = {
+		{"lock_timeout", "0"},
+		{"transaction_timeout", "0"},
+		{NULL, NULL}
+	};
+	int			nestlevel = citer_settings_begin();
 
-	citer_job_insert(job);
-	for (int i = 0; i < job->parts; i++)
-		citer_job_insert_range(job, &ranges[i]);
-	run->job = job;
-}
-
-/*
- * Whether a job that was found is to go on.  One that has succeeded is left
- * alone, so that it can be run every night until it is done; 55000 if it was
- * cancelled.
- */
-static bool
-can_resume(const CiterJob *job)
-{
-	if (job->state == CITER_JOB_CANCELLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" was cancelled", job->name),
-				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
-	return job->state != CITER_JOB_SUCCEEDED;
-}
-
-/*
- * The first transaction of a helper; CITER_OUTCOME_STOPPED if there is nothing
- * left to do.
- */
-static CiterJobOutcome
-open_help(CiterJobRun *run, void *argument pg_attribute_unused())
-{
-	CiterJob   *job;
-
-	MemoryContextSwitchTo(run->context);
-	drop_statement(run);
-	job = citer_job_find(run->procedure, run->arguments.job);
-	if (job == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job \"%s\" does not exist", run->arguments.job),
-				 errhint("CALL chunked_iter_run() starts one.")));
-	run->job = job;
-	citer_job_use_settings(job);
-	if (job->state == CITER_JOB_SUCCEEDED)
-		return CITER_OUTCOME_STOPPED;
-	/* The run may have stopped before its worker is there. */
-	if (!citer_job_is_active(job->state) && run->shared != NULL)
-		return CITER_OUTCOME_STOPPED;
-	if (!citer_job_is_active(job->state))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" is not running", job->name),
-				 errdetail("It is %s.", citer_job_state_name(job->state)),
-				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
-	citer_job_prepare(job, &run->statement);
-	return CITER_OUTCOME_COMMITTED;
+	citer_settings_set(patient);
+	citer_guard_wait(run->arguments.job);
+	citer_settings_end(nestlevel);
+	run->has_job_guard = true;
 }
 
 /*
@@ -437,15 +360,6 @@ finish_job(CiterJobRun *run, void *argument)
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* Frees the statement, if there is one, of an attempt that was undone. */
-static void
-drop_statement(CiterJobRun *run)
-{
-	if (run->statement != NULL)
-		citer_job_statement_free(run->statement);
-	run->statement = NULL;
-}
-
 /* Gives back what is held over transactions. */
 static void
 give_back(CiterJobRun *run)
@@ -457,5 +371,5 @@ give_back(CiterJobRun *run)
 		citer_guard_release(run->arguments.job, CITER_GUARD_JOB);
 	if (run->has_presence)
 		citer_guard_leave(run->arguments.job);
-	drop_statement(run);
+	citer_job_drop_statement(run);
 }

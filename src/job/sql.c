@@ -46,20 +46,25 @@
 static const char *const texts[] = {
 	[CITER_JOB_SQL_READ] =
 	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j WHERE job = $1",
+	[CITER_JOB_SQL_STATE] =
+	"SELECT " STATE " FROM @.chunked_iter_jobs AS j WHERE j.job = $1",
+	[CITER_JOB_SQL_DETACHED] =
+	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid FROM @.chunked_iter_jobs AS j"
+	" WHERE j.detached AND " STATE " = 'running' AND ($1 OR j.owner = current_user) ORDER BY j.job",
 	[CITER_JOB_SQL_INSERT] =
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
 	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
-	" " PACE_COLUMNS ", key_basis, settings)"
+	" " PACE_COLUMNS ", key_basis, settings, detached)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
 	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12,"
 	" workers = $13, follow = $14, follow_delay = $15, nap_ms = $16, max_failed = $17, revisit = $18,"
-	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, last_error = NULL,"
-	" waiting_for = NULL, updated_at = clock_timestamp()"
+	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, detached = $23,"
+	" last_error = NULL, waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
@@ -130,6 +135,7 @@ static struct
 	CiterStatement *statement;
 }			kept[lengthof(texts)];
 
+static void run(Oid procedure, CiterJobSql sql, const CiterJobValues *values, bool read_only);
 static char *complete_sql(const char *text, const char *schema);
 static CiterStatement *find_prepared(CiterJobSql sql, const char *schema,
 									  const CiterJobValues *values);
@@ -204,8 +210,21 @@ citer_job_add_array(CiterJobValues *values, NullableDatum array)
 void
 citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 {
+	run(procedure, sql, values, false);
+}
+
+/* The same for one that only reads, by the snapshot that is active. */
+void
+citer_job_sql_look(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
+{
+	run(procedure, sql, values, true);
+}
+
+static void
+run(Oid procedure, CiterJobSql sql, const CiterJobValues *values, bool read_only)
+{
 	CiterStatement *statement = find_prepared(sql, citer_job_schema(procedure), values);
-	const SPIExecuteOptions options = {.params = params_of(values)};
+	const SPIExecuteOptions options = {.params = params_of(values),.read_only = read_only};
 
 	citer_statement_run(statement, &options);
 }

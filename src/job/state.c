@@ -115,6 +115,23 @@ citer_job_read_state(const CiterJob *job)
 }
 
 /*
+ * Reads the state of a job by the snapshot that is active; false if there is no
+ * such job that the role may see.
+ */
+bool
+citer_job_look_at_state(Oid procedure, const char *name, CiterJobState *state)
+{
+	CiterJobValues values = citer_job_values(name);
+
+	citer_job_sql_look(procedure, CITER_JOB_SQL_STATE, &values);
+	if (SPI_processed == 0)
+		return false;
+	*state = citer_job_get_state(1);
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+/*
  * Inserts a new job, in state running.  What a job of that name may have left
  * behind is dropped.  42501 if there is one of that name that the role may not
  * see.
@@ -142,6 +159,7 @@ citer_job_insert(const CiterJob *job)
 	add_settings(&values, job);
 	citer_job_add_array(&values, job->key_basis);
 	citer_job_add_array(&values, job->settings);
+	citer_job_add_bool(&values, job->detached);
 
 	PG_TRY();
 	{
@@ -177,6 +195,7 @@ citer_job_start(const CiterJob *job)
 	citer_job_add_oid(&values, job->storage);
 	citer_job_add_text(&values, job->home);
 	add_settings(&values, job);
+	citer_job_add_bool(&values, job->detached);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_START, &values);
 }
 

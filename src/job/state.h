@@ -68,6 +68,7 @@ typedef struct CiterJob
 	int			duty_percent;	/* 100: without a rest */
 	int64		max_rows_per_second;	/* 0: no limit */
 	int64		max_wal_per_second; /* bytes; 0: no limit */
+	bool		detached;		/* runs in a background worker of its own */
 
 	TimestampTz requested_at;	/* the request there was when it was read; 0:
 								 * none */
@@ -104,6 +105,7 @@ typedef struct CiterJobStep
 
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
 extern CiterJobState citer_job_read_state(const CiterJob *job);
+extern bool citer_job_look_at_state(Oid procedure, const char *name, CiterJobState *state);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
 extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -22,8 +23,10 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/wait_event.h"
 
+#include "base/compat.h"
 #include "job/sql.h"
 #include "job/transaction.h"
 #include "job/worker.h"
@@ -117,14 +120,33 @@ static void
 identify(CiterWorkerShared *shared, Oid owner)
 {
 	shared->database = MyDatabaseId;
-	if (OidIsValid(owner))
+	if (OidIsValid(owner) && citer_workers_can_be(owner))
 	{
 		shared->authenticated = shared->session = owner;
 		return;
 	}
 	shared->authenticated = GetAuthenticatedUserId();
 	shared->session = GetSessionUserId();
-	shared->role = GetCurrentRoleId();
+	shared->role = OidIsValid(owner) ? owner : GetCurrentRoleId();
+}
+
+/*
+ * Whether a worker can be a session of a role.  If not, it can only be one of
+ * this session's role that has taken the other one by SET ROLE.
+ */
+bool
+citer_workers_can_be(Oid role)
+{
+	HeapTuple	tuple;
+	bool		can_log_in;
+
+	if (BGWORKER_BYPASS_ROLELOGINCHECK != 0)
+		return true;
+	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	can_log_in = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return can_log_in;
 }
 
 /* Called also when the session ends. */

@@ -12,14 +12,16 @@ typedef struct CiterWorkersOrder
 {
 	const char *sql;			/* one command */
 	int			n;				/* how many are wanted */
-	Oid			owner;			/* they are sessions of this role; InvalidOid:
-								 * like this session, settings included */
+	Oid			owner;			/* they are new sessions of this role;
+								 * InvalidOid: like this session, settings
+								 * included */
 	TransactionId xid;			/* has to commit first; invalid: none */
 	bool		helps;
 	int64		max_chunks;		/* 0: no limit */
 } CiterWorkersOrder;
 
 extern CiterWorkers *citer_workers_start(const CiterWorkersOrder *order);
+extern bool citer_workers_can_be(Oid role);
 extern bool citer_workers_ready(CiterWorkers *workers);
 extern void citer_workers_release(CiterWorkers *workers);
 
