@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "job/resume.h"
 #include "log/query_log.h"
 #include "log/hooks.h"
 #include "scan/scan.h"
@@ -26,4 +27,5 @@ _PG_init(void)
 	citer_query_log_hooks_init();
 	citer_explaining_init();
 	citer_scan_init();
+	citer_resume_init();
 }

@@ -22,10 +22,12 @@
 #define LOOK_MAX_MS 200.0
 
 /*
- * For how long a job that is running may be nobody's: while a worker starts, and
- * between two transactions.
+ * For how long nobody has to be seen at work until that is taken for true:
+ * between two transactions a session does not show, nor does a worker that is
+ * about to start.
  */
-#define UNATTENDED_MS 2000.0
+#define ENDED_MS 20.0
+#define INTERRUPTED_MS 2000.0
 
 static double read_timeout(NullableDatum timeout_ms);
 static CiterJobState look(Oid procedure, const char *name);
@@ -87,12 +89,15 @@ wait_until(Oid procedure, const char *name, double deadline)
 
 		if (attended)
 			unattended_since = -1;
-		else if (state != CITER_JOB_RUNNING)
-			return state;
 		else if (unattended_since < 0)
+		{
 			unattended_since = now;
-		else if (now - unattended_since >= UNATTENDED_MS)
+			wait_ms = LOOK_FIRST_MS;
+		}
+		else if (state == CITER_JOB_RUNNING && now - unattended_since >= INTERRUPTED_MS)
 			return CITER_JOB_INTERRUPTED;
+		else if (state != CITER_JOB_RUNNING && now - unattended_since >= ENDED_MS)
+			return state;
 		if (deadline >= 0 && now >= deadline)
 			return state;
 		citer_pace_sleep(deadline >= 0 ? Min(wait_ms, deadline - now) : wait_ms);
