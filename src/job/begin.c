@@ -8,7 +8,6 @@
 
 #include "job/begin.h"
 #include "job/open.h"
-#include "job/worker.h"
 
 static bool is_wanted(CiterJobRun *run);
 static void create_job(CiterJobRun *run);
@@ -33,18 +32,15 @@ citer_job_begin_run(CiterJobRun *run, void *argument)
 }
 
 /*
- * Whether a job that was started on its own is there, now that its worker is,
- * and nobody has stopped it meanwhile.
+ * Whether a job that was started on its own is still to be run, now that its
+ * worker can: nobody has stopped it, or run it himself.
  */
 static bool
 is_wanted(CiterJobRun *run)
 {
-	CiterJob   *job;
+	CiterJob   *job = citer_job_read(run->procedure, run->arguments.job);
 
-	if (!citer_worker_was_started())
-		return false;
-	job = citer_job_read(run->procedure, run->arguments.job);
-	return job != NULL && citer_job_is_active(job->state);
+	return job != NULL && job->detached && job->state == CITER_JOB_RUNNING;
 }
 
 /*

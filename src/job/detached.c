@@ -3,10 +3,9 @@
  *	  Jobs that run in background workers, with no client.
  *
  * chunked_iter_start() makes the job in the transaction of its caller, and
- * starts a worker that is to run it.  Until that transaction has ended the
- * caller holds the job's guard, for which the worker waits; then the worker
- * looks whether it has committed.  So there is no moment in which the job is
- * there and nobody's, and a start that is rolled back leaves nothing.
+ * starts a worker that is to run it.  That waits for the end of the transaction,
+ * and does nothing unless it has committed.  Until then the caller holds the
+ * job's guard.
  *
  * The worker is a session of the job's owner, with the settings that this role
  * has in a new session.

@@ -35,9 +35,6 @@
 /* The class: advisory locks of SQL have 1 and 2. */
 #define GUARD_CLASS 17225
 
-/* The number that stands for the presence of sessions. */
-#define PRESENCE (-1)
-
 static LockAcquireResult acquire_once(const LOCKTAG *tag, LOCKMODE mode);
 static void release(const LOCKTAG *tag, LOCKMODE mode);
 static LOCKTAG guard_tag(const char *job, int range_no);
@@ -71,26 +68,10 @@ bool
 citer_guard_hold(const char *job)
 {
 	LOCKTAG		tag = guard_tag(job, CITER_GUARD_JOB);
-	LOCKTAG		presence = guard_tag(job, PRESENCE);
+	LOCKTAG		presence = guard_tag(job, CITER_GUARD_PRESENCE);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_OK &&
 		LockAcquire(&presence, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-/* Whether other sessions are at work on the job, or have it start. */
-bool
-citer_guard_is_held(const char *job)
-{
-	const int	numbers[] = {CITER_GUARD_JOB, PRESENCE};
-	int			holders = 0;
-
-	for (int i = 0; i < (int) lengthof(numbers) && holders == 0; i++)
-	{
-		LOCKTAG		tag = guard_tag(job, numbers[i]);
-
-		pfree(GetLockConflicts(&tag, ExclusiveLock, &holders));
-	}
-	return holders > 0;
 }
 
 /* Whether this session has the guard of the whole job. */
@@ -128,7 +109,7 @@ citer_guard_release(const char *job, int range_no)
 bool
 citer_guard_enter(const char *job)
 {
-	LOCKTAG		tag = guard_tag(job, PRESENCE);
+	LOCKTAG		tag = guard_tag(job, CITER_GUARD_PRESENCE);
 
 	return acquire_once(&tag, ShareLock) != LOCKACQUIRE_NOT_AVAIL;
 }
@@ -137,7 +118,7 @@ citer_guard_enter(const char *job)
 void
 citer_guard_leave(const char *job)
 {
-	LOCKTAG		tag = guard_tag(job, PRESENCE);
+	LOCKTAG		tag = guard_tag(job, CITER_GUARD_PRESENCE);
 
 	release(&tag, ShareLock);
 }
@@ -149,7 +130,7 @@ citer_guard_leave(const char *job)
 bool
 citer_guard_exclude(const char *job)
 {
-	LOCKTAG		tag = guard_tag(job, PRESENCE);
+	LOCKTAG		tag = guard_tag(job, CITER_GUARD_PRESENCE);
 
 	switch (acquire_once(&tag, ShareLock))
 	{

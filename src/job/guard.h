@@ -10,10 +10,12 @@
 /* The range number that stands for the job as a whole. */
 #define CITER_GUARD_JOB 0
 
+/* And this for the presence of sessions at work on it. */
+#define CITER_GUARD_PRESENCE (-1)
+
 extern bool citer_guard_take(const char *job, int range_no);
 extern void citer_guard_wait(const char *job);
 extern bool citer_guard_hold(const char *job);
-extern bool citer_guard_is_held(const char *job);
 extern bool citer_guard_is_mine(const char *job);
 extern bool citer_guard_keep(const char *job, int range_no);
 extern void citer_guard_release(const char *job, int range_no);

@@ -55,7 +55,7 @@ static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
-static void wait_for_guard(CiterJobRun *run);
+static bool wait_for_guard(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static void fail_with_worker(CiterJobRun *run);
 static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
@@ -130,7 +130,10 @@ run_job(CiterJobRun *run)
 	CiterJobState state;
 
 	if (run->detached)
-		wait_for_guard(run);
+	{
+		if (!wait_for_guard(run))
+			return;
+	}
 	else
 		run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
@@ -219,9 +222,10 @@ enter(CiterJobRun *run)
 
 /*
  * Takes the guard of a job that was started on its own, once the transaction
- * that has started it is over, however long that takes.
+ * that has started it is over, however long that takes; false if it was rolled
+ * back.
  */
-static void
+static bool
 wait_for_guard(CiterJobRun *run)
 {
 	static const CiterSetting patient[] = {
@@ -232,9 +236,13 @@ wait_for_guard(CiterJobRun *run)
 	int			nestlevel = citer_settings_begin();
 
 	citer_settings_set(patient);
-	citer_guard_wait(run->arguments.job);
+	if (citer_worker_was_started())
+	{
+		citer_guard_wait(run->arguments.job);
+		run->has_job_guard = true;
+	}
 	citer_settings_end(nestlevel);
-	run->has_job_guard = true;
+	return run->has_job_guard;
 }
 
 /*

@@ -40,14 +40,18 @@
 	"statement, search_path, order_by, reverse, filter, after, upto, parts, chunk_size, " \
 	"lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global, " \
 	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings, " PACE_COLUMNS ", " \
-	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job)"
+	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), detached"
 
 /* "@" stands for the schema. */
 static const char *const texts[] = {
 	[CITER_JOB_SQL_READ] =
 	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j WHERE job = $1",
 	[CITER_JOB_SQL_STATE] =
-	"SELECT " STATE " FROM @.chunked_iter_jobs AS j WHERE j.job = $1",
+	"SELECT " STATE ", EXISTS (SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory'"
+	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
+	" AND ARRAY[l.classid, l.objid, l.objsubid::oid] IN ($2, $3)"
+	" AND l.pid IS DISTINCT FROM pg_backend_pid())"
+	" FROM @.chunked_iter_jobs AS j WHERE j.job = $1",
 	[CITER_JOB_SQL_DETACHED] =
 	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid FROM @.chunked_iter_jobs AS j"
 	" WHERE j.detached AND " STATE " = 'running' AND ($1 OR j.owner = current_user) ORDER BY j.job",

@@ -13,6 +13,7 @@
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
+#include "job/guard.h"
 #include "job/sql.h"
 #include "job/state.h"
 
@@ -77,6 +78,7 @@ citer_job_read(Oid procedure, const char *name)
 	read_pace(job, 28);
 	requested_at = citer_job_get(38, &isnull);
 	job->requested_at = isnull ? 0 : DatumGetTimestampTz(requested_at);
+	job->detached = citer_job_get_bool(39);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
 }
@@ -115,18 +117,22 @@ citer_job_read_state(const CiterJob *job)
 }
 
 /*
- * Reads the state of a job by the snapshot that is active; false if there is no
- * such job that the role may see.
+ * Reads the state of a job by the snapshot that is active, and whether other
+ * sessions are at work on it or about to begin; false if there is no such job
+ * that the role may see.
  */
 bool
-citer_job_look_at_state(Oid procedure, const char *name, CiterJobState *state)
+citer_job_look(Oid procedure, const char *name, CiterJobState *state, bool *attended)
 {
 	CiterJobValues values = citer_job_values(name);
 
+	citer_job_add(&values, OIDARRAYOID, PointerGetDatum(citer_guard_lock(name, CITER_GUARD_JOB)), false);
+	citer_job_add(&values, OIDARRAYOID, PointerGetDatum(citer_guard_lock(name, CITER_GUARD_PRESENCE)), false);
 	citer_job_sql_look(procedure, CITER_JOB_SQL_STATE, &values);
 	if (SPI_processed == 0)
 		return false;
 	*state = citer_job_get_state(1);
+	*attended = citer_job_get_bool(2);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }

@@ -3,7 +3,7 @@
  *	  Waiting for a job.
  *
  * Each look has a new snapshot, also under REPEATABLE READ, and no lock is
- * taken: whether a session is at work is seen by who holds the job's guard.
+ * taken: whether a session is at work is seen in pg_locks.
  */
 #include "postgres.h"
 
@@ -22,15 +22,13 @@
 #define LOOK_MAX_MS 200.0
 
 /*
- * For how long nobody has to be seen at work until that is taken for true:
- * between two transactions a session does not show, nor does a worker that is
- * about to start.
+ * For how long a job may be nobody's while it is running: so long a worker can
+ * take that is about to begin.
  */
-#define ENDED_MS 20.0
 #define INTERRUPTED_MS 2000.0
 
 static double read_timeout(NullableDatum timeout_ms);
-static CiterJobState look(Oid procedure, const char *name);
+static CiterJobState look(Oid procedure, const char *name, bool *attended);
 static CiterJobState wait_until(Oid procedure, const char *name, double deadline);
 
 /*
@@ -83,21 +81,18 @@ wait_until(Oid procedure, const char *name, double deadline)
 
 	for (;;)
 	{
-		bool		attended = citer_guard_is_held(name);
-		CiterJobState state = look(procedure, name);
+		bool		attended;
+		CiterJobState state = look(procedure, name, &attended);
 		double		now = citer_pace_now();
 
+		if (!attended && state != CITER_JOB_RUNNING)
+			return state;
 		if (attended)
 			unattended_since = -1;
 		else if (unattended_since < 0)
-		{
 			unattended_since = now;
-			wait_ms = LOOK_FIRST_MS;
-		}
-		else if (state == CITER_JOB_RUNNING && now - unattended_since >= INTERRUPTED_MS)
+		else if (now - unattended_since >= INTERRUPTED_MS)
 			return CITER_JOB_INTERRUPTED;
-		else if (state != CITER_JOB_RUNNING && now - unattended_since >= ENDED_MS)
-			return state;
 		if (deadline >= 0 && now >= deadline)
 			return state;
 		citer_pace_sleep(deadline >= 0 ? Min(wait_ms, deadline - now) : wait_ms);
@@ -105,14 +100,14 @@ wait_until(Oid procedure, const char *name, double deadline)
 	}
 }
 
-/* The present state of the job. */
+/* The present state of the job, and whether other sessions are at work on it. */
 static CiterJobState
-look(Oid procedure, const char *name)
+look(Oid procedure, const char *name, bool *attended)
 {
 	CiterJobState state;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (!citer_job_look_at_state(procedure, name, &state))
+	if (!citer_job_look(procedure, name, &state, attended))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job \"%s\" does not exist", name),

@@ -20,6 +20,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "tcop/pquery.h"
@@ -209,12 +210,19 @@ citer_worker_chunks(const CiterJobRun *run)
 		(int64) pg_atomic_read_u64(&run->shared->chunks);
 }
 
-/* Whether the transaction that has started a job on its own has committed. */
+/*
+ * Whether the transaction that has started a job on its own has committed.
+ * Waits for its end.
+ */
 bool
 citer_worker_was_started(void)
 {
-	return !TransactionIdIsValid(my_shared->starter_xid) ||
-		TransactionIdDidCommit(my_shared->starter_xid);
+	TransactionId xid = my_shared->starter_xid;
+
+	if (!TransactionIdIsValid(xid))
+		return true;
+	XactLockTableWait(xid, NULL, NULL, XLTW_None);
+	return TransactionIdDidCommit(xid);
 }
 
 /* Writes an error into a slot; texts that have no room are cut off or left out. */
