@@ -55,6 +55,8 @@ static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
+static void run_detached(CiterJobRun *run);
+static CiterJobOutcome store_interrupt(CiterJobRun *run, void *argument);
 static bool wait_for_guard(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static void fail_with_worker(CiterJobRun *run);
@@ -111,6 +113,8 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 	{
 		if (helps)
 			help_job(run);
+		else if (run->detached)
+			run_detached(run);
 		else
 			run_job(run);
 	}
@@ -218,6 +222,43 @@ enter(CiterJobRun *run)
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being forgotten by another session", run->arguments.job),
 				 errhint("Try again when its transaction has ended.")));
+}
+
+/*
+ * The same for a job that runs on its own.  That it was cancelled is stored
+ * also if it was between two chunks: unlike one whose worker is gone, it is not
+ * to be resumed.
+ */
+static void
+run_detached(CiterJobRun *run)
+{
+	PG_TRY();
+	{
+		run_job(run);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		ErrorData  *other;
+
+		if (run->job == NULL || geterrcode() != ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(run->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		SPI_rollback();
+		SPI_start_transaction();
+		(void) citer_job_do(run, store_interrupt, NULL, &other);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+static CiterJobOutcome
+store_interrupt(CiterJobRun *run, void *argument pg_attribute_unused())
+{
+	citer_job_set_state(run->job, CITER_JOB_INTERRUPTED, NULL);
+	return CITER_OUTCOME_COMMITTED;
 }
 
 /*
