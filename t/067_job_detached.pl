@@ -115,7 +115,7 @@ sub transactions
 	$session->answer;
 	like($session->reported, qr/57014/, 'a wait is cancelled');
 	$session->close;
-	query("SELECT chunked_iter_cancel('job'), chunked_iter_wait('job')");
+	query("SELECT chunked_iter_cancel('job')");
 	return;
 }
 
@@ -165,7 +165,7 @@ sub server_restarted
 		}
 		is(query("SELECT state FROM chunked_iter_progress"), 'interrupted', "a job under a server that is stopped ($how)");
 		is(query('SELECT chunked_iter_resume()'), '1', 'is resumed');
-		query("SELECT chunked_iter_pause('job'), chunked_iter_wait('job')");
+		query("SELECT chunked_iter_pause('job')");
 		query("SELECT chunked_iter_wait('job')");
 		query("SELECT chunked_iter_start('job', pause_ms => 0)");
 		is(query("SELECT chunked_iter_wait('job')"), 'succeeded', 'and succeeds');
@@ -205,7 +205,7 @@ ALTER TABLE item OWNER TO team;
 CREATE TABLE who (session text, role text);
 GRANT ALL ON who TO PUBLIC;
 SQL
-	my $as_member = Session->new($node, dbname => 'postgres user=member');
+	my $as_member = session_of('member');
 	$as_member->query('SET ROLE team');
 	$as_member->query("$start)");
 	is($as_member->query("SELECT chunked_iter_wait('job')"), 'succeeded', 'a job of a role without login');
@@ -214,7 +214,7 @@ SQL
 	$as_member->query("SELECT chunked_iter_wait('who')");
 	is($as_member->query('SELECT role FROM who'), 'team', 'is run by that role');
 	# Nobody else has it run.
-	my $as_stranger = Session->new($node, dbname => 'postgres user=stranger');
+	my $as_stranger = session_of('stranger');
 	query("UPDATE chunked_iter_jobs SET state = 'running' WHERE job = 'who'");
 	is($as_stranger->query('SELECT chunked_iter_resume()'), '0', 'a stranger does not resume it');
 	like($as_stranger->reports("SELECT chunked_iter_start('who')"), qr/22004/, 'nor start it');
@@ -272,6 +272,12 @@ SQL
 	is($node->safe_psql('other', 'SELECT min(n), max(n) FROM item'), '1|1', 'each row once');
 	is(query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'chunked_iter launcher'"), '1', 'the launcher sleeps');
 	return;
+}
+
+sub session_of
+{
+	local $ENV{PGUSER} = shift;
+	return Session->new($node);
 }
 
 sub make_job
