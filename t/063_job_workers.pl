@@ -1,7 +1,7 @@
 
 # A run with background workers does each row once, whoever of them ends and
 # how: a worker, the session that runs the job, the whole server.  A run ends its
-# workers when it ends, and goes on without those that cannot be had.
+# workers when it ends, and continues without those that cannot be had.
 
 use strict;
 use warnings;
@@ -134,7 +134,7 @@ sub too_few_slots
 	make_job();
 	my $errors = verbose_errors($node, "CALL chunked_iter_run('job', 'item', '$statement', workers => 8)");
 
-	like($errors, qr/WARNING:  01000: job "job" goes on without \d workers/, 'too few slots');
+	like($errors, qr/WARNING:  01000: job "job" continues without \d workers/, 'too few slots');
 	like($errors, qr/HINT:  .*max_worker_processes/, 'with a hint');
 	is_done_once($node, 'with too few slots');
 	return;
@@ -147,7 +147,7 @@ sub no_connections
 
 	make_job();
 	$node->safe_psql('template1', 'ALTER DATABASE postgres ALLOW_CONNECTIONS false');
-	like($session->reports($run), qr/WARNING:  01000: job "job" goes on without 2 workers/,
+	like($session->reports($run), qr/WARNING:  01000: job "job" continues without 2 workers/,
 		'without connections');
 	$node->safe_psql('template1', 'ALTER DATABASE postgres ALLOW_CONNECTIONS true');
 	$session->close;

@@ -134,7 +134,7 @@ citer_job_begin_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" is not running", job->name),
 				 errdetail("It is %s.", citer_job_state_name(job->state)),
-				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
+				 errhint("CALL chunked_iter_run(%s) continues it.", quote_literal_cstr(job->name))));
 	citer_job_prepare(job, &run->statement);
 	return CITER_OUTCOME_COMMITTED;
 }

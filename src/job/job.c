@@ -12,9 +12,12 @@
  */
 #include "job/job.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "base/settings.h"
 #include "job/begin.h"
@@ -50,6 +53,7 @@ typedef struct Finish
 	CiterJobState state;
 } Finish;
 
+static void hint_at_cancel(void *arg);
 static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
 static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
@@ -91,6 +95,7 @@ static void
 run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 {
 	CiterJobRun *run;
+	ErrorContextCallback context = {.previous = error_context_stack,.callback = hint_at_cancel};
 
 	citer_spi_connect(SPI_OPT_NONATOMIC);
 	run = palloc0(sizeof(CiterJobRun));
@@ -109,6 +114,8 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 		run->deadline = citer_pace_now() + run->arguments.max_ms;
 	citer_worker_join(run);
 
+	context.arg = run;
+	error_context_stack = &context;
 	PG_TRY();
 	{
 		if (helps)
@@ -123,7 +130,30 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 		give_back(run);
 	}
 	PG_END_TRY();
+	error_context_stack = context.previous;
 	citer_spi_finish();
+}
+
+/*
+ * Error context callback: a call that is cancelled can be made again.  Cancels
+ * and statement_timeout have one SQLSTATE; the time tells them apart.
+ */
+static void
+hint_at_cancel(void *arg)
+{
+	const CiterJobRun *run = arg;
+	const char *call;
+
+	if (geterrcode() != ERRCODE_QUERY_CANCELED || run->job == NULL)
+		return;
+	call = psprintf("CALL %s(%s)", run->helps ? "chunked_iter_work" : "chunked_iter_run",
+					quote_literal_cstr(run->arguments.job));
+	if (StatementTimeout > 0 &&
+		TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(),
+								   StatementTimeout))
+		errhint("SET statement_timeout = 0, then %s to continue: it counts for the whole call, not for a chunk.", call);
+	else
+		errhint("%s continues the job.", call);
 }
 
 static void
@@ -185,8 +215,8 @@ run_to_end(CiterJobRun *run)
 		finish.state = work_on_ranges(run);
 		if (citer_job_is_active(finish.state))
 			(void) citer_job_do(run, finish_job, &finish, NULL);
-		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
-			finish.state = CITER_JOB_PAUSED;
+		if (citer_job_is_active(finish.state))
+			finish.state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(finish.state))
 			return finish.state;
 		fail_with_worker(run);

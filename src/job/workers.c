@@ -335,7 +335,7 @@ static void
 warn_of_missing(const CiterJobRun *run, int missing, const char *detail, const char *hint)
 {
 	ereport(WARNING,
-			(errmsg_plural("job \"%s\" goes on without %d worker", "job \"%s\" goes on without %d workers",
+			(errmsg_plural("job \"%s\" continues without %d worker", "job \"%s\" continues without %d workers",
 						   (unsigned long) missing, run->job->name, missing),
 			 errdetail("%s", detail),
 			 errhint("%s", hint)));
