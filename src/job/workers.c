@@ -226,7 +226,7 @@ citer_workers_share(CiterJobRun *run)
 	if (wanted == 0)
 		return;
 	schema = citer_job_schema(run->procedure);
-	order.n = wanted;
+	order.n = Min(wanted, max_worker_processes);
 	order.sql = psprintf("CALL %s.chunked_iter_work(%s)", schema, quote_literal_cstr(run->job->name));
 	run->workers = citer_workers_start(&order);
 	run->shared = run->workers->shared;
@@ -251,8 +251,7 @@ count_wanted(CiterJobRun *run, void *argument)
 							   (unsigned long) run->job->parts, run->job->name, run->job->parts, workers),
 				 errdetail("One session works on one range."),
 				 errhint("The argument \"parts\" says how many ranges a new job has.")));
-	if (nranges < CITER_JOB_RANGES_MAX)
-		workers = Min(workers, nranges);
+	workers = Min(workers, nranges < CITER_JOB_RANGES_MAX ? nranges : run->job->parts);
 	if (get_rel_persistence(run->job->relid) == RELPERSISTENCE_TEMP && workers > 1)
 	{
 		ereport(WARNING,
