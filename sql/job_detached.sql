@@ -69,8 +69,12 @@ SELECT chunked_iter_wait('old');
 SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'old';
 SELECT chunked_iter_resume();
 
--- Only those that were started in the background are resumed.
+-- Only those that were started in the background are resumed, and here.
 UPDATE chunked_iter_jobs SET detached = true WHERE job = 'old';
+SELECT database_id AS home FROM chunked_iter_jobs WHERE job = 'old' \gset
+UPDATE chunked_iter_jobs SET database_id = '1/2/3' WHERE job = 'old';
+SELECT chunked_iter_resume();
+UPDATE chunked_iter_jobs SET database_id = :'home' WHERE job = 'old';
 SELECT chunked_iter_resume();
 SELECT chunked_iter_wait('old');
 SELECT chunked_iter_resume();

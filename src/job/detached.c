@@ -23,6 +23,7 @@
 #include "job/detached.h"
 #include "job/guard.h"
 #include "job/sql.h"
+#include "job/target.h"
 #include "job/workers.h"
 #include "sql/spi.h"
 
@@ -82,6 +83,8 @@ citer_detached_resume(Oid procedure)
 
 	citer_spi_connect(0);
 	citer_job_add_bool(&values, superuser());
+	/* A job that was restored from a dump is left to whoever knows of it. */
+	citer_job_add_text(&values, citer_job_home(procedure));
 	citer_job_sql_run(procedure, CITER_JOB_SQL_DETACHED, &values);
 	jobs = SPI_tuptable;
 	njobs = SPI_processed;

@@ -55,7 +55,8 @@ static const char *const texts[] = {
 	" FROM @.chunked_iter_jobs AS j WHERE j.job = $1",
 	[CITER_JOB_SQL_DETACHED] =
 	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid FROM @.chunked_iter_jobs AS j"
-	" WHERE j.detached AND " STATE " = 'running' AND ($1 OR j.owner = current_user) ORDER BY j.job",
+	" WHERE j.detached AND " STATE " = 'running' AND ($1 OR j.owner = current_user)"
+	" AND j.database_id = $2 ORDER BY j.job",
 	[CITER_JOB_SQL_INSERT] =
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
