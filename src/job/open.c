@@ -29,6 +29,8 @@
 
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
+
+/* Some ranges take longer than others. */
 #define PARTS_PER_WORKER 4
 
 /* The ranges of a job that are known so far. */
@@ -39,7 +41,6 @@ typedef struct RangePlan
 	int			nranges;
 } RangePlan;
 
-static int	default_parts(int workers);
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
@@ -101,7 +102,8 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->needs.isnull = true;
 	job->duty_percent = 100;
 	take_settings(job, arguments);
-	job->parts = arguments->parts > 0 ? arguments->parts : default_parts(job->workers);
+	job->parts = arguments->parts > 0 ? arguments->parts :
+		job->workers == 1 ? 1 : Min(PARTS_PER_WORKER * job->workers, CITER_PARTS_MAX);
 	citer_job_target_choose(job, arguments->relid);
 
 	iterator = open_first_walk(job);
@@ -181,16 +183,6 @@ citer_job_use_settings(const CiterJob *job)
 	citer_settings_set(path);
 	if (!job->settings.isnull)
 		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
-}
-
-/*
- * Into how many ranges a new job is split: several for each session, since some
- * take longer than others.
- */
-static int
-default_parts(int workers)
-{
-	return workers == 1 ? 1 : Min(PARTS_PER_WORKER * workers, CITER_PARTS_MAX);
 }
 
 /*

@@ -142,9 +142,9 @@ citer_resume_database_main(Datum database)
 {
 	const SPIExecuteOptions options = {.read_only = false};
 	static const char *const find =
-		"SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension AS e"
-		" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
-		" WHERE e.extname OPERATOR(pg_catalog.=) 'chunked_iter'";
+	"SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension AS e"
+	" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+	" WHERE e.extname OPERATOR(pg_catalog.=) 'chunked_iter'";
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
