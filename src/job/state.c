@@ -122,7 +122,7 @@ citer_job_read_state(const CiterJob *job)
  * that the role may see.
  */
 bool
-citer_job_look(Oid procedure, const char *name, CiterJobState *state, bool *attended)
+citer_job_look_at(Oid procedure, const char *name, CiterJobState *state, bool *attended)
 {
 	CiterJobValues values = citer_job_values(name);
 

@@ -105,7 +105,7 @@ typedef struct CiterJobStep
 
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
 extern CiterJobState citer_job_read_state(const CiterJob *job);
-extern bool citer_job_look(Oid procedure, const char *name, CiterJobState *state,
+extern bool citer_job_look_at(Oid procedure, const char *name, CiterJobState *state,
 						   bool *attended);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);

@@ -107,7 +107,7 @@ look(Oid procedure, const char *name, bool *attended)
 	CiterJobState state;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (!citer_job_look(procedure, name, &state, attended))
+	if (!citer_job_look_at(procedure, name, &state, attended))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job \"%s\" does not exist", name),
