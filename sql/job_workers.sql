@@ -15,7 +15,7 @@ GRANT INSERT, SELECT ON seen TO worker_anna;
 CREATE FUNCTION meet() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	WHILE (SELECT count(DISTINCT pid) < 2 FROM pg_locks JOIN chunked_iter_job_ranges r
-		ON ARRAY[classid, objid, objsubid] = chunked_iter_guard(r.job, r.range_no))
+		ON (classid::bigint << 32) | objid::bigint = chunked_iter_guard(current_user::regrole, r.job, r.range_no))
 		AND (SELECT count(*) = 0 FROM seen)
 	LOOP
 		PERFORM pg_sleep(0.01);

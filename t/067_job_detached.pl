@@ -110,7 +110,7 @@ sub transactions
 	is($session->query("SELECT chunked_iter_wait('job')"), 'paused', 'under an old snapshot');
 	$session->query('COMMIT');
 	$session->start("SELECT chunked_iter_start('job'); SELECT chunked_iter_wait('job')");
-	wait_for("(SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%wait%' AND wait_event = 'PgSleep') > 0", 'a session waits');
+	wait_for("(SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%wait%' AND wait_event_type IN ('Timeout', 'Extension')) > 0", 'a session waits');
 	query('SELECT pg_cancel_backend(' . $session->pid . ')');
 	$session->answer;
 	like($session->reported, qr/57014/, 'a wait is cancelled');

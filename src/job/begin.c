@@ -7,7 +7,9 @@
 #include "utils/builtins.h"
 
 #include "job/begin.h"
+#include "job/needs.h"
 #include "job/open.h"
+#include "job/runs.h"
 
 static bool is_wanted(CiterJobRun *run);
 static void create_job(CiterJobRun *run);
@@ -28,7 +30,10 @@ citer_job_begin_run(CiterJobRun *run, void *argument)
 	MemoryContextSwitchTo(run->context);
 	if (run->detached && !is_wanted(run))
 		return CITER_OUTCOME_STOPPED;
-	return citer_job_open(run, resuming) ? CITER_OUTCOME_COMMITTED : CITER_OUTCOME_STOPPED;
+	if (!citer_job_open(run, resuming))
+		return CITER_OUTCOME_STOPPED;
+	citer_job_runs_begin(run);
+	return CITER_OUTCOME_COMMITTED;
 }
 
 /*
@@ -53,21 +58,27 @@ is_wanted(CiterJobRun *run)
 bool
 citer_job_open(CiterJobRun *run, bool *resuming)
 {
+	bool		wrong;
 	CiterJob   *job;
 
 	*resuming = false;
 	citer_job_drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
 	if (job == NULL)
+	{
+		citer_job_check_needs(run->procedure, run->arguments.job, run->arguments.needs);
 		create_job(run);
+	}
 	else
 	{
 		run->job = job;
 		citer_job_use_settings(job);
-		citer_job_change(job, &run->arguments);
+		wrong = citer_job_change(job, &run->arguments);
 		if (!can_resume(job))
 			return false;
-		*resuming = true;
+		citer_job_check_needs(job->procedure, job->name, job->needs);
+		/* A statement that is wrong by the arguments is not wrong by itself. */
+		*resuming = !wrong;
 		citer_job_prepare(job, &run->statement);
 		job->detached = run->detached;
 		citer_job_start(job);
@@ -136,6 +147,7 @@ citer_job_begin_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				 errdetail("It is %s.", citer_job_state_name(job->state)),
 				 errhint("CALL chunked_iter_run(%s) continues it.", quote_literal_cstr(job->name))));
 	citer_job_prepare(job, &run->statement);
+	citer_job_runs_begin(run);
 	return CITER_OUTCOME_COMMITTED;
 }
 

@@ -47,7 +47,7 @@ citer_detached_start(Oid procedure, const NullableDatum *arguments)
 	citer_spi_connect(0);
 	run.context = CurrentMemoryContext;
 	citer_job_arguments_read(&run.arguments, arguments);
-	if (!citer_guard_hold(run.arguments.job))
+	if (!citer_guard_hold(run.role, run.arguments.job))
 		citer_job_refuse_busy(run.arguments.job);
 	nestlevel = citer_settings_begin();
 	opened = citer_job_open(&run, &resuming);
@@ -106,7 +106,7 @@ citer_detached_resume(Oid procedure)
 static bool
 resume(const CiterJobRun *run, const char *job, Oid owner)
 {
-	if (!citer_guard_hold(job))
+	if (!citer_guard_hold(owner, job))
 		return false;
 	if (owner != GetUserId() && !citer_workers_can_be(owner))
 	{

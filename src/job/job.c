@@ -26,6 +26,7 @@
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
+#include "job/runs.h"
 #include "job/transaction.h"
 #include "job/worker.h"
 #include "job/workers.h"
@@ -169,7 +170,7 @@ run_job(CiterJobRun *run)
 			return;
 	}
 	else
-		run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
+		run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
 		citer_job_refuse_busy(run->arguments.job);
 	enter(run);
@@ -246,7 +247,7 @@ help_job(CiterJobRun *run)
 static void
 enter(CiterJobRun *run)
 {
-	run->has_presence = citer_guard_enter(run->arguments.job);
+	run->has_presence = citer_guard_enter(run->role, run->arguments.job);
 	if (!run->has_presence)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -288,6 +289,7 @@ static CiterJobOutcome
 store_interrupt(CiterJobRun *run, void *argument pg_attribute_unused())
 {
 	citer_job_set_state(run->job, CITER_JOB_INTERRUPTED, NULL);
+	citer_job_runs_end(run, CITER_JOB_INTERRUPTED, NULL);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -309,7 +311,7 @@ wait_for_guard(CiterJobRun *run)
 	citer_settings_set(patient);
 	if (citer_worker_was_started())
 	{
-		citer_guard_wait(run->arguments.job);
+		citer_guard_wait(run->role, run->arguments.job);
 		run->has_job_guard = true;
 	}
 	citer_settings_end(nestlevel);
@@ -351,6 +353,7 @@ static CiterJobOutcome
 store_worker_failure(CiterJobRun *run, void *error)
 {
 	citer_job_set_state(run->job, CITER_JOB_FAILED, error);
+	citer_job_runs_end(run, CITER_JOB_FAILED, error);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -358,6 +361,8 @@ static CiterJobOutcome
 store_failure(CiterJobRun *run, void *error)
 {
 	citer_job_fail(run->job, error);
+	citer_job_runs_begin(run);
+	citer_job_runs_end(run, CITER_JOB_FAILED, error);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -376,9 +381,12 @@ work_on_ranges(CiterJobRun *run)
 
 		(void) citer_job_do(run, claim_range, &claim, NULL);
 		if (claim.range_no == 0)
+		{
+			citer_guard_unshare(run->role, run->job->name);
 			return CITER_JOB_RUNNING;
+		}
 		state = citer_job_run_range(run, claim.range_no);
-		citer_guard_release(run->job->name, run->guarded_range);
+		citer_guard_release(run->role, run->job->name, run->guarded_range);
 		run->guarded_range = 0;
 		if (!citer_job_is_active(state))
 			return state;
@@ -397,7 +405,7 @@ claim_range(CiterJobRun *run, void *argument)
 	Claim	   *claim = argument;
 
 	if (run->guarded_range != 0)
-		citer_guard_release(run->job->name, run->guarded_range);
+		citer_guard_release(run->role, run->job->name, run->guarded_range);
 	run->guarded_range = claim_behind(run->job, claim->behind);
 	if (run->guarded_range == 0 && claim->behind > 0)
 		run->guarded_range = claim_behind(run->job, 0);
@@ -417,7 +425,7 @@ claim_behind(const CiterJob *job, int range_no)
 		for (int i = 0; i < nranges; i++)
 		{
 			range_no = range_nos[i];
-			if (citer_guard_take(job->name, range_no))
+			if (citer_guard_take(job->owner_oid, job->name, range_no))
 				return range_no;
 		}
 	}
@@ -434,6 +442,8 @@ finish_job(CiterJobRun *run, void *argument)
 	Finish	   *finish = argument;
 
 	finish->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	if (!citer_job_is_active(finish->state) || run->helps)
+		citer_job_runs_end(run, finish->state, NULL);
 	if (citer_job_is_active(finish->state) && finish->shows_wait)
 		citer_job_wait(run->job, 0, "other sessions");
 	return CITER_OUTCOME_COMMITTED;
@@ -445,10 +455,11 @@ give_back(CiterJobRun *run)
 {
 	citer_workers_stop(run);
 	if (run->guarded_range != 0)
-		citer_guard_release(run->arguments.job, run->guarded_range);
+		citer_guard_release(run->role, run->arguments.job, run->guarded_range);
+	citer_guard_unshare(run->role, run->arguments.job);
 	if (run->has_job_guard)
-		citer_guard_release(run->arguments.job, CITER_GUARD_JOB);
+		citer_guard_release(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (run->has_presence)
-		citer_guard_leave(run->arguments.job);
+		citer_guard_leave(run->role, run->arguments.job);
 	citer_job_drop_statement(run);
 }

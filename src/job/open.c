@@ -44,6 +44,7 @@ typedef struct RangePlan
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
+static double expected_rows(const CiterWalk *walk);
 static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
 static void plan_range(const CiterSplitRange *range, void *arg);
 static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
@@ -133,14 +134,18 @@ citer_job_find(Oid procedure, const char *name)
 }
 
 /*
- * Changes how a job is done to what the arguments say.  22023 if they would
- * change what it is about.
+ * Changes how a job is done to what the arguments say; whether that can make its
+ * statement one to be refused.  22023 if they would change what it is about.
  */
-void
+bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
+	const CiterJob before = *job;
+
 	check_same(job, arguments);
 	take_settings(job, arguments);
+	return before.statement_is_global != job->statement_is_global ||
+		(job->lock_rows != NULL && strcmp(job->lock_rows, before.lock_rows ? before.lock_rows : "") != 0);
 }
 
 /*
@@ -260,13 +265,21 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		citer_split(&options, job->parts, plan_range, &plan);
 	}
 	else if (!empty)
-		append_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
+		append_range(&plan, after, upto, expected_rows(walk));
 	while (plan.nranges < job->parts)
 	{
 		append_range(&plan, upto, upto, 0);
 		plan.ranges[plan.nranges - 1].done = true;
 	}
 	return plan.ranges;
+}
+
+/* About how many rows a walk has.  Those of a table of Citus are counted: the planner knows nothing of them. */
+static double
+expected_rows(const CiterWalk *walk)
+{
+	return walk->index_shape.citus ? citer_walk_count(walk, &walk->after, &walk->upto) :
+		citer_walk_estimate(walk, &walk->after, &walk->upto);
 }
 
 /*
@@ -491,8 +504,8 @@ take_pace(CiterJob *job, const CiterJobArguments *arguments)
 		job->revisit = arguments->revisit == 1;
 	if (!arguments->needs.isnull)
 		job->needs = arguments->needs;
-	if (arguments->duty_percent > 0)
-		job->duty_percent = arguments->duty_percent;
+	if (arguments->duty_percent >= 0)
+		job->duty_percent = arguments->duty_percent > 0 ? arguments->duty_percent : 100;
 	if (arguments->max_rows_per_second >= 0)
 		job->max_rows_per_second = arguments->max_rows_per_second;
 	if (arguments->max_wal_per_second >= 0)

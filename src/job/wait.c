@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -44,7 +45,7 @@ citer_job_wait_for(Oid procedure, NullableDatum name, NullableDatum timeout_ms)
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *state;
 
-	if (citer_guard_is_mine(job))
+	if (citer_guard_is_mine(GetUserId(), job))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot wait for job \"%s\" in the transaction that starts it", job),
@@ -95,7 +96,7 @@ wait_until(Oid procedure, const char *name, double deadline)
 			return CITER_JOB_INTERRUPTED;
 		if (deadline >= 0 && now >= deadline)
 			return state;
-		citer_pace_sleep(deadline >= 0 ? Min(wait_ms, deadline - now) : wait_ms);
+		citer_pace_sleep(CITER_WAIT_OTHERS, deadline >= 0 ? Min(wait_ms, deadline - now) : wait_ms);
 		wait_ms = Min(2 * wait_ms, LOOK_MAX_MS);
 	}
 }

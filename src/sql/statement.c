@@ -46,7 +46,7 @@
 #include "sql/statement.h"
 
 /* Statements kept in a session: at most so many, and of so many bytes, but a few. */
-#define MAX_KEPT 64
+#define MAX_KEPT 256
 #define MAX_KEPT_MEMORY ((Size) 32 * 1024 * 1024)
 #define MIN_KEPT 16
 
@@ -171,10 +171,10 @@ citer_statement_use_custom_plan(const CiterStatementSource *source, ParamListInf
 
 	citer_settings_set(custom_plan_settings);
 	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	citer_settings_end(nestlevel);
 	use(custom->stmt_list, arg);
 	ReleaseCachedPlan(custom, NULL);
 	SPI_freeplan(plan);
-	citer_settings_end(nestlevel);
 }
 
 /*
