@@ -481,7 +481,7 @@ RESET ALL;
 SET search_path = streaming, public;
 
 -- LIMIT reads one chunk, and nothing is ever written to a temporary file.
-CREATE TABLE big (id integer PRIMARY KEY, filler text);
+CREATE TABLE big (id integer PRIMARY KEY, filler text) WITH (autovacuum_enabled = off);
 INSERT INTO big SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
 ANALYZE big;
 CREATE FUNCTION rows_read(query text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -531,6 +531,7 @@ SELECT min(id) FROM chunked_iter(NULL::extremes, after => '{20}');
 SELECT max(n) FROM chunked_iter_query('SELECT id % 7 FROM streaming.extremes', 'n', 3) x(n integer);
 SELECT min(x.id) FROM chunked_iter(NULL::extremes, 3) x JOIN extremes e ON e.id = x.id + 1 WHERE x.id > 4;
 
+SELECT planner_defaults();
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
 SELECT count(*), sum(length(filler)) FROM chunked_iter(NULL::big);

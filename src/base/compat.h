@@ -25,6 +25,7 @@
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "parser/parse_relation.h"
+#include "pgstat.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
@@ -34,6 +35,7 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000
 #error "chunked_iter needs PostgreSQL 14 or later"
@@ -78,6 +80,13 @@
 /* A type of 19 and later */
 #ifndef REGDATABASEOID
 #define REGDATABASEOID InvalidOid
+#endif
+
+/* A wait event of our own, which releases before 17 show as PgSleep */
+#if PG_VERSION_NUM >= 170000
+#define citer_compat_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define citer_compat_wait_event(name) WAIT_EVENT_PG_SLEEP
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */

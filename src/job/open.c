@@ -130,14 +130,18 @@ citer_job_find(Oid procedure, const char *name)
 }
 
 /*
- * Changes how a job is done to what the arguments say.  22023 if they would
- * change what it is about.
+ * Changes how a job is done to what the arguments say; whether that can make its
+ * statement one to be refused.  22023 if they would change what it is about.
  */
-void
+bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
+	const CiterJob before = *job;
+
 	check_same(job, arguments);
 	take_settings(job, arguments);
+	return before.statement_is_global != job->statement_is_global ||
+		(job->lock_rows != NULL && strcmp(job->lock_rows, before.lock_rows ? before.lock_rows : "") != 0);
 }
 
 /*
@@ -496,8 +500,8 @@ take_pace(CiterJob *job, const CiterJobArguments *arguments)
 		job->revisit = arguments->revisit == 1;
 	if (!arguments->needs.isnull)
 		job->needs = arguments->needs;
-	if (arguments->duty_percent > 0)
-		job->duty_percent = arguments->duty_percent;
+	if (arguments->duty_percent >= 0)
+		job->duty_percent = arguments->duty_percent > 0 ? arguments->duty_percent : 100;
 	if (arguments->max_rows_per_second >= 0)
 		job->max_rows_per_second = arguments->max_rows_per_second;
 	if (arguments->max_wal_per_second >= 0)

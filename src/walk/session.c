@@ -14,15 +14,22 @@
 #include "utils/snapmgr.h"
 
 #include "walk/session.h"
+#include "walk/relation_news.h"
 #include "base/settings.h"
 
-/* Remembers the session as it is now, in the current memory context. */
+static void check_relations(CiterSession *session, const CiterWalk *walk);
+
+/*
+ * Remembers the session as it is now, in the current memory context, and the walk
+ * as it was when it was resolved.
+ */
 void
 citer_session_remember(CiterSession *session, const CiterWalk *walk)
 {
 	session->user = GetUserId();
 	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	session->settings = citer_settings_save();
+	session->news = walk->relation->news;
 	session->functions = citer_function_version(walk);
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
@@ -45,8 +52,22 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(session->user, true)),
 				 errhint("Continue under that role, or start the walk again.")));
-	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
+	check_relations(session, walk);
 	session->checked_at = GetCurrentCommandId(false);
+}
+
+/*
+ * The relation has to be what it was, and those that its rows come from.  These
+ * have been locked since the walk was opened, and are looked at if there is news of
+ * any relation.
+ */
+static void
+check_relations(CiterSession *session, const CiterWalk *walk)
+{
+	uint64		news = citer_relation_news();
+
+	citer_relation_check(walk->relation, news != session->news && citer_walk_needs_tables(walk));
+	session->news = news;
 }
 
 /*

@@ -34,6 +34,7 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->relation = options->query != NULL ?
 		citer_clause_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
+	citer_relation_rewrite(walk->relation);
 	walk->is_volatile = citer_volatility_of_rows(walk->relation);
 	walk->key = options->planner.resolved ?
 		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
