@@ -12,6 +12,9 @@
 #:                   on a PostgreSQL of your own; demo and bench take it too
 #:   make test TMPDIR=/var/tmp
 #:                   where the temporary directory goes; demo and bench too
+#:   make test-settings
+#:                   the SQL tests under settings that change plans; SETTINGS
+#:                   and REGRESS say which, as in SETTINGS=enable_sort=off
 #:   make test-releases
 #:                   make test under each newer release that Debian has, in
 #:                   chroots; as root on a Debian (scripts/releases.sh)
@@ -67,7 +70,7 @@ SLOW_TAP = $(call files,$(addprefix t/,002_* 006_* 020_* 021_fuzz.pl 040_* 046_*
 LEFT_OUT = $(if $(QUICK),$(SLOW_TAP))
 
 # These work without pg_config: see the scripts.
-own_targets = bench demo dist help indent plots test test-ci test-packages test-releases typedefs
+own_targets = bench demo dist help indent plots test test-ci test-packages test-releases test-settings typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -101,6 +104,9 @@ test test-packages:
 
 test-releases:
 	@exec scripts/releases.sh
+
+test-settings:
+	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' scripts/settings.sh
 
 test-ci:
 	@exec scripts/releases.sh ci

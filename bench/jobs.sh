@@ -6,7 +6,7 @@
 #
 #   ROWS     rows of the table (1000000)
 #   ROUNDS   how often each way is run, in turns; the medians count (3)
-#   KINDS    which of UPDATE, INSERT, DELETE and PARTS (all of them)
+#   KINDS    which of UPDATE, INSERT, DELETE, PARTS, SNAPSHOT and QUEUE (all of them)
 #   RESULTS  directory for jobs.csv and jobs.txt (bench/results)
 #
 # "rows locked" needs track_commit_timestamp = on.
@@ -16,7 +16,7 @@ cd "$(dirname "$0")"
 
 ROWS=${ROWS:-1000000}
 ROUNDS=${ROUNDS:-3}
-KINDS=${KINDS:-UPDATE INSERT DELETE PARTS}
+KINDS=${KINDS:-UPDATE INSERT DELETE PARTS SNAPSHOT QUEUE}
 RESULTS=${RESULTS:-results}
 for argument in "$@"; do
 	case $argument in
@@ -113,8 +113,61 @@ run_way()
 	SQL
 }
 
+# time_way KIND WAY ROUND SQL: how long it takes, and no more
+time_way()
+{
+	"${psql[@]}" --set=kind="$1" --set=way="$2" --set=round="$3" <<-SQL >/dev/null
+		SELECT clock_timestamp() AS started \gset
+		$4;
+		INSERT INTO runs
+		SELECT :'kind', :'way', :round, extract(epoch FROM clock_timestamp() - :'started') * 1000, 0, 0;
+	SQL
+}
+
+# Chunks of a row while another session holds a snapshot that is older: the
+# first eighth of them, and the last one
+run_snapshot()
+{
+	local round=$1 eighth=$(((ROWS < 16000 ? ROWS : 16000) / 8)) holder
+
+	reset_tables
+	PGAPPNAME=chunked_iter_old "${psql[@]}" --command='BEGIN ISOLATION LEVEL REPEATABLE READ' \
+		--command='SELECT count(*) FROM t' --command='SELECT pg_sleep(3600)' >/dev/null 2>&1 &
+	holder=$!
+	until [ "$("${psql[@]}" -At --command="SELECT count(*) FROM pg_stat_activity
+			   WHERE application_name = 'chunked_iter_old' AND wait_event = 'PgSleep'")" = 1 ]; do sleep 0.1; done
+	time_way SNAPSHOT 'first chunks' "$round" \
+		"$(job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' "chunk_size => 1, max_chunks => $eighth")"
+	"${psql[@]}" --command="CALL chunked_iter_run('bench', max_chunks => $((6 * eighth)))"
+	time_way SNAPSHOT 'last chunks' "$round" "CALL chunked_iter_run('bench', max_chunks => $eighth)"
+	"${psql[@]}" --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+							WHERE application_name = 'chunked_iter_old'" >/dev/null
+	wait $holder || true
+}
+
+# Where nine tenths of the rows, at the head of the order, have been deleted and
+# not been vacuumed
+run_queue()
+{
+	local round=$1 done=$((ROWS / 10 * 9)) first='SELECT count(*) FROM (SELECT FROM chunked_iter(NULL::t, 100'
+
+	reset_tables
+	"${psql[@]}" --command="$(job_of 'DELETE FROM t WHERE chunk_range(t)' "chunk_size => 1000, max_chunks => $((done / 1000))")"
+	time_way QUEUE 'job, continued' "$round" "CALL chunked_iter_run('bench', chunk_size => 100, max_chunks => 1)"
+	time_way QUEUE 'walk, with after' "$round" "$first, after => '{$((done + 100))}') LIMIT 100) AS s"
+	time_way QUEUE 'walk, from the beginning' "$round" "$first) LIMIT 100) AS s"
+	time_way QUEUE 'walk, once more' "$round" "$first) LIMIT 100) AS s"
+	time_way QUEUE 'SELECT min(id)' "$round" 'SELECT min(id) FROM t'
+}
+
 "${psql[@]}" --set=rows="$ROWS" --file=jobs.sql
 for kind in $KINDS; do
+	case $kind in
+		SNAPSHOT | QUEUE)
+			for ((round = 1; round <= ROUNDS; round++)); do "run_${kind,,}" "$round"; done
+			echo "Measured: $kind"
+			continue ;;
+	esac
 	mapfile -t ways < <(ways_of "$kind")
 	for ((round = 0; round <= ROUNDS; round++)); do
 		for ((i = 0; i < ${#ways[@]}; i++)); do

@@ -157,7 +157,6 @@ FROM part p LEFT JOIN LATERAL (SELECT id FROM chunked_iter(NULL::item, p.amount 
 WHERE p.no < 9 GROUP BY p.no ORDER BY p.no;
 SELECT p.no, array_agg(x.id ORDER BY x.id) FROM part p, chunked_iter(NULL::item, 2, filter => format('id %% 100 = %s', p.item_id)) x WHERE p.no < 16 GROUP BY 1 ORDER BY 1;
 SELECT x.id, y.id FROM chunked_iter(NULL::item, upto => '{3}') x, chunked_iter(NULL::item, after => ARRAY[x.id::text], upto => '{4}') y ORDER BY 1, 2;
--- It is said once that there is no index, however often the walk is begun anew.
 SELECT n, x.no FROM generate_series(1, 3) n, LATERAL (SELECT no FROM chunked_iter(NULL::part, order_by => 'amount + 0', after => ARRAY[n::text]) LIMIT 1) x ORDER BY n;
 SELECT count(*) FROM chunked_iter(NULL::item, (SELECT 5), (SELECT 'grp'), after => ARRAY[(SELECT max(amount) FROM part WHERE no < 6)]::text[]);
 SELECT count(*), count(DISTINCT x.id) FROM chunked_iter((SELECT i FROM item i LIMIT 1)) x;
@@ -482,7 +481,7 @@ RESET ALL;
 SET search_path = streaming, public;
 
 -- LIMIT reads one chunk, and nothing is ever written to a temporary file.
-CREATE TABLE big (id integer PRIMARY KEY, filler text);
+CREATE TABLE big (id integer PRIMARY KEY, filler text) WITH (autovacuum_enabled = off);
 INSERT INTO big SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
 ANALYZE big;
 CREATE FUNCTION rows_read(query text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -532,6 +531,7 @@ SELECT min(id) FROM chunked_iter(NULL::extremes, after => '{20}');
 SELECT max(n) FROM chunked_iter_query('SELECT id % 7 FROM streaming.extremes', 'n', 3) x(n integer);
 SELECT min(x.id) FROM chunked_iter(NULL::extremes, 3) x JOIN extremes e ON e.id = x.id + 1 WHERE x.id > 4;
 
+SELECT planner_defaults();
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
 SELECT count(*), sum(length(filler)) FROM chunked_iter(NULL::big);

@@ -11,6 +11,7 @@
 #include "scan/scan.h"
 #include "base/settings.h"
 #include "sql/explaining.h"
+#include "walk/relation_news.h"
 
 PG_MODULE_MAGIC;
 
@@ -25,5 +26,6 @@ _PG_init(void)
 	citer_settings_init();
 	citer_query_log_hooks_init();
 	citer_explaining_init();
+	citer_relation_news_init();
 	citer_scan_init();
 }

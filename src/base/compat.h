@@ -25,6 +25,7 @@
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "parser/parse_relation.h"
+#include "pgstat.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
@@ -34,6 +35,7 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000
 #error "chunked_iter needs PostgreSQL 14 or later"
@@ -43,6 +45,13 @@
 #include "access/cmptype.h"
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
+#endif
+
+/* For MAX_BACKENDS */
+#if PG_VERSION_NUM >= 180000
+#include "storage/procnumber.h"
+#else
+#include "postmaster/postmaster.h"
 #endif
 
 /* For CleanQuerytext() */
@@ -71,6 +80,13 @@
 /* A type of 19 and later */
 #ifndef REGDATABASEOID
 #define REGDATABASEOID InvalidOid
+#endif
+
+/* A wait event of our own, which releases before 17 show as PgSleep */
+#if PG_VERSION_NUM >= 170000
+#define citer_compat_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define citer_compat_wait_event(name) WAIT_EVENT_PG_SLEEP
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
@@ -283,6 +299,30 @@ citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
 	setup_parse_fixed_parameters(pstate, types, ntypes);
 #else
 	parse_fixed_parameters(pstate, (Oid *) types, ntypes);
+#endif
+}
+
+/* Gives a query the permissions that its range table needs, from 16 on apart. */
+static inline void
+citer_compat_take_permissions(Query *query, ParseState *pstate)
+{
+#if PG_VERSION_NUM >= 160000
+	query->rteperminfos = pstate->p_rteperminfos;
+#else
+	(void) query;
+	(void) pstate;
+#endif
+}
+
+/* The expressions that a query is grouped by, if that is its entry for them (18). */
+static inline List *
+citer_compat_group_exprs(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP ? rte->groupexprs : NIL;
+#else
+	(void) rte;
+	return NIL;
 #endif
 }
 
@@ -525,6 +565,13 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_EXECUTOR_RUN_PARAMS \
 	QueryDesc *desc, ScanDirection direction, uint64 count, bool execute_once
 #define CITER_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
+#endif
+
+/* The parameters of a syscache callback. */
+#if PG_VERSION_NUM >= 190000
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, SysCacheIdentifier cacheid, uint32 hashvalue
+#else
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, int cacheid, uint32 hashvalue
 #endif
 
 #if PG_VERSION_NUM >= 190000

@@ -20,6 +20,7 @@ static bool has_plain_backslash(const char *sql);
 static void set_parameter(const char *name, const char *value);
 
 static int	chunk_memory_kb = 4096;
+static int	runs_limit = 100;
 
 const CiterSetting citer_settings_exact[] = {
 	{"datestyle", "ISO"},
@@ -102,6 +103,14 @@ citer_settings_init(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 
+	DefineCustomIntVariable("chunked_iter.runs_limit",
+							"Sets how many calls of each job chunked_iter_runs keeps.",
+							"-1 means no limit; 0 keeps none.",
+							&runs_limit,
+							100, -1, INT_MAX,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved("chunked_iter");
 }
 
@@ -110,6 +119,13 @@ Size
 citer_settings_chunk_memory(void)
 {
 	return (Size) chunk_memory_kb * 1024;
+}
+
+/* chunked_iter.runs_limit: calls of a job that are remembered; -1: no limit. */
+int
+citer_settings_runs_limit(void)
+{
+	return runs_limit;
 }
 
 /*

@@ -25,6 +25,7 @@ extern const CiterSetting citer_settings_planner[];
 
 extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
+extern int	citer_settings_runs_limit(void);
 extern int	citer_settings_begin(void);
 extern void citer_settings_set(const CiterSetting *settings);
 extern void citer_settings_end(int nestlevel);

@@ -10,14 +10,21 @@
 
 #include "catalog/pg_type.h"
 #include "parser/scansup.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "base/settings.h"
 #include "job/arguments.h"
 
 #define MS_MAX 86400000
 
+static int	read_flag(NullableDatum value);
+static Interval * read_delay(NullableDatum value);
+static NullableDatum read_names(const char *argument, NullableDatum value);
 static NullableDatum read_bookmark(const char *argument, NullableDatum value);
 static int64 read_number(const char *argument, NullableDatum value, int64 number,
 						 int64 min, int64 max, int64 omitted);
@@ -48,8 +55,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	arguments->chunk_size = READ_NUMBER("chunk_size", CITER_RUN_CHUNK_SIZE, DatumGetInt64,
 										CITER_CHUNK_SIZE_MIN, CITER_CHUNK_SIZE_MAX, 0);
 	arguments->order_by = citer_options_text(values[CITER_RUN_ORDER_BY]);
-	arguments->reverse = values[CITER_RUN_REVERSE].isnull ? -1 :
-		DatumGetBool(values[CITER_RUN_REVERSE].value);
+	arguments->reverse = read_flag(values[CITER_RUN_REVERSE]);
 	arguments->filter = citer_options_text(values[CITER_RUN_FILTER]);
 	arguments->after = read_bookmark("after", values[CITER_RUN_AFTER]);
 	arguments->upto = read_bookmark("upto", values[CITER_RUN_UPTO]);
@@ -69,14 +75,28 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"%s\": \"%s\"", "on_error", arguments->on_error),
-				 errhint("Use 'stop' to stop at the first error, or 'skip' to pass over the rows that fail.")));
+				 errhint("Use 'stop' to stop at the first error, or 'skip' to skip the rows that fail.")));
 	citer_settings_check_sql("statement", arguments->statement);
 	citer_settings_check_sql("order_by", arguments->order_by);
 	citer_settings_check_sql("filter", arguments->filter);
 	citer_settings_check_sql("throttle_query", arguments->throttle_query);
 	arguments->parts = READ_NUMBER("parts", CITER_RUN_PARTS, DatumGetInt64, 1, CITER_PARTS_MAX, 0);
-	arguments->statement_is_global = values[CITER_RUN_STATEMENT_IS_GLOBAL].isnull ? -1 :
-		DatumGetBool(values[CITER_RUN_STATEMENT_IS_GLOBAL].value);
+	arguments->statement_is_global = read_flag(values[CITER_RUN_STATEMENT_IS_GLOBAL]);
+	arguments->workers = READ_NUMBER("workers", CITER_RUN_WORKERS, DatumGetInt64,
+									 1, MAX_BACKENDS, 0);
+	arguments->follow = read_flag(values[CITER_RUN_FOLLOW]);
+	arguments->follow_delay = read_delay(values[CITER_RUN_FOLLOW_DELAY]);
+	arguments->nap_ms = READ_NUMBER("nap_ms", CITER_RUN_NAP_MS, DatumGetInt64, 1, MS_MAX, -1);
+	arguments->max_failed = READ_NUMBER("max_failed", CITER_RUN_MAX_FAILED, DatumGetInt64,
+										0, PG_INT64_MAX, -1);
+	arguments->revisit = read_flag(values[CITER_RUN_REVISIT]);
+	arguments->needs = read_names("needs", values[CITER_RUN_NEEDS]);
+	arguments->duty_percent = READ_NUMBER("duty_percent", CITER_RUN_DUTY_PERCENT, DatumGetInt64,
+										  0, 100, -1);
+	arguments->max_rows_per_second = READ_NUMBER("max_rows_per_second", CITER_RUN_MAX_ROWS_PER_SECOND,
+												 DatumGetInt64, 0, PG_INT64_MAX, -1);
+	arguments->max_wal_per_second = READ_NUMBER("max_wal_per_second", CITER_RUN_MAX_WAL_PER_SECOND,
+												DatumGetInt64, 0, PG_INT64_MAX, -1);
 #undef READ_NUMBER
 #undef NUMBER_OF
 }
@@ -98,6 +118,59 @@ citer_job_arguments_name(NullableDatum value)
 				 errmsg("invalid value for argument \"%s\": \"%s\"", "job", job),
 				 errhint("Give the job a name; by that name it is run again.")));
 	return job;
+}
+
+/* A boolean as 0 or 1; -1 if it is NULL. */
+static int
+read_flag(NullableDatum value)
+{
+	return value.isnull ? -1 : DatumGetBool(value.value);
+}
+
+/* A copy of the interval "follow_delay"; 22023 if it is negative. */
+static Interval *
+read_delay(NullableDatum value)
+{
+	Interval	zero = {0};
+	Interval   *delay;
+
+	if (value.isnull)
+		return NULL;
+	if (DatumGetBool(DirectFunctionCall2(interval_lt, value.value, IntervalPGetDatum(&zero))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument \"%s\": %s", "follow_delay",
+						DatumGetCString(DirectFunctionCall1(interval_out, value.value))),
+				 errdetail("It must not be negative."),
+				 errhint("Give the time by which rows can come late, such as '30 seconds'.")));
+	delay = palloc(sizeof(Interval));
+	*delay = *DatumGetIntervalP(value.value);
+	return delay;
+}
+
+/*
+ * A copy of a text[] argument that names jobs, which may be empty; 22004 if
+ * there is a NULL in it, 22023 if it has several dimensions.
+ */
+static NullableDatum
+read_names(const char *argument, NullableDatum value)
+{
+	NullableDatum copy = {(Datum) 0, value.isnull};
+
+	if (value.isnull)
+		return copy;
+	copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value.value));
+	if (array_contains_nulls(DatumGetArrayTypeP(copy.value)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not contain nulls", argument),
+				 errhint("Give names of jobs, such as '{copy,check}'.")));
+	if (ARR_NDIM(DatumGetArrayTypeP(copy.value)) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be one-dimensional", argument),
+				 errhint("Give names of jobs, such as '{copy,check}'.")));
+	return copy;
 }
 
 /* A copy of a text[] argument; NULL if it is empty. */
@@ -125,7 +198,8 @@ read_number(const char *argument, NullableDatum value, int64 number,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"%s\": %lld", argument, (long long) number),
-				 errdetail("It has to be between %lld and %lld.", (long long) min, (long long) max),
+				 max == PG_INT64_MAX ? errdetail("It must be at least %lld.", (long long) min) :
+				 errdetail("It must be between %lld and %lld.", (long long) min, (long long) max),
 				 errhint("Leave it out for the default, or for what the job has already.")));
 	return number;
 }

@@ -5,6 +5,8 @@
 #ifndef CITER_JOB_ARGUMENTS_H
 #define CITER_JOB_ARGUMENTS_H
 
+#include "datatype/timestamp.h"
+
 /* Those that can be left out have a value that means so. */
 typedef struct CiterJobArguments
 {
@@ -27,6 +29,16 @@ typedef struct CiterJobArguments
 	char	   *on_error;
 	int			parts;			/* 0: not given */
 	int			statement_is_global;	/* 0 or 1; -1: not given */
+	int			workers;		/* 0: not given */
+	int			follow;			/* 0 or 1; -1: not given */
+	Interval   *follow_delay;	/* NULL: not given */
+	int			nap_ms;			/* -1: not given */
+	int64		max_failed;		/* -1: not given */
+	int			revisit;		/* 0 or 1; -1: not given */
+	NullableDatum needs;		/* text[] */
+	int			duty_percent;	/* 0: off; -1: not given */
+	int64		max_rows_per_second;	/* 0: none; -1: not given */
+	int64		max_wal_per_second; /* bytes; 0: none; -1: not given */
 } CiterJobArguments;
 
 /* Arguments of chunked_iter_run, in the order of its declaration. */
@@ -51,7 +63,17 @@ enum CiterRunArgument
 	CITER_RUN_ON_ERROR,
 	CITER_RUN_PARTS,
 	CITER_RUN_DRY_RUN,
-	CITER_RUN_STATEMENT_IS_GLOBAL
+	CITER_RUN_STATEMENT_IS_GLOBAL,
+	CITER_RUN_WORKERS,
+	CITER_RUN_FOLLOW,
+	CITER_RUN_FOLLOW_DELAY,
+	CITER_RUN_NAP_MS,
+	CITER_RUN_MAX_FAILED,
+	CITER_RUN_REVISIT,
+	CITER_RUN_NEEDS,
+	CITER_RUN_DUTY_PERCENT,
+	CITER_RUN_MAX_ROWS_PER_SECOND,
+	CITER_RUN_MAX_WAL_PER_SECOND
 };
 
 extern void citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *values);

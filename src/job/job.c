@@ -12,16 +12,21 @@
  */
 #include "job/job.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "job/errors.h"
 #include "job/guard.h"
+#include "job/needs.h"
 #include "job/open.h"
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
+#include "job/runs.h"
 #include "job/transaction.h"
 #include "sql/spi.h"
 
@@ -47,6 +52,7 @@ typedef struct Finish
 	CiterJobState state;
 } Finish;
 
+static void hint_at_cancel(void *arg);
 static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
 static void run_job(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
@@ -87,6 +93,7 @@ static void
 run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 {
 	CiterJobRun *run;
+	ErrorContextCallback context = {.previous = error_context_stack,.callback = hint_at_cancel};
 
 	citer_spi_connect(SPI_OPT_NONATOMIC);
 	run = palloc0(sizeof(CiterJobRun));
@@ -104,6 +111,8 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 	if (run->arguments.max_ms > 0)
 		run->deadline = citer_pace_now() + run->arguments.max_ms;
 
+	context.arg = run;
+	error_context_stack = &context;
 	PG_TRY();
 	{
 		if (helps)
@@ -116,7 +125,30 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 		give_back(run);
 	}
 	PG_END_TRY();
+	error_context_stack = context.previous;
 	citer_spi_finish();
+}
+
+/*
+ * Error context callback: a call that is cancelled can be made again.  Cancels
+ * and statement_timeout have one SQLSTATE; the time tells them apart.
+ */
+static void
+hint_at_cancel(void *arg)
+{
+	const CiterJobRun *run = arg;
+	const char *call;
+
+	if (geterrcode() != ERRCODE_QUERY_CANCELED || run->job == NULL)
+		return;
+	call = psprintf("CALL %s(%s)", run->helps ? "chunked_iter_work" : "chunked_iter_run",
+					quote_literal_cstr(run->arguments.job));
+	if (StatementTimeout > 0 &&
+		TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(),
+								   StatementTimeout))
+		errhint("SET statement_timeout = 0, then %s to continue: it counts for the whole call, not for a chunk.", call);
+	else
+		errhint("%s continues the job.", call);
 }
 
 static void
@@ -127,7 +159,7 @@ run_job(CiterJobRun *run)
 	double		wait_ms = OTHERS_FIRST_MS;
 	Finish		finish = {.shows_wait = true};
 
-	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
+	run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -152,8 +184,8 @@ run_job(CiterJobRun *run)
 		finish.state = work_on_ranges(run);
 		if (citer_job_is_active(finish.state))
 			(void) citer_job_do(run, finish_job, &finish, NULL);
-		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
-			finish.state = CITER_JOB_PAUSED;
+		if (citer_job_is_active(finish.state))
+			finish.state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(finish.state))
 			break;
 		finish.shows_wait = false;
@@ -186,7 +218,7 @@ help_job(CiterJobRun *run)
 static void
 enter(CiterJobRun *run)
 {
-	run->has_presence = citer_guard_enter(run->arguments.job);
+	run->has_presence = citer_guard_enter(run->role, run->arguments.job);
 	if (!run->has_presence)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -203,6 +235,7 @@ static CiterJobOutcome
 open_job(CiterJobRun *run, void *argument)
 {
 	bool	   *resuming = argument;
+	bool		wrong;
 	CiterJob   *job;
 
 	*resuming = false;
@@ -211,18 +244,24 @@ open_job(CiterJobRun *run, void *argument)
 	drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
 	if (job == NULL)
+	{
+		citer_job_check_needs(run->procedure, run->arguments.job, run->arguments.needs);
 		create_job(run);
+	}
 	else
 	{
 		run->job = job;
 		citer_job_use_settings(job);
-		citer_job_change(job, &run->arguments);
+		wrong = citer_job_change(job, &run->arguments);
 		if (!can_resume(job))
 			return CITER_OUTCOME_STOPPED;
-		*resuming = true;
+		citer_job_check_needs(job->procedure, job->name, job->needs);
+		/* A statement that is wrong by the arguments is not wrong by itself. */
+		*resuming = !wrong;
 		citer_job_prepare(job, &run->statement);
 		citer_job_start(job);
 	}
+	citer_job_runs_begin(run);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -281,8 +320,9 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" is not running", job->name),
 				 errdetail("It is %s.", citer_job_state_name(job->state)),
-				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
+				 errhint("CALL chunked_iter_run(%s) continues it.", quote_literal_cstr(job->name))));
 	citer_job_prepare(job, &run->statement);
+	citer_job_runs_begin(run);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -305,6 +345,8 @@ static CiterJobOutcome
 store_failure(CiterJobRun *run, void *error)
 {
 	citer_job_fail(run->job, error);
+	citer_job_runs_begin(run);
+	citer_job_runs_end(run, CITER_JOB_FAILED, error);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -323,9 +365,12 @@ work_on_ranges(CiterJobRun *run)
 
 		(void) citer_job_do(run, claim_range, &claim, NULL);
 		if (claim.range_no == 0)
+		{
+			citer_guard_unshare(run->role, run->job->name);
 			return CITER_JOB_RUNNING;
+		}
 		state = citer_job_run_range(run, claim.range_no);
-		citer_guard_release(run->job->name, run->guarded_range);
+		citer_guard_release(run->role, run->job->name, run->guarded_range);
 		run->guarded_range = 0;
 		if (!citer_job_is_active(state))
 			return state;
@@ -344,7 +389,7 @@ claim_range(CiterJobRun *run, void *argument)
 	Claim	   *claim = argument;
 
 	if (run->guarded_range != 0)
-		citer_guard_release(run->job->name, run->guarded_range);
+		citer_guard_release(run->role, run->job->name, run->guarded_range);
 	run->guarded_range = claim_behind(run->job, claim->behind);
 	if (run->guarded_range == 0 && claim->behind > 0)
 		run->guarded_range = claim_behind(run->job, 0);
@@ -364,7 +409,7 @@ claim_behind(const CiterJob *job, int range_no)
 		for (int i = 0; i < nranges; i++)
 		{
 			range_no = range_nos[i];
-			if (citer_guard_take(job->name, range_no))
+			if (citer_guard_take(job->owner_oid, job->name, range_no))
 				return range_no;
 		}
 	}
@@ -381,6 +426,8 @@ finish_job(CiterJobRun *run, void *argument)
 	Finish	   *finish = argument;
 
 	finish->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	if (!citer_job_is_active(finish->state) || run->helps)
+		citer_job_runs_end(run, finish->state, NULL);
 	if (citer_job_is_active(finish->state) && finish->shows_wait)
 		citer_job_wait(run->job, 0, "other sessions");
 	return CITER_OUTCOME_COMMITTED;
@@ -400,10 +447,11 @@ static void
 give_back(CiterJobRun *run)
 {
 	if (run->guarded_range != 0)
-		citer_guard_release(run->arguments.job, run->guarded_range);
+		citer_guard_release(run->role, run->arguments.job, run->guarded_range);
+	citer_guard_unshare(run->role, run->arguments.job);
 	if (run->has_job_guard)
-		citer_guard_release(run->arguments.job, CITER_GUARD_JOB);
+		citer_guard_release(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (run->has_presence)
-		citer_guard_leave(run->arguments.job);
+		citer_guard_leave(run->role, run->arguments.job);
 	drop_statement(run);
 }

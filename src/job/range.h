@@ -8,6 +8,6 @@
 #include "job/run.h"
 
 extern CiterJobState citer_job_run_range(CiterJobRun *run, int range_no);
-extern bool citer_job_pause_at_limit(CiterJobRun *run);
+extern CiterJobState citer_job_pause_at_limit(CiterJobRun *run);
 
 #endif							/* CITER_JOB_RANGE_H */

@@ -10,23 +10,40 @@
 /* Between two messages to the client. */
 #define MESSAGE_MS 10000.0
 
+static char *rounded_time(double seconds);
 static char *details(const CiterJobTotals *totals);
 static void add_sentence(StringInfo text, const char *sentence);
 static char *counted(int64 n, const char *one, const char *many);
 static void warn_of_effect(const CiterJobRun *run);
 
-/* A NOTICE now and then, of how much of a range is done. */
+/* A NOTICE now and then, of how far a range is, which may be the whole job. */
 void
 citer_job_report_progress(CiterJobRun *run, const CiterJobRange *range, int64 rows_done)
 {
 	double		now = citer_pace_now();
+	double		speed = citer_pace_rows_per_second(&run->speed);
+	char	   *range_no = run->job->parts > 1 ? psprintf(", range %d", range->range_no) : "";
 
 	if (now - run->message_mark < MESSAGE_MS)
 		return;
 	run->message_mark = now;
 	ereport(NOTICE,
-			(errmsg("job \"%s\", range %d: %lld of about %lld rows", run->job->name, range->range_no,
-					(long long) rows_done, (long long) range->estimated_rows)));
+			(errmsg("job \"%s\"%s: %d %%, %.0f rows/s, %s left", run->job->name, range_no,
+					(int) Min(99, 100.0 * rows_done / Max(range->estimated_rows, 1)), speed,
+					rounded_time(Max(range->estimated_rows - rows_done, 0) / Max(speed, 0.001)))));
+}
+
+/* A time in seconds, in one unit. */
+static char *
+rounded_time(double seconds)
+{
+	if (seconds < 120)
+		return psprintf("%.0f s", seconds);
+	if (seconds < 7200)
+		return psprintf("%.0f min", seconds / 60);
+	if (seconds < 172800)
+		return psprintf("%.0f h", seconds / 3600);
+	return psprintf("%.0f days", seconds / 86400);
 }
 
 /*
@@ -64,8 +81,8 @@ details(const CiterJobTotals *totals)
 									"%lld rows failed; they are in chunked_iter_failed_rows."));
 	if (totals->locked > 0)
 		add_sentence(&text, counted(totals->locked,
-									"%lld row was locked by others and passed over.",
-									"%lld rows were locked by others and passed over."));
+									"%lld row was locked by others and skipped.",
+									"%lld rows were locked by others and skipped."));
 	if (totals->unchanged_chunks > 0)
 		add_sentence(&text, psprintf("The statement changed no row in %lld of %s.",
 									 (long long) totals->unchanged_chunks,

@@ -6,6 +6,7 @@
 #define CITER_JOB_RUN_H
 
 #include "job/arguments.h"
+#include "job/pace.h"
 #include "job/state.h"
 #include "job/statement.h"
 
@@ -16,6 +17,9 @@ typedef struct CiterJobTotals
 	int64		rows;			/* read */
 	int64		locked;			/* by others, and skipped by SKIP LOCKED */
 	int64		failed;			/* recorded and skipped */
+	double		worked_ms;		/* in the transactions of chunks */
+	double		throttled_ms;	/* waiting for the throttle query */
+	double		paused_ms;		/* between chunks, as the job's pace wants it */
 
 	/* What the statement did, in chunks in which that was counted. */
 	int64		counted_chunks;
@@ -47,6 +51,15 @@ typedef struct CiterJobRun
 
 	CiterJobTotals totals;
 	double		message_mark;	/* when the client last got a message */
+
+	/* Its row in chunked_iter_runs. */
+	int64		run_no;			/* 0: none */
+	double		note_mark;		/* when it was last written */
+
+	CiterSpeed	speed;			/* of this session */
+	double		speed_mark;		/* up to when it is known; 0: never */
+	double		rest_until;		/* before the next chunk */
+	uint64		wal_mark;		/* bytes written when the last chunk was done */
 } CiterJobRun;
 
 #endif							/* CITER_JOB_RUN_H */

@@ -16,18 +16,29 @@ typedef enum CiterJobSql
 	CITER_JOB_SQL_FAIL,
 	CITER_JOB_SQL_REQUEST,
 	CITER_JOB_SQL_DROP_REQUEST,
+	CITER_JOB_SQL_TUNE,
+	CITER_JOB_SQL_DROP_TUNING,
+	CITER_JOB_SQL_MISSING_NEEDS,
 	CITER_JOB_SQL_FINISH,
 	CITER_JOB_SQL_DELETE,
 	CITER_JOB_SQL_DELETE_REQUEST,
+	CITER_JOB_SQL_DELETE_TUNING,
 	CITER_JOB_SQL_DELETE_RANGES,
 	CITER_JOB_SQL_DELETE_FAILED_ROWS,
 	CITER_JOB_SQL_INSERT_RANGE,
 	CITER_JOB_SQL_LIST_RANGES,
 	CITER_JOB_SQL_UNFINISHED_RANGES,
 	CITER_JOB_SQL_LOCK_RANGE,
+	CITER_JOB_SQL_LOCK_RANGE_AT,
 	CITER_JOB_SQL_ADVANCE,
+	CITER_JOB_SQL_ADVANCE_AT,
 	CITER_JOB_SQL_WAIT,
-	CITER_JOB_SQL_WAIT_JOB
+	CITER_JOB_SQL_WAIT_JOB,
+	CITER_JOB_SQL_END_RUNS,
+	CITER_JOB_SQL_INSERT_RUN,
+	CITER_JOB_SQL_PRUNE_RUNS,
+	CITER_JOB_SQL_UPDATE_RUN,
+	CITER_JOB_SQL_DELETE_RUNS
 } CiterJobSql;
 
 /*
@@ -39,7 +50,7 @@ typedef enum CiterJobSql
 	" SELECT $1, $2, coalesce(pg_catalog.max(f.failed_no), 0) + 1, $3, $4, $5, " row \
 	" FROM @.chunked_iter_failed_rows AS f WHERE f.job = $1 AND f.range_no = $2"
 
-#define CITER_JOB_VALUES_MAX 32
+#define CITER_JOB_VALUES_MAX 40
 
 /* The parameters of a statement, in order. */
 typedef struct CiterJobValues
@@ -50,15 +61,23 @@ typedef struct CiterJobValues
 	bool		isnull[CITER_JOB_VALUES_MAX];
 } CiterJobValues;
 
+extern CiterJobValues citer_job_values(const char *job);
 extern void citer_job_add(CiterJobValues *values, Oid type, Datum value, bool isnull);
 extern void citer_job_add_text(CiterJobValues *values, const char *text);
 extern void citer_job_add_int(CiterJobValues *values, int number);
+extern void citer_job_add_oid(CiterJobValues *values, Oid oid);
+extern void citer_job_add_bool(CiterJobValues *values, bool value);
+extern void citer_job_add_bigint(CiterJobValues *values, int64 value);
 extern void citer_job_add_array(CiterJobValues *values, NullableDatum array);
 
 extern void citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
 extern void citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values);
 extern char *citer_job_get_text(int column);
 extern Datum citer_job_get(int column, bool *isnull);
+extern int	citer_job_get_int(int column, int if_null);
+extern int64 citer_job_get_bigint(int column, int64 if_null);
+extern bool citer_job_get_bool(int column);
+extern Oid	citer_job_get_oid(int column);
 extern NullableDatum citer_job_get_array(int column);
 
 #endif							/* CITER_JOB_SQL_H */

@@ -6,6 +6,7 @@
 #define CITER_JOB_STATE_H
 
 #include "datatype/timestamp.h"
+#include "storage/itemptr.h"
 
 #include "job/arguments.h"
 
@@ -56,9 +57,22 @@ typedef struct CiterJob
 	int			retries;
 	char	   *on_error;
 	bool		statement_is_global;	/* and not one of the chunk's rows */
+	int			workers;		/* sessions that share the ranges, this one
+								 * included */
+	bool		follow;			/* the table grows, and each run goes to its
+								 * present end */
+	Interval   *follow_delay;	/* NULL: none */
+	int			nap_ms;			/* between two looks at a table that grows */
+	int64		max_failed;		/* -1: no limit */
+	bool		revisit;		/* rows passed over by SKIP LOCKED */
+	NullableDatum needs;		/* text[]: jobs that have to succeed first */
+	int			duty_percent;	/* 100: without a rest */
+	int64		max_rows_per_second;	/* 0: no limit */
+	int64		max_wal_per_second; /* bytes; 0: no limit */
 
-	TimestampTz requested_at;	/* the request there was when it was read; 0:
-								 * none */
+	/* What others had written when it was read; 0: nothing. */
+	TimestampTz requested_at;	/* by chunked_iter_pause or _cancel */
+	TimestampTz tuned_at;		/* by chunked_iter_tune */
 } CiterJob;
 
 /* A range of a job, as it is while its row is locked. */
@@ -73,13 +87,27 @@ typedef struct CiterJobRange
 	double		rows_per_second;	/* 0: not known */
 	int64		rows_done;
 	int64		estimated_rows;
+	ItemPointerData place;		/* of its row, if valid: looked for there first */
 } CiterJobRange;
+
+/* What a chunk adds to its range. */
+typedef struct CiterJobStep
+{
+	int64		rows;			/* read */
+	int			chunks;
+	NullableDatum changed;		/* bigint: rows changed; NULL: not counted */
+	int64		failed;			/* rows recorded and skipped */
+	int64		passed;			/* rows that others had locked */
+	const char *waiting_for;	/* what the session waits for next, for others
+								 * to see; may be NULL */
+} CiterJobStep;
 
 /* Ranges that are looked up at once. */
 #define CITER_JOB_RANGES_MAX 100
 
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
-extern CiterJobState citer_job_read_state(const CiterJob *job);
+extern CiterJobState citer_job_read_state(CiterJob *job);
+extern void citer_job_take_tuned(CiterJob *job, int column);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
 extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
@@ -87,6 +115,7 @@ extern void citer_job_fail(const CiterJob *job, const char *error);
 extern void citer_job_request(const CiterJob *job, CiterJobState state);
 extern bool citer_job_finish(const CiterJob *job);
 extern void citer_job_delete(const CiterJob *job);
+extern CiterJobState citer_job_get_state(int column);
 extern bool citer_job_is_active(CiterJobState state);
 extern const char *citer_job_state_name(CiterJobState state);
 extern bool citer_job_same_array(NullableDatum a, NullableDatum b);
@@ -96,10 +125,9 @@ extern void citer_job_insert_range(const CiterJob *job, const CiterJobRange *ran
 extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
 extern int	citer_job_unfinished_ranges(const CiterJob *job, int behind,
 										int range_nos[CITER_JOB_RANGES_MAX]);
-extern bool citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state);
-extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
-							  int64 rows, NullableDatum changed, int chunks,
-							  const char *waiting_for);
+extern bool citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobState *state);
+extern void citer_job_advance(const CiterJob *job, CiterJobRange *range,
+							  const CiterJobStep *step);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
 
 #endif							/* CITER_JOB_STATE_H */

@@ -203,6 +203,13 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 							  TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+/* Whether the text of an element's values, under our settings, is exact for certain. */
+bool
+citer_bookmark_is_exact(const CiterKeyElement *element)
+{
+	return has_fixed_text(element) || has_exact_text(element) || type_is_enum(element->type);
+}
+
 /* The text of a value; the settings for that are in force. */
 static char *
 write_value(const CiterKeyElement *element, Datum value)

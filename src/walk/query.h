@@ -63,6 +63,8 @@ typedef struct CiterQueryRows
 	int			nranges;
 	const CiterRange *within;	/* and of these as well, if there are any */
 	int			nwithin;
+	const char *sections;		/* and in these sections; NULL: in all */
+	uint64		sections_version;	/* of what its text means */
 	Oid			heap;			/* only rows stored in it, unless InvalidOid */
 	const char *heap_sql;		/* how to select from it; NULL: by a condition */
 	List	   *branches;		/* what to select from instead, each in order

@@ -27,6 +27,7 @@ typedef struct CiterReader
 	CiterWalk  *walk;
 	CiterKeyReader *keys;		/* NULL in physical order */
 	CiterChunk *chunk;
+	int			chunk_rows;		/* that make the next chunk full */
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */
 	int64		examined_before;	/* their count before the query's
@@ -66,6 +67,8 @@ extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlo
 /* reader_check.c */
 extern void citer_reader_check_position(CiterReader *reader);
 extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);
+extern void citer_reader_check_next(CiterReader *reader, TupleTableSlot *slot,
+									const CiterPosition *last);
 extern void citer_reader_check_end(CiterReader *reader, const CiterPosition *upto);
 
 /* reader_lock.c */

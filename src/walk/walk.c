@@ -6,6 +6,8 @@
 
 #include "walk/walk.h"
 
+static void begin_sections(CiterWalkQueries *queries);
+static void choose_sections(CiterWalkQueries *queries, int section, bool in_middle);
 static CiterWalkQueries begin_queries(const CiterWalk *walk, const CiterQueryRows *rows,
 									  bool each_range);
 
@@ -25,19 +27,68 @@ citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows)
 	return begin_queries(walk, rows, walk->strategy.each_range);
 }
 
+/*
+ * The same, but forwards only, and section by section if partitions cut the order.
+ * Not for what lies all over the table, which one query finds sooner.
+ */
+CiterWalkQueries
+citer_walk_cut_queries(const CiterWalk *walk, const CiterQueryRows *rows)
+{
+	CiterWalkQueries queries = citer_walk_queries(walk, rows);
+
+	if (queries.rows.nranges == 1)
+		queries.cuts = walk->cuts;
+	return queries;
+}
+
 /* Goes to the next query; false after the last. */
 bool
 citer_walk_next_query(CiterWalkQueries *queries)
 {
 	int			place = queries->number;
 
+	if (queries->rows.sections != NULL && queries->sections.last < queries->last_section)
+	{
+		choose_sections(queries, queries->sections.last + 1, false);
+		return true;
+	}
 	if (queries->number == queries->nqueries)
 		return false;
 	if (queries->rows.backwards)
 		place = queries->nqueries - 1 - place;
 	queries->rows.ranges = queries->ranges + place * queries->rows.nranges;
 	queries->number++;
+	if (queries->cuts != NULL)
+		begin_sections(queries);
 	return true;
+}
+
+/* Restricts the query at hand to the first sections of its range. */
+static void
+begin_sections(CiterWalkQueries *queries)
+{
+	const CiterQueryRows *rows = &queries->rows;
+	const CiterRange *range = rows->ranges;
+	CiterSections sections;
+
+	queries->rows.sections = NULL;
+	if (!citer_cuts_of_range(queries->cuts, range, rows->after, rows->upto, &sections))
+		return;
+	queries->last_section = sections.last;
+	choose_sections(queries, sections.first, range->nfixed > 0 || range->lower != CITER_BOUND_NONE);
+}
+
+/*
+ * Restricts it to those that are read together with this one, in the middle of
+ * which its range may begin.
+ */
+static void
+choose_sections(CiterWalkQueries *queries, int section, bool in_middle)
+{
+	queries->begun = !in_middle;
+	queries->sections = citer_cuts_together(queries->cuts, section, in_middle);
+	queries->rows.sections = citer_cuts_sql(queries->cuts, queries->sections);
+	queries->rows.sections_version = citer_cuts_version(queries->cuts, queries->sections);
 }
 
 /*
