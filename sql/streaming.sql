@@ -482,7 +482,7 @@ SELECT try('SELECT * FROM @ x'), try('SELECT * FROM @ x', 'NULL::item, 7, ''ctid
 RESET ALL;
 SET search_path = streaming, public;
 
--- LIMIT reads one chunk, and nothing is ever written to a temporary file.
+-- LIMIT reads what it needs where that can be known, else one chunk, and nothing is ever written to a temporary file.
 CREATE TABLE big (id integer PRIMARY KEY, filler text) WITH (autovacuum_enabled = off);
 INSERT INTO big SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
 ANALYZE big;
@@ -502,6 +502,10 @@ SELECT ceil(rows_read(query) / 100.0) * 100 AS rows_read, query
 FROM (VALUES
 	('SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) ORDER BY id LIMIT 105'),
+	('SELECT * FROM chunked_iter(NULL::big, 100) ORDER BY id LIMIT 7 OFFSET 20'),
+	('SELECT * FROM chunked_iter(NULL::big, 100, upto => ''{300}'') ORDER BY filler, id LIMIT 5'),
+	('SELECT * FROM chunked_iter(NULL::big, 100) a JOIN chunked_iter(NULL::big, 100) b USING (id) LIMIT 5'),
+	('SELECT DISTINCT id FROM chunked_iter(NULL::big, 100) ORDER BY id LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) WHERE id > 5000 AND random() < 2 LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100, ''ctid'') LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100, after => ''{19000}'') x LIMIT 5'),
@@ -512,6 +516,16 @@ FROM (VALUES
 	('SELECT max(id) FROM chunked_iter(NULL::big, 100, reverse => true)'),
 	('SELECT min(id), max(id) FROM chunked_iter(NULL::big, 100)'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) UNION ALL SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5')) q(query);
+
+-- More than that comes, too, where it turns out to be wanted.
+SET client_min_messages = error;
+SELECT same_rows(replace(query, '@', 'chunked_iter(NULL::big, 100' || more || ')'), replace(query, '@', 'big')) AS same
+FROM (VALUES
+	('SELECT id FROM @ x ORDER BY id / 30 FETCH FIRST 5 ROWS WITH TIES', ', ''id / 30'''),
+	('SELECT id FROM @ x ORDER BY id / 300 FETCH FIRST 5 ROWS WITH TIES', ', ''id / 300'''),
+	('SELECT id FROM (SELECT id FROM @ x ORDER BY id LIMIT 5) s WHERE id > 3', ''),
+	('SELECT n * id FROM generate_series(1, 3) n, LATERAL (SELECT id FROM @ x WHERE id > 19990 + n ORDER BY id LIMIT 5) s', '')) q(query, more);
+RESET client_min_messages;
 
 -- The first row has the answer of min() or max() of the key, and nothing else's.
 CREATE TABLE extremes (a integer, b text COLLATE "C" NOT NULL, id integer PRIMARY KEY);

@@ -305,7 +305,7 @@ check_physical(const CiterRelation *relation)
 				 errhint("Give an order: order_by => 'column, ...'.")));
 }
 
-/* Whether the indexes of a relation with children are theirs, too, and the unique ones over all of them. */
+/* Whether the indexes of a relation with children hold for these, too. */
 static bool
 has_global_indexes(const CiterRelation *relation)
 {
