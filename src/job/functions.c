@@ -73,7 +73,7 @@ chunked_iter_start_1_0(PG_FUNCTION_ARGS)
 Datum
 chunked_iter_wait_1_0(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(citer_job_wait_for(fcinfo->flinfo->fn_oid, fcinfo->args[0],
+	PG_RETURN_TEXT_P(cstring_to_text(citer_job_await(fcinfo->flinfo->fn_oid, fcinfo->args[0],
 														fcinfo->args[1])));
 }
 
