@@ -218,7 +218,7 @@ CREATE TABLE chunked_iter_job_ranges (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped, rows_passed what others had locked';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped and rows_passed what others had locked, less what was done since';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -235,6 +235,18 @@ CREATE TABLE chunked_iter_failed_rows (
 COMMENT ON TABLE chunked_iter_failed_rows IS
 'rows that jobs with on_error => ''skip'' have skipped, each with its key and the error';
 
+CREATE TABLE chunked_iter_passed_rows (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	range_no       integer NOT NULL,
+	passed_no      bigint NOT NULL,
+	key            text[] NOT NULL,
+	passed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (job, range_no, passed_no)
+);
+
+COMMENT ON TABLE chunked_iter_passed_rows IS
+'the keys of rows that others had locked and SKIP LOCKED has left out, of jobs with revisit => true, until they are done';
+
 /*
  * Only its owner runs a job, says what it does and reads the rows it has kept.
  * Members of the owning role see the job, and may stop and forget it.
@@ -246,6 +258,7 @@ ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_passed_rows ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY members_see ON chunked_iter_jobs FOR SELECT
 	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
@@ -266,6 +279,10 @@ CREATE POLICY owner ON chunked_iter_failed_rows
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job
 		AND j.owner OPERATOR(pg_catalog.=) current_user));
+CREATE POLICY owner ON chunked_iter_passed_rows
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_passed_rows.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 
 COMMENT ON POLICY members_see ON chunked_iter_jobs IS
 'members of the owning role see its jobs';
@@ -281,11 +298,14 @@ COMMENT ON POLICY owner ON chunked_iter_job_ranges IS
 'only its owner moves a job; chunked_iter_progress shows members how far it is';
 COMMENT ON POLICY owner ON chunked_iter_failed_rows IS
 'only the owner of a job reads the rows it has kept';
+COMMENT ON POLICY owner ON chunked_iter_passed_rows IS
+'only the owner of a job reads the keys it has kept';
 
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_passed_rows', '');
 
 CREATE FUNCTION chunked_iter_guard(job text, range_no integer) RETURNS oid[]
 AS 'MODULE_PATHNAME', 'chunked_iter_guard_1_0'
@@ -447,6 +467,13 @@ LANGUAGE C;
 COMMENT ON PROCEDURE chunked_iter_work(text) IS
 'helps a running job: takes key ranges that no other session is at work on';
 
+CREATE PROCEDURE chunked_iter_retry_failed(job text)
+AS 'MODULE_PATHNAME', 'chunked_iter_retry_failed_1_0'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE chunked_iter_retry_failed(text) IS
+'runs the statement of a job for the rows in chunked_iter_failed_rows, one transaction a key, and removes those that pass';
+
 CREATE FUNCTION chunked_iter_pause(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
@@ -470,6 +497,6 @@ COMMENT ON FUNCTION chunked_iter_forget(text) IS
 
 /* Row-level security says which rows of the tables this is about. */
 GRANT SELECT, INSERT, UPDATE, DELETE
-	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_ranges, chunked_iter_failed_rows
+	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_ranges, chunked_iter_failed_rows, chunked_iter_passed_rows
 	TO PUBLIC;
 GRANT SELECT ON chunked_iter_progress TO PUBLIC;

@@ -22,6 +22,8 @@
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
+#include "job/retry.h"
+#include "job/revisit.h"
 #include "job/transaction.h"
 #include "sql/spi.h"
 
@@ -31,6 +33,9 @@
  */
 #define OTHERS_FIRST_MS 5.0
 #define OTHERS_MAX_MS 100.0
+
+/* What a call does, once it is connected. */
+typedef void (*Verb) (CiterJobRun *run);
 
 /* A range to work on: the argument of claim_range. */
 typedef struct Claim
@@ -47,14 +52,19 @@ typedef struct Finish
 	CiterJobState state;
 } Finish;
 
-static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
+static void run_connected(Oid procedure, const NullableDatum *arguments, Verb verb);
 static void run_job(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
+static void retry_job(CiterJobRun *run);
+static void take_job(CiterJobRun *run, const char *hint);
 static void enter(CiterJobRun *run);
 static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
 static void create_job(CiterJobRun *run);
 static bool can_resume(const CiterJob *job);
+static void check_not_cancelled(const CiterJob *job);
 static CiterJobOutcome open_help(CiterJobRun *run, void *argument);
+static CiterJobOutcome open_retry(CiterJobRun *run, void *argument);
+static CiterJob *find_job(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
 static CiterJobState work_on_ranges(CiterJobRun *run);
@@ -72,19 +82,30 @@ static void give_back(CiterJobRun *run);
 void
 citer_job_run(Oid procedure, const NullableDatum *arguments)
 {
-	run_connected(procedure, arguments, false);
+	run_connected(procedure, arguments, run_job);
 }
 
 /* chunked_iter_work: takes ranges of a job that nobody is at work on. */
 void
 citer_job_work(Oid procedure, const NullableDatum *arguments)
 {
-	run_connected(procedure, arguments, true);
+	run_connected(procedure, arguments, help_job);
 }
 
-/* The frame of both: connects to SPI, and gives everything back in the end. */
+/*
+ * chunked_iter_retry_failed: runs the statement for the rows that failed.  42704
+ * if there is no such job, 55000 if it was cancelled, 55P03 if a session runs it,
+ * 0A000 if its rows have no key.
+ */
+void
+citer_job_retry_failed(Oid procedure, const NullableDatum *arguments)
+{
+	run_connected(procedure, arguments, retry_job);
+}
+
+/* The frame of all: connects to SPI, and gives everything back in the end. */
 static void
-run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
+run_connected(Oid procedure, const NullableDatum *arguments, Verb verb)
 {
 	CiterJobRun *run;
 
@@ -95,8 +116,8 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 										 ALLOCSET_DEFAULT_SIZES);
 	run->procedure = procedure;
 	run->role = GetUserId();
-	run->helps = helps;
-	if (helps)
+	run->helps = verb == help_job;
+	if (verb != run_job)
 		run->arguments.job = citer_job_arguments_name(arguments[CITER_RUN_JOB]);
 	else
 		citer_job_arguments_read(&run->arguments, arguments);
@@ -106,10 +127,7 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 
 	PG_TRY();
 	{
-		if (helps)
-			help_job(run);
-		else
-			run_job(run);
+		verb(run);
 	}
 	PG_FINALLY();
 	{
@@ -127,13 +145,8 @@ run_job(CiterJobRun *run)
 	double		wait_ms = OTHERS_FIRST_MS;
 	Finish		finish = {.shows_wait = true};
 
-	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
-	if (!run->has_job_guard)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
-				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
-	enter(run);
+	take_job(run, psprintf("CALL chunked_iter_work(%s) to help with it.",
+						   quote_literal_cstr(run->arguments.job)));
 	switch (citer_job_do(run, open_job, &resuming, &error))
 	{
 		case CITER_OUTCOME_FAILED:
@@ -150,6 +163,8 @@ run_job(CiterJobRun *run)
 	for (;;)
 	{
 		finish.state = work_on_ranges(run);
+		if (citer_job_is_active(finish.state))
+			finish.state = citer_job_revisit(run);
 		if (citer_job_is_active(finish.state))
 			(void) citer_job_do(run, finish_job, &finish, NULL);
 		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
@@ -180,6 +195,27 @@ help_job(CiterJobRun *run)
 	if (citer_job_is_active(finish.state))
 		(void) citer_job_do(run, finish_job, &finish, NULL);
 	citer_job_report_end(run, finish.state);
+}
+
+static void
+retry_job(CiterJobRun *run)
+{
+	take_job(run, "Try again when it has ended or is paused.");
+	(void) citer_job_do(run, open_retry, NULL, NULL);
+	citer_job_retry_rows(run);
+}
+
+/* Takes the guard of the job; 55P03 if another session has it. */
+static void
+take_job(CiterJobRun *run, const char *hint)
+{
+	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
+	if (!run->has_job_guard)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
+				 errhint("%s", hint)));
+	enter(run);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */
@@ -241,18 +277,26 @@ create_job(CiterJobRun *run)
 
 /*
  * Whether a job that was found is to go on.  One that has succeeded is left
- * alone, so that it can be run every night until it is done; 55000 if it was
- * cancelled.
+ * alone, so that it can be run every night until it is done, unless there are
+ * rows to revisit; 55000 if it was cancelled.
  */
 static bool
 can_resume(const CiterJob *job)
+{
+	CiterJobKept row = {0};
+
+	check_not_cancelled(job);
+	return job->state != CITER_JOB_SUCCEEDED || (job->revisit && citer_job_next_passed(job, &row));
+}
+
+static void
+check_not_cancelled(const CiterJob *job)
 {
 	if (job->state == CITER_JOB_CANCELLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" was cancelled", job->name),
 				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
-	return job->state != CITER_JOB_SUCCEEDED;
 }
 
 /*
@@ -262,18 +306,8 @@ can_resume(const CiterJob *job)
 static CiterJobOutcome
 open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 {
-	CiterJob   *job;
+	CiterJob   *job = find_job(run);
 
-	MemoryContextSwitchTo(run->context);
-	drop_statement(run);
-	job = citer_job_find(run->procedure, run->arguments.job);
-	if (job == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job \"%s\" does not exist", run->arguments.job),
-				 errhint("CALL chunked_iter_run() starts one.")));
-	run->job = job;
-	citer_job_use_settings(job);
 	if (job->state == CITER_JOB_SUCCEEDED)
 		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_is_active(job->state))
@@ -284,6 +318,39 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
 	citer_job_prepare(job, &run->statement);
 	return CITER_OUTCOME_COMMITTED;
+}
+
+/* The first transaction of a call that tries failed rows again. */
+static CiterJobOutcome
+open_retry(CiterJobRun *run, void *argument pg_attribute_unused())
+{
+	CiterJob   *job = find_job(run);
+
+	check_not_cancelled(job);
+	if (OidIsValid(job->storage))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot find the failed rows of job \"%s\" again", job->name),
+				 errdetail("It goes by ctid, which an UPDATE of a row changes."),
+				 errhint("Run the statement for them by hand.")));
+	citer_job_prepare(job, &run->statement);
+	return CITER_OUTCOME_COMMITTED;
+}
+
+/* Finds the job of a call that has only its name.  42704 if there is none. */
+static CiterJob *
+find_job(CiterJobRun *run)
+{
+	MemoryContextSwitchTo(run->context);
+	drop_statement(run);
+	run->job = citer_job_find(run->procedure, run->arguments.job);
+	if (run->job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", run->arguments.job),
+				 errhint("CALL chunked_iter_run() starts one.")));
+	citer_job_use_settings(run->job);
+	return run->job;
 }
 
 /*
@@ -380,7 +447,7 @@ finish_job(CiterJobRun *run, void *argument)
 {
 	Finish	   *finish = argument;
 
-	finish->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	finish->state = citer_job_finish(run->job, !run->job->revisit || run->revisited) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
 	if (citer_job_is_active(finish->state) && finish->shows_wait)
 		citer_job_wait(run->job, 0, "other sessions");
 	return CITER_OUTCOME_COMMITTED;

@@ -37,6 +37,7 @@ typedef struct RangePlan
 } RangePlan;
 
 static void check_required(const CiterJobArguments *arguments);
+static void check_revisits(const CiterJob *job, const CiterWalk *walk);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
 static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
@@ -97,6 +98,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
+	check_revisits(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk, *statement);
@@ -154,6 +156,7 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	options.columns_known = true;
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
+	check_revisits(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 }
 
@@ -185,6 +188,23 @@ check_required(const CiterJobArguments *arguments)
 				 errmsg("argument \"%s\" must not be null", missing),
 				 errdetail("There is no job \"%s\" yet.", arguments->job),
 				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
+}
+
+/* 0A000 if a row that is left out cannot be found again by its key alone. */
+static void
+check_revisits(const CiterJob *job, const CiterWalk *walk)
+{
+	const CiterKey *key = walk->key;
+
+	if (!job->revisit || (key->unique && !key->physical))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot revisit rows of %s", job->relation),
+			 key->physical ? errdetail("The job goes by ctid, which an UPDATE of a row changes.") :
+			 errdetail("Several rows can have the same %s, and some of these would be done twice.",
+					   citer_key_describe(key)),
+			 errhint("Order by columns that are unique and NOT NULL, or leave out \"revisit\".")));
 }
 
 /* Opens the walk of the whole job, which fixes the end. */

@@ -73,20 +73,17 @@ static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
 static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
-static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
 static void advance(const CiterJobRun *run, Attempt *attempt);
 static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
-static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 static void refuse_lost(const CiterJobRun *run, int range_no);
 static void handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt,
 						 ErrorData *error);
 static bool narrow_down(RangeWork *work, const Attempt *attempt);
-static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
-						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
-static char *describe_error(const Attempt *attempt, const ErrorData *error);
+static char *describe_error(const CiterJobRange *range, const CiterJobChunk *chunk,
+							const ErrorData *error);
 
 /*
  * Works through a range, whose guard this session has, until it is done, a
@@ -178,7 +175,7 @@ do_chunk(CiterJobRun *run, void *argument)
 	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
 
-	check_role(run);
+	citer_job_check_role(run);
 	outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED)
 		return outcome;
@@ -189,7 +186,7 @@ do_chunk(CiterJobRun *run, void *argument)
 		set_size(run, attempt);
 	citer_job_chunk_run(run->job, &attempt->range, attempt->limit, attempt->work->mode,
 						&run->statement, &attempt->chunk);
-	check_role(run);
+	citer_job_check_role(run);
 	advance(run, attempt);
 	return CITER_OUTCOME_COMMITTED;
 }
@@ -222,8 +219,8 @@ ask_throttle(const CiterJobRun *run, Attempt *attempt)
 }
 
 /* 55000 if the job's statement has changed the role of the session. */
-static void
-check_role(const CiterJobRun *run)
+void
+citer_job_check_role(const CiterJobRun *run)
 {
 	if (GetUserId() == run->role)
 		return;
@@ -274,7 +271,9 @@ advance(const CiterJobRun *run, Attempt *attempt)
 		.chunks = chunk->position.isnull ? 0 : 1,
 		.changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted},
 		.failed = chunk->failed,
+		.failure = chunk->failure,
 		.passed = chunk->locked,
+		.passed_keys = chunk->passed,
 	};
 
 	if (!chunk->position.isnull)
@@ -303,7 +302,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 	work->mode = CITER_CHUNK_WHOLE;
 	if (chunk->position.isnull)
 		return;
-	add_totals(&run->totals, chunk);
+	citer_job_add_totals(&run->totals, chunk);
 	work->speed_mark = now;
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
@@ -326,8 +325,9 @@ remember_position(RangeWork *work, NullableDatum position)
 	work->position_known = true;
 }
 
-static void
-add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
+/* Adds a chunk to what the call has done. */
+void
+citer_job_add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
 {
 	totals->chunks++;
 	totals->rows += chunk->rows;
@@ -357,10 +357,10 @@ static void
 handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt, ErrorData *error)
 {
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		end_with_error(run, attempt, error, CITER_JOB_INTERRUPTED);
+		citer_job_end_with_error(run, &attempt->range, &attempt->chunk, error, CITER_JOB_INTERRUPTED);
 	if (strcmp(run->job->on_error, "skip") != 0 || !citer_job_error_of_rows(error) ||
 		!narrow_down(work, attempt))
-		end_with_error(run, attempt, error, CITER_JOB_FAILED);
+		citer_job_end_with_error(run, &attempt->range, &attempt->chunk, error, CITER_JOB_FAILED);
 	FreeErrorData(error);
 }
 
@@ -396,10 +396,11 @@ narrow_down(RangeWork *work, const Attempt *attempt)
  * Stores that the job has ended with an error, and throws it.  A helper that
  * is interrupted leaves the job to others.
  */
-static void
-end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, CiterJobState state)
+void
+citer_job_end_with_error(CiterJobRun *run, const CiterJobRange *range, const CiterJobChunk *chunk,
+						 ErrorData *error, CiterJobState state)
 {
-	NewState	end = {state, describe_error(attempt, error)};
+	NewState	end = {state, describe_error(range, chunk, error)};
 	ErrorData  *other;
 
 	/* Of two errors, the first one counts. */
@@ -419,10 +420,8 @@ store_state(CiterJobRun *run, void *argument)
 
 /* The error and where it was, for last_error. */
 static char *
-describe_error(const Attempt *attempt, const ErrorData *error)
+describe_error(const CiterJobRange *range, const CiterJobChunk *chunk, const ErrorData *error)
 {
-	const CiterJobChunk *chunk = &attempt->chunk;
-	const CiterJobRange *range = &attempt->range;
 	char	   *text = citer_job_error_text(error);
 
 	if (chunk->rows > 0 && !chunk->first.isnull)

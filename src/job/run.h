@@ -44,6 +44,8 @@ typedef struct CiterJobRun
 	bool		has_job_guard;
 	bool		has_presence;	/* counts as a session at work on the job */
 	int			guarded_range;	/* 0: none */
+	bool		revisited;		/* rows that others had locked, as often as
+								 * that helps */
 
 	CiterJobTotals totals;
 	double		message_mark;	/* when the client last got a message */

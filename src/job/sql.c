@@ -42,6 +42,17 @@
 	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings, " PACE_COLUMNS ", " \
 	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job)"
 
+/*
+ * The first failed, or passed, row of a job behind a range and number, and the
+ * last number there is in its range.
+ */
+#define NEXT_ROW(kind) \
+	"SELECT f.range_no, f." kind "_no, f.key," \
+	" (SELECT max(e." kind "_no) FROM @.chunked_iter_" kind "_rows AS e" \
+	" WHERE e.job = f.job AND e.range_no = f.range_no)" \
+	" FROM @.chunked_iter_" kind "_rows AS f WHERE f.job = $1 AND (f.range_no, f." kind "_no) > ($2, $3)" \
+	" ORDER BY f.range_no, f." kind "_no LIMIT 1"
+
 /* "@" stands for the schema. */
 static const char *const texts[] = {
 	[CITER_JOB_SQL_READ] =
@@ -78,7 +89,8 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_FINISH] =
 	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1 AND state IN ('running', 'interrupted') AND NOT EXISTS"
-	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done) AND NOT EXISTS"
+	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done)"
+	" AND ($2 OR NOT EXISTS (SELECT FROM @.chunked_iter_passed_rows AS p WHERE p.job = $1)) AND NOT EXISTS"
 	" (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)",
 	[CITER_JOB_SQL_DELETE] =
 	"DELETE FROM @.chunked_iter_jobs WHERE job = $1",
@@ -88,6 +100,8 @@ static const char *const texts[] = {
 	"DELETE FROM @.chunked_iter_job_ranges WHERE job = $1",
 	[CITER_JOB_SQL_DELETE_FAILED_ROWS] =
 	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_PASSED_ROWS] =
+	"DELETE FROM @.chunked_iter_passed_rows WHERE job = $1",
 	[CITER_JOB_SQL_INSERT_RANGE] =
 	"INSERT INTO @.chunked_iter_job_ranges (job, range_no, after, upto, \"position\", done, estimated_rows, chunk_size)"
 	" VALUES ($1, $2, $3, $4, $3, $5, $6, $7)",
@@ -114,6 +128,24 @@ static const char *const texts[] = {
 	" WHERE job = $1 AND range_no = $3",
 	[CITER_JOB_SQL_WAIT_JOB] =
 	"UPDATE @.chunked_iter_jobs SET waiting_for = $2, updated_at = clock_timestamp() WHERE job = $1",
+	[CITER_JOB_SQL_LOCK_JOB] =
+	"SELECT FROM @.chunked_iter_jobs AS j WHERE j.job = $1 FOR NO KEY UPDATE",
+	[CITER_JOB_SQL_SUM_FAILED] =
+	"SELECT coalesce(sum(r.rows_failed), 0)::bigint FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1",
+	[CITER_JOB_SQL_NEXT_FAILED] = NEXT_ROW("failed"),
+	[CITER_JOB_SQL_DROP_FAILED] =
+	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1 AND range_no = $2 AND failed_no = $3",
+	[CITER_JOB_SQL_DROP_FAILED_KEY] =
+	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1 AND range_no = $2 AND failed_no <= $3 AND key = $4",
+	[CITER_JOB_SQL_COUNT_FAILED_KEY] =
+	"SELECT count(*) FROM @.chunked_iter_failed_rows WHERE job = $1 AND range_no = $2 AND key = $3",
+	[CITER_JOB_SQL_KEEP_PASSED] =
+	"INSERT INTO @.chunked_iter_passed_rows (job, range_no, passed_no, key)"
+	" SELECT $1, $2, coalesce(max(p.passed_no), 0) + 1, $3"
+	" FROM @.chunked_iter_passed_rows AS p WHERE p.job = $1 AND p.range_no = $2",
+	[CITER_JOB_SQL_NEXT_PASSED] = NEXT_ROW("passed"),
+	[CITER_JOB_SQL_DROP_PASSED] =
+	"DELETE FROM @.chunked_iter_passed_rows WHERE job = $1 AND range_no = $2 AND passed_no = $3",
 };
 
 static const CiterSetting job_settings[] = {

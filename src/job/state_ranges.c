@@ -10,6 +10,8 @@
 #include "job/sql.h"
 #include "job/state.h"
 
+static void check_failed(const CiterJob *job, const CiterJobStep *step);
+
 /* Inserts a range, whose position is its beginning. */
 void
 citer_job_insert_range(const CiterJob *job, const CiterJobRange *range)
@@ -110,14 +112,18 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *s
 }
 
 /*
- * Stores a range after another chunk.  55000 if the range is not there any
- * more: then the chunk must not be committed.
+ * Stores a range after another chunk.  53400 if too many rows have failed, 55000
+ * if the range is not there any more: then the chunk must not be committed.
  */
 void
 citer_job_advance(const CiterJob *job, const CiterJobRange *range, const CiterJobStep *step)
 {
 	CiterJobValues values = citer_job_values(job->name);
+	ListCell   *cell;
 
+	check_failed(job, step);
+	foreach(cell, step->passed_keys)
+		citer_job_keep_passed(job, range->range_no, *(NullableDatum *) lfirst(cell));
 	citer_job_add_int(&values, range->range_no);
 	citer_job_add_array(&values, range->position);
 	citer_job_add_bool(&values, range->done);
@@ -153,4 +159,35 @@ citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for)
 		citer_job_add_int(&values, range_no);
 	citer_job_sql_run(job->procedure, range_no != 0 ? CITER_JOB_SQL_WAIT : CITER_JOB_SQL_WAIT_JOB,
 					  &values);
+}
+
+/*
+ * 53400 if with those of this chunk more rows have failed, in all ranges, than
+ * the job may skip.  Sessions whose rows fail at the same time wait for each
+ * other, so that the number is exact.
+ */
+static void
+check_failed(const CiterJob *job, const CiterJobStep *step)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	int64		failed;
+
+	if (step->failed <= 0 || job->max_failed < 0)
+		return;
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_JOB, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SUM_FAILED, &values);
+	failed = citer_job_get_bigint(1, 0);
+	SPI_freetuptable(SPI_tuptable);
+	if (failed + step->failed <= job->max_failed)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg_plural("more than %lld row of job \"%s\" failed",
+						   "more than %lld rows of job \"%s\" failed",
+						   (unsigned long) job->max_failed, (long long) job->max_failed, job->name),
+			 errdetail_plural("%lld row was skipped and is in chunked_iter_failed_rows. The next one is %s.",
+							  "%lld rows were skipped and are in chunked_iter_failed_rows. The next one is %s.",
+							  (unsigned long) failed, (long long) failed, step->failure),
+			 errhint("CALL chunked_iter_run(%s, max_failed => %lld) to go on.",
+					 quote_literal_cstr(job->name), (long long) job->max_failed * 2 + 10)));
 }

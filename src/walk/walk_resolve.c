@@ -43,6 +43,7 @@ citer_walk_resolve(const CiterOptions *options)
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
 	walk->after = citer_bookmark_read(walk->key, "after", &options->after, options->job.stored);
+	walk->after.included = options->job.after_included;
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
 	if (walk->key->physical)
 		begin_physical(walk);
