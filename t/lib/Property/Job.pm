@@ -10,7 +10,8 @@ Property::Job - a random job, stopped and struck at random, and its oracle
 A job walks a random relation (see Property::Relation) as a random walk would
 (see Property::Walk).  Each of its chunks has up to four effects, some of which
 fail for some rows, and it is run in calls of a few chunks, in sessions that
-are killed, and with the help of other sessions.
+are killed, and with the help of other sessions.  Some jobs may skip few rows at
+first; rows that failed are tried again, once some of them are mended.
 
 In the end each effect must be that of one statement over the same rows: the
 oracle is the ordered SELECT of the walk.
@@ -52,6 +53,7 @@ sub job_case
 
 	# Where keys tie, the rows of a key fail together.
 	$job->{fails} = $walk->{order}{unique} && chance(25);
+	$job->{mended} = $job->{fails} && !$walk->{order}{physical} ? between(0, 3) : 0;
 	$job->{by_bounds} = goes_by_bounds($job);
 	$job->{by_range} = chance(60);
 	$job->{by_update} = $relation->{lockable}
@@ -123,6 +125,7 @@ sub effects
 		'CREATE TABLE effects.count (id integer PRIMARY KEY, n integer DEFAULT 0);',
 		"INSERT INTO effects.count SELECT $id FROM $rows;",
 		'CREATE TABLE effects.ranged (id integer);',
+		'CREATE TABLE effects.mended AS SELECT 0 AS thirds;',
 		"CREATE TABLE effects.victim AS SELECT $id AS id FROM $rows;",
 		'CREATE INDEX ON effects.victim (id);');
 }
@@ -133,7 +136,12 @@ sub statement
 	my ($job) = @_;
 	my $id = $job->{rel}{id}{quoted};
 	my $row = chance(50) ? 'c.*' : columns_of($job);
-	my $fails = $job->{fails} ? " WHERE 1 / (c.$id % 7 - 3) < 9" : '';
+	my $fails =
+	  $job->{fails}
+	  ? ' WHERE 1 / CASE WHEN '
+	  . failing("c.$id", '(SELECT thirds FROM effects.mended)')
+	  . ' THEN 0 ELSE 1 END < 9'
+	  : '';
 	my @effects = (
 		"INSERT INTO effects.copy SELECT $row FROM chunk AS c$fails",
 		$job->{by_bounds}
@@ -151,6 +159,14 @@ sub statement
 	  "UPDATE $job->{rel}{name} AS o SET $id = o.$id WHERE chunk_range(o)"
 	  if $job->{by_update};
 	return join(one_of('; ', ";\n"), @effects) . one_of('', ';', ' ; ');
+}
+
+# Whether a row fails, with so many thirds of such rows mended
+sub failing
+{
+	my ($id, $mended) = @_;
+
+	return "$id % 7 = 3 AND $id / 7 % 3 >= $mended";
 }
 
 sub columns_of
@@ -216,8 +232,9 @@ sub run
 	push @lines,
 	  "SELECT prop.run_again('job', $name, "
 	  . literal("CALL chunked_iter_run($name, max_chunks => NULL, chunk_size => "
-		  . one_of(1, 3, 1000) . ')')
+		  . one_of(1, 3, 1000) . enough($job) . ')')
 	  . ') AS outcome \gset';
+	push @lines, retried($job) if $job->{mended};
 	return @lines;
 }
 
@@ -231,21 +248,47 @@ sub some_more
 	return weighted(
 		4 => [
 			quietly(set(1, @settings)),
-			"CALL chunked_iter_run($name, max_chunks => " . between(1, 4) . ');',
+			"CALL chunked_iter_run($name, max_chunks => " . between(1, 4) . enough($job) . ');',
 			quietly(unset(1, @settings))
 		],
-		3 => [ struck($name) ],
-		2 => [ helped($name) ])->@*;
+		3 => [ struck("CALL chunked_iter_run($name, chunk_size => " . one_of(1, 2, 5)
+			  . too_few($job) . ')') ],
+		2 => [ helped($job) ],
+		$job->{mended} ? (2 => ["CALL chunked_iter_retry_failed($name);"]) : ())->@*;
+}
+
+# A job that may skip few rows fails; one that may skip more goes on.
+sub too_few
+{
+	my ($job) = @_;
+
+	return $job->{fails} && chance(30) ? ', max_failed => ' . between(0, 3) : enough($job);
+}
+
+sub enough
+{
+	my ($job) = @_;
+
+	return $job->{fails} ? ', max_failed => 1000000' : '';
+}
+
+# The rows that failed, once some are mended, also in sessions that are struck
+sub retried
+{
+	my ($job) = @_;
+	my $call = 'CALL chunked_iter_retry_failed(' . literal($job->{name}) . ')';
+	my @lines = ("UPDATE effects.mended SET thirds = $job->{mended};");
+
+	push @lines, struck($call) for 1 .. between(0, 2);
+	return @lines, "$call;";
 }
 
 # In a session that is killed after so many milliseconds
 sub struck
 {
-	my ($name) = @_;
-	my $call = literal("CALL chunked_iter_run($name, chunk_size => "
-		  . one_of(1, 2, 5) . ')');
+	my ($call) = @_;
 
-	return "SELECT prop.strike(prop.send('job', $call), "
+	return "SELECT prop.strike(prop.send('job', " . literal($call) . '), '
 	  . one_of(0, 1, 2, 3, 5, 8) / 1000 . ", '"
 	  . one_of('terminate', 'cancel')
 	  . "'), prop.outcome('job') \\g /dev/null";
@@ -254,9 +297,10 @@ sub struck
 # With two more sessions, which come late if it has ended
 sub helped
 {
-	my ($name) = @_;
+	my ($job) = @_;
+	my $name = literal($job->{name});
 	my $run = literal("CALL chunked_iter_run($name, max_chunks => "
-		  . between(1, 9) . ')');
+		  . between(1, 9) . too_few($job) . ')');
 	my $help = literal("CALL chunked_iter_work($name)");
 
 	return
@@ -272,18 +316,20 @@ sub verdict
 	my ($job) = @_;
 	my ($walk, $rel) = @{$job}{ 'walk', 'rel' };
 	my $id = $rel->{id}{quoted};
-	my $fine = $job->{fails} ? "$id % 7 <> 3" : undef;
+	my $fine = $job->{fails} ? 'NOT (' . failing($id, $job->{mended}) . ')' : undef;
 	my $oracle = oracle($walk, undef, $fine);
 	my $all = oracle($walk, "_row.$id\::text");
 	my $done = "SELECT split_part(_r, ' ', 2)::int FROM ($all) AS _a(_r)";
 	my $failed =
 	  $job->{fails}
-	  ? "SELECT count(*) FROM ($done) AS _d(id) WHERE id % 7 = 3"
+	  ? "SELECT count(*) FROM ($done) AS _d(id) WHERE " . failing('id', $job->{mended})
 	  : 'SELECT 0';
 	my $counted =
-	  $job->{fails} ? "$done WHERE split_part(_r, ' ', 2)::int % 7 <> 3" : $done;
+	  $job->{fails}
+	  ? "$done WHERE NOT (" . failing("split_part(_r, ' ', 2)::int", $job->{mended}) . ')'
+	  : $done;
 	my $columns = columns_of($job);
-	my $ordered = $job->{parts} || $rel->{differs} ? ', ordered => false' : '';
+	my $ordered = $job->{parts} || $rel->{differs} || $job->{mended} ? ', ordered => false' : '';
 
 	return (
 		"SELECT prop.compare('$walk->{label}',\n\tARRAY($oracle),\n"
