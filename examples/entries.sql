@@ -18,7 +18,7 @@ CREATE TABLE entry (
 
 INSERT INTO entry
 SELECT i * 3,
-	   timestamptz '2026-01-01 00:00 UTC' + (i * 7919 % :rows) * interval '1 minute',
+	   timestamptz '2026-01-01 00:00 UTC' + (i * 7919::bigint % :rows) * interval '1 minute',
 	   CASE WHEN i % 10 > 0 THEN 'author ' || i % 100 END,
 	   'Entry number ' || i,
 	   rpad(md5(i::text), 120, '.')
