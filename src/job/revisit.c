@@ -172,7 +172,7 @@ static void
 handle_error(CiterJobRun *run, CiterJobAgain *again, ErrorData *error)
 {
 	CiterJobState state = error->sqlerrcode == ERRCODE_QUERY_CANCELED ? CITER_JOB_INTERRUPTED :
-		CITER_JOB_FAILED;
+	CITER_JOB_FAILED;
 	bool		skips = strcmp(run->job->on_error, "skip") == 0 && citer_job_error_of_rows(error);
 
 	if (skips && again->mode == CITER_CHUNK_WHOLE && again->chunk.phase == CITER_CHUNK_IN_STATEMENT)

@@ -98,7 +98,7 @@ sub lock_case
 	$job->{reverse} = 1 if !$order->{physical} && chance(25);
 	$job->{parts} = undef if $order->{physical};
 	$job->{counts} = 0 if $order->{physical} || $order->{alone};
-	$job->{wait} = one_of('', '', '', ' SKIP LOCKED', ' NOWAIT')
+	$job->{wait} = one_of('', '', ' SKIP LOCKED', ' SKIP LOCKED', ' NOWAIT')
 	  if $job->{lock};
 	$job->{wait} =~ s/ SKIP LOCKED// if $order->{alone};
 	$job->{revisits} = $job->{wait} =~ /SKIP/ && !$order->{physical} && chance(60);
@@ -161,7 +161,7 @@ sub run
 	my @commands = map { chance(70) ? command($job, $_) : 'NULL' } 1 .. 14;
 
 	# What stays locked until the job has given up takes three seconds.
-	my $waits = $job->{revisits} ? 3 : 50;
+	my $waits = $job->{revisits} ? 15 : 50;
 	my @at_once = map { chance($waits) ? 'false' : 'true' } @commands;
 	my $isolation = weighted(
 		85 => 'read committed',
