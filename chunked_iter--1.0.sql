@@ -163,6 +163,7 @@ CREATE TABLE chunked_iter_jobs (
 	workers        integer NOT NULL CHECK (workers OPERATOR(pg_catalog.>) 0),
 	follow         boolean NOT NULL,
 	follow_delay   interval,
+	settled        boolean NOT NULL,
 	nap_ms         integer NOT NULL CHECK (nap_ms OPERATOR(pg_catalog.>) 0),
 	max_failed     bigint CHECK (max_failed OPERATOR(pg_catalog.>=) 0::bigint),
 	revisit        boolean NOT NULL,
@@ -183,6 +184,8 @@ COMMENT ON COLUMN chunked_iter_jobs.database_id IS
 'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
 COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
 'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.settled IS
+'whether the transactions that wrote to the relation when the end was fixed have ended, where a job follows';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
 'parameters under which the SQL of the job is read, as they were when it was made';
 

@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "job/errors.h"
+#include "job/follow.h"
 #include "job/guard.h"
 #include "job/open.h"
 #include "job/pace.h"
@@ -67,6 +68,7 @@ static CiterJobOutcome open_retry(CiterJobRun *run, void *argument);
 static CiterJob *find_job(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
+static CiterJobState work_in_rounds(CiterJobRun *run);
 static CiterJobState work_on_ranges(CiterJobRun *run);
 static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
 static int	claim_behind(const CiterJob *job, int range_no);
@@ -162,7 +164,7 @@ run_job(CiterJobRun *run)
 	}
 	for (;;)
 	{
-		finish.state = work_on_ranges(run);
+		finish.state = work_in_rounds(run);
 		if (citer_job_is_active(finish.state))
 			finish.state = citer_job_revisit(run);
 		if (citer_job_is_active(finish.state))
@@ -242,6 +244,7 @@ open_job(CiterJobRun *run, void *argument)
 	CiterJob   *job;
 
 	*resuming = false;
+	run->followed = false;
 	/* What is found here outlives the transaction. */
 	MemoryContextSwitchTo(run->context);
 	drop_statement(run);
@@ -273,12 +276,13 @@ create_job(CiterJobRun *run)
 	for (int i = 0; i < job->parts; i++)
 		citer_job_insert_range(job, &ranges[i]);
 	run->job = job;
+	run->followed = true;
 }
 
 /*
  * Whether a job that was found is to go on.  One that has succeeded is left
- * alone, so that it can be run every night until it is done, unless there are
- * rows to revisit; 55000 if it was cancelled.
+ * alone, so that it can be run every night until it is done, unless it follows its
+ * relation or there are rows to revisit; 55000 if it was cancelled.
  */
 static bool
 can_resume(const CiterJob *job)
@@ -286,7 +290,7 @@ can_resume(const CiterJob *job)
 	CiterJobKept row = {0};
 
 	check_not_cancelled(job);
-	return job->state != CITER_JOB_SUCCEEDED || (job->revisit && citer_job_next_passed(job, &row));
+	return job->state != CITER_JOB_SUCCEEDED || job->follow || (job->revisit && citer_job_next_passed(job, &row));
 }
 
 static void
@@ -373,6 +377,22 @@ store_failure(CiterJobRun *run, void *error)
 {
 	citer_job_fail(run->job, error);
 	return CITER_OUTCOME_COMMITTED;
+}
+
+/*
+ * Works through ranges as long as there is a free one and, if the job follows its
+ * relation, through what has come since.  Returns the job's state then.
+ */
+static CiterJobState
+work_in_rounds(CiterJobRun *run)
+{
+	CiterJobState state;
+
+	(void) citer_job_follow(run);
+	do
+		state = work_on_ranges(run);
+	while (citer_job_is_active(state) && citer_job_follow(run));
+	return state;
 }
 
 /*

@@ -20,6 +20,7 @@
 
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/end.h"
 #include "job/open.h"
 #include "job/target.h"
 #include "walk/iterator.h"
@@ -40,7 +41,6 @@ static void check_required(const CiterJobArguments *arguments);
 static void check_revisits(const CiterJob *job, const CiterWalk *walk);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
-static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
 static void plan_range(const CiterSplitRange *range, void *arg);
 static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
 static NullableDatum copy_array(const ArrayType *array);
@@ -93,15 +93,22 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->needs.isnull = true;
 	job->duty_percent = 100;
 	take_settings(job, arguments);
+	if (job->follow_delay != NULL && !job->follow)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" needs \"%s\"", "follow_delay", "follow => true"),
+				 errhint("Leave it out, or let the job follow its table.")));
 	citer_job_target_choose(job, arguments->relid);
 
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
 	check_revisits(job, walk);
+	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk, *statement);
+	citer_job_warn_of_cache(job, walk);
 	*ranges = plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
@@ -157,6 +164,7 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
 	check_revisits(job, walk);
+	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 }
 
@@ -211,18 +219,9 @@ check_revisits(const CiterJob *job, const CiterWalk *walk)
 static CiterIterator *
 open_first_walk(const CiterJob *job)
 {
-	CiterOptions options = citer_job_target_options(job);
-	CiterIterator *iterator;
-	const CiterWalk *walk;
+	CiterIterator *iterator = citer_job_open_to_end(job, job->after, false);
+	const CiterWalk *walk = citer_iterator_walk(iterator);
 
-	options.after = citer_options_bookmark("after", job->after);
-	options.upto = citer_options_bookmark("upto", job->upto);
-	options.job.stored = false;
-	options.snapshot = CITER_SNAPSHOT_CHUNK;
-	options.columns_known = true;
-	options.job.quiet = false;
-	iterator = citer_iterator_open(&options);
-	walk = citer_iterator_walk(iterator);
 	if (walk->key->physical && walk->relation->has_children)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -244,10 +243,13 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 	const CiterPosition *end = citer_iterator_end(iterator);
 	bool		empty = citer_iterator_is_done(iterator);
 	NullableDatum after = job->after;
-	NullableDatum upto = write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
+	NullableDatum upto = citer_job_write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
 
 	if (!after.isnull)
-		after = write_bound(walk->key, &walk->after);
+		after = citer_job_write_bound(walk->key, &walk->after);
+	/* What comes later is behind the beginning. */
+	if (empty && job->follow)
+		upto = after;
 	if (!empty && (job->parts > 1 || walk->key->physical))
 	{
 		CiterOptions options = citer_job_target_options(job);
@@ -264,20 +266,6 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		plan.ranges[plan.nranges - 1].done = true;
 	}
 	return plan.ranges;
-}
-
-/*
- * A bound of the walk as it is stored, or NULL.  The text that the user passed
- * may depend on settings of this session.
- */
-static NullableDatum
-write_bound(const CiterKey *key, const CiterPosition *bound)
-{
-	NullableDatum text = {(Datum) 0, bound->nelements == 0};
-
-	if (!text.isnull)
-		text.value = PointerGetDatum(citer_bookmark_write(key, bound));
-	return text;
 }
 
 /* Takes a range of the split. */

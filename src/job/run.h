@@ -44,6 +44,7 @@ typedef struct CiterJobRun
 	bool		has_job_guard;
 	bool		has_presence;	/* counts as a session at work on the job */
 	int			guarded_range;	/* 0: none */
+	bool		followed;		/* what has come since all ranges were done */
 	bool		revisited;		/* rows that others had locked, as often as
 								 * that helps */
 

@@ -61,9 +61,9 @@ static const char *const texts[] = {
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
 	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
-	" " PACE_COLUMNS ", key_basis, settings)"
+	" " PACE_COLUMNS ", key_basis, settings, settled)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, NOT $25)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
@@ -110,7 +110,9 @@ static const char *const texts[] = {
 	" FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 ORDER BY r.range_no",
 	[CITER_JOB_SQL_UNFINISHED_RANGES] =
 	"SELECT r.range_no FROM @.chunked_iter_job_ranges AS r"
-	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done ORDER BY r.range_no LIMIT $3",
+	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done"
+	" AND EXISTS (SELECT FROM @.chunked_iter_jobs AS j WHERE j.job = $1 AND j.settled)"
+	" ORDER BY r.range_no LIMIT $3",
 	[CITER_JOB_SQL_LOCK_RANGE] =
 	"SELECT " STATE ", r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second,"
 	" r.rows_done, r.estimated_rows"
@@ -128,6 +130,27 @@ static const char *const texts[] = {
 	" WHERE job = $1 AND range_no = $3",
 	[CITER_JOB_SQL_WAIT_JOB] =
 	"UPDATE @.chunked_iter_jobs SET waiting_for = $2, updated_at = clock_timestamp() WHERE job = $1",
+	[CITER_JOB_SQL_LOOK] =
+	"SELECT j.settled, NOT EXISTS (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done)"
+	" FROM @.chunked_iter_jobs AS j WHERE j.job = $1",
+	/* What is known to be done needs no estimate any more. */
+	[CITER_JOB_SQL_REOPEN] =
+	"UPDATE @.chunked_iter_job_ranges SET done = range_no <> $2,"
+	" upto = CASE WHEN range_no = $2 THEN $3 ELSE upto END,"
+	" estimated_rows = rows_done + CASE WHEN range_no = $2 THEN $4 ELSE 0 END, updated_at = clock_timestamp()"
+	" WHERE job = $1 AND (range_no = $2 OR estimated_rows <> rows_done)",
+	[CITER_JOB_SQL_SETTLE] =
+	"UPDATE @.chunked_iter_jobs SET settled = $2 WHERE job = $1",
+	[CITER_JOB_SQL_WRITERS] =
+	"SELECT DISTINCT l.virtualtransaction FROM pg_locks AS l WHERE l.locktype = 'relation' AND l.granted"
+	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
+	" AND l.relation = ANY ($2) AND l.pid IS DISTINCT FROM pg_backend_pid()"
+	" AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')",
+	[CITER_JOB_SQL_CACHED] =
+	"SELECT s.seqrelid::regclass::text, s.seqcache FROM pg_sequence AS s JOIN pg_depend AS d"
+	" ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid"
+	" WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $2 AND d.refobjsubid = $3"
+	" AND d.deptype IN ('a', 'i') AND s.seqcache > 1",
 	[CITER_JOB_SQL_LOCK_JOB] =
 	"SELECT FROM @.chunked_iter_jobs AS j WHERE j.job = $1 FOR NO KEY UPDATE",
 	[CITER_JOB_SQL_SUM_FAILED] =

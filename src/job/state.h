@@ -141,6 +141,10 @@ extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
 							  const CiterJobStep *step);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
 
+extern bool citer_job_look(const CiterJob *job, bool *settled);
+extern void citer_job_reopen_range(const CiterJob *job, const CiterJobRange *range);
+extern void citer_job_settle(const CiterJob *job, bool settled);
+
 extern bool citer_job_next_failed(const CiterJob *job, CiterJobKept *row);
 extern int64 citer_job_drop_failed(const CiterJob *job, const CiterJobKept *row, bool whole_key);
 extern int64 citer_job_count_failed(const CiterJob *job, const CiterJobKept *row);

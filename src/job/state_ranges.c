@@ -146,6 +146,45 @@ citer_job_advance(const CiterJob *job, const CiterJobRange *range, const CiterJo
 }
 
 /*
+ * Whether all ranges of a job are done; and whether those that may have rows up to
+ * the job's end in hand are done with them.
+ */
+bool
+citer_job_look(const CiterJob *job, bool *settled)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	bool		done;
+
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOOK, &values);
+	*settled = SPI_processed > 0 && citer_job_get_bool(1);
+	done = SPI_processed > 0 && citer_job_get_bool(2);
+	SPI_freetuptable(SPI_tuptable);
+	return done;
+}
+
+/* Stores the new end of a range that was done, and how many rows are before it. */
+void
+citer_job_reopen_range(const CiterJob *job, const CiterJobRange *range)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add_int(&values, range->range_no);
+	citer_job_add_array(&values, range->upto);
+	citer_job_add_bigint(&values, range->estimated_rows);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_REOPEN, &values);
+}
+
+/* Stores whether sessions may walk up to the job's end. */
+void
+citer_job_settle(const CiterJob *job, bool settled)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add_bool(&values, settled);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SETTLE, &values);
+}
+
+/*
  * Stores what the session waits for at work on a range, or on the job as a
  * whole (range 0), so that others can see it.
  */
