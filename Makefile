@@ -10,6 +10,9 @@
 #:                   on a PostgreSQL of your own; demo and bench take it too
 #:   make test TMPDIR=/var/tmp
 #:                   where the temporary directory goes; demo and bench too
+#:   make test-settings
+#:                   the SQL tests under settings that change plans; SETTINGS
+#:                   and REGRESS say which, as in SETTINGS=enable_sort=off
 #:   make test-releases
 #:                   make test under each newer release that Debian has, in
 #:                   chroots; as root on a Debian (scripts/releases.sh)
@@ -59,7 +62,7 @@ EXTRA_CLEAN = test-results
 all:
 
 # These work without pg_config: see the scripts.
-own_targets = bench demo dist help indent plots test test-releases typedefs
+own_targets = bench demo dist help indent plots test test-releases test-settings typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -91,6 +94,9 @@ test:
 
 test-releases:
 	@exec scripts/releases.sh
+
+test-settings:
+	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' scripts/settings.sh
 
 demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh

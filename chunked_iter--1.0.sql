@@ -18,7 +18,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_support_1_0'
 LANGUAGE C STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION chunked_iter_support(internal) IS
-'planner support for chunked_iter and chunked_iter_query: row estimates, and streaming in FROM';
+'planner support for chunked_iter and its kin: row estimates, streaming in FROM, and what is seen to be wrong';
 
 CREATE FUNCTION chunked_iter(
 	rel        anyelement,
@@ -58,7 +58,8 @@ CREATE FUNCTION chunked_iter_key(
 	order_by   text    DEFAULT NULL)
 RETURNS text[]
 AS 'MODULE_PATHNAME', 'chunked_iter_key_1_0'
-LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT;
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT
+SUPPORT chunked_iter_support;
 
 COMMENT ON FUNCTION chunked_iter_key(anyelement, text) IS
 'the key of a row under an ORDER BY list: the bookmark to pass to chunked_iter as "after" or "upto"';
@@ -91,6 +92,83 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_explain(anyelement, bigint, text, boolean, text, text[], text[], text) IS
 'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
+
+/*
+ * The name of a table is what people write first where a NULL of its row type
+ * belongs: chunked_iter('orders').  The parser takes a literal for a value of
+ * this type, since its category is that of strings, and its input function
+ * says what to write instead.  That is before the parser looks for columns that
+ * the call would have.  No other call fits these functions.
+ */
+CREATE TYPE chunked_iter_table_name;
+
+CREATE FUNCTION chunked_iter_table_name_in(cstring) RETURNS chunked_iter_table_name
+AS 'MODULE_PATHNAME', 'chunked_iter_table_name_in_1_0'
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_table_name_in(cstring) IS
+'refuses every value, and says what to write';
+
+CREATE FUNCTION chunked_iter_table_name_out(chunked_iter_table_name) RETURNS cstring
+AS 'textout'
+LANGUAGE internal IMMUTABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_table_name_out(chunked_iter_table_name) IS
+'never called: there are no values';
+
+CREATE TYPE chunked_iter_table_name (
+	INPUT    = chunked_iter_table_name_in,
+	OUTPUT   = chunked_iter_table_name_out,
+	LIKE     = text,
+	CATEGORY = 'S');
+
+COMMENT ON TYPE chunked_iter_table_name IS
+'has no values: catches the name of a table where a NULL of its row type belongs';
+
+CREATE FUNCTION chunked_iter(
+	rel        chunked_iter_table_name,
+	chunk_size bigint  DEFAULT 1000,
+	order_by   text    DEFAULT NULL,
+	reverse    boolean DEFAULT false,
+	filter     text    DEFAULT NULL,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter(chunked_iter_table_name, bigint, text, boolean, text, text[], text[], text) IS
+'says what to write in place of a table''s name';
+
+CREATE FUNCTION chunked_iter_explain(
+	rel        chunked_iter_table_name,
+	chunk_size bigint  DEFAULT 1000,
+	order_by   text    DEFAULT NULL,
+	reverse    boolean DEFAULT false,
+	filter     text    DEFAULT NULL,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_explain(chunked_iter_table_name, bigint, text, boolean, text, text[], text[], text) IS
+'says what to write in place of a table''s name';
+
+CREATE FUNCTION chunked_iter_ranges(
+	rel            chunked_iter_table_name,
+	parts          bigint  DEFAULT NULL,
+	chunk_size     bigint  DEFAULT NULL,
+	order_by       text    DEFAULT NULL,
+	filter         text    DEFAULT NULL)
+RETURNS TABLE (range_no integer, after text[], upto text[], estimated_rows bigint)
+AS 'MODULE_PATHNAME', 'chunked_iter_ranges_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_ranges(chunked_iter_table_name, bigint, bigint, text, text) IS
+'says what to write in place of a table''s name';
 
 CREATE FUNCTION chunked_iter_queries(
 	OUT query_no    bigint,
@@ -197,7 +275,7 @@ CREATE TABLE chunked_iter_job_requests (
 );
 
 COMMENT ON TABLE chunked_iter_job_requests IS
-'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has not succeeded';
+'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has neither succeeded nor, for a pause, failed';
 
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -365,10 +443,7 @@ WITH guards AS MATERIALIZED (
 ), jobs AS (
 	SELECT j.job,
 	       j.owner,
-	       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
-	            THEN j.state
-	            ELSE coalesce(q.request, j.state)
-	       END AS state,
+	       coalesce(q.request, j.state) AS state,
 	       j.parts,
 	       g.pid,
 	       coalesce(g.lock, CASE WHEN g.sleeps THEN j.waiting_for END) AS waits_for,
@@ -378,6 +453,8 @@ WITH guards AS MATERIALIZED (
 	  FROM chunked_iter_jobs AS j
 	  LEFT JOIN chunked_iter_job_requests AS q
 	    ON q.job OPERATOR(pg_catalog.=) j.job
+	   AND j.state OPERATOR(pg_catalog.<>) 'succeeded'
+	   AND (j.state OPERATOR(pg_catalog.<>) 'failed' OR q.request OPERATOR(pg_catalog.=) 'cancelled')
 	  LEFT JOIN guards AS g
 	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(j.job, 0)
 )
@@ -461,7 +538,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
 COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
-'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
+'runs a statement for each chunk of a table, one transaction a chunk; run again, the job continues where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)
 AS 'MODULE_PATHNAME', 'chunked_iter_work_1_0'
@@ -482,7 +559,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_pause(text) IS
-'stops a job before its next chunk; chunked_iter_run goes on with it';
+'stops a job before its next chunk; chunked_iter_run continues it';
 
 CREATE FUNCTION chunked_iter_cancel(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_cancel_1_0'

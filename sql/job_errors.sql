@@ -111,8 +111,9 @@ SELECT count(*) FROM picky;
 CALL chunked_iter_run('timeout', 'item', 'SELECT CASE WHEN $2 = 40 THEN pg_sleep(60) END', chunk_size => 20, max_chunks => 1);
 SET statement_timeout = '100ms';
 CALL chunked_iter_run('timeout');
-RESET statement_timeout;
 SELECT * FROM progress WHERE job = 'timeout';
+CALL chunked_iter_run('timeout', statement_is_global => true, throttle_query => 'SELECT true');
+RESET statement_timeout;
 
 -- Retries: as many as are asked for, of the whole transaction.
 CREATE SEQUENCE tries;

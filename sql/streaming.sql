@@ -157,7 +157,6 @@ FROM part p LEFT JOIN LATERAL (SELECT id FROM chunked_iter(NULL::item, p.amount 
 WHERE p.no < 9 GROUP BY p.no ORDER BY p.no;
 SELECT p.no, array_agg(x.id ORDER BY x.id) FROM part p, chunked_iter(NULL::item, 2, filter => format('id %% 100 = %s', p.item_id)) x WHERE p.no < 16 GROUP BY 1 ORDER BY 1;
 SELECT x.id, y.id FROM chunked_iter(NULL::item, upto => '{3}') x, chunked_iter(NULL::item, after => ARRAY[x.id::text], upto => '{4}') y ORDER BY 1, 2;
--- It is said once that there is no index, however often the walk is begun anew.
 SELECT n, x.no FROM generate_series(1, 3) n, LATERAL (SELECT no FROM chunked_iter(NULL::part, order_by => 'amount + 0', after => ARRAY[n::text]) LIMIT 1) x ORDER BY n;
 SELECT count(*) FROM chunked_iter(NULL::item, (SELECT 5), (SELECT 'grp'), after => ARRAY[(SELECT max(amount) FROM part WHERE no < 6)]::text[]);
 SELECT count(*), count(DISTINCT x.id) FROM chunked_iter((SELECT i FROM item i LIMIT 1)) x;

@@ -139,6 +139,7 @@ make_function(Oid rowtype, NullableDatum order_by, MemoryContext context)
 	function->user = GetUserId();
 	function->search_path = GetSearchPathMatcher(context);
 	function->order_by = citer_options_text(order_by);
+	citer_relation_check_row(rowtype, NULL);
 	function->relation = citer_relation_open(rowtype);
 	function->key = citer_key_resolve(function->relation, function->order_by, false);
 	if (function->key->physical)

@@ -150,7 +150,7 @@ sub refused_by_standby
 		'to help');
 	like(
 		verbose_errors($standby, "SELECT chunked_iter_pause('moved')"),
-		qr/ERROR:  25006: /,
+		qr/ERROR:  25006: cannot execute chunked_iter_pause during recovery.*HINT:  Connect to the primary/s,
 		'and to pause');
 	is( $standby->safe_psql('postgres',
 			"SELECT state FROM chunked_iter_progress WHERE job = 'moved'"),

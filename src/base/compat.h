@@ -46,6 +46,13 @@
 #include "commands/explain_state.h"
 #endif
 
+/* For MAX_BACKENDS */
+#if PG_VERSION_NUM >= 180000
+#include "storage/procnumber.h"
+#else
+#include "postmaster/postmaster.h"
+#endif
+
 /* For CleanQuerytext() */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/queryjumble.h"
@@ -302,6 +309,30 @@ citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
 #endif
 }
 
+/* Gives a query the permissions that its range table needs, from 16 on apart. */
+static inline void
+citer_compat_take_permissions(Query *query, ParseState *pstate)
+{
+#if PG_VERSION_NUM >= 160000
+	query->rteperminfos = pstate->p_rteperminfos;
+#else
+	(void) query;
+	(void) pstate;
+#endif
+}
+
+/* The expressions that a query is grouped by, if that is its entry for them (18). */
+static inline List *
+citer_compat_group_exprs(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP ? rte->groupexprs : NIL;
+#else
+	(void) rte;
+	return NIL;
+#endif
+}
+
 /*
  * Gives a range table entry what says as whom it is read (the current user),
  * where that is not in the entry itself.
@@ -541,6 +572,13 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_EXECUTOR_RUN_PARAMS \
 	QueryDesc *desc, ScanDirection direction, uint64 count, bool execute_once
 #define CITER_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
+#endif
+
+/* The parameters of a syscache callback. */
+#if PG_VERSION_NUM >= 190000
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, SysCacheIdentifier cacheid, uint32 hashvalue
+#else
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, int cacheid, uint32 hashvalue
 #endif
 
 #if PG_VERSION_NUM >= 190000

@@ -52,7 +52,6 @@ typedef struct CiterPlannerOptions
 	Oid		   *param_types;
 	NullableDatum *param_values;	/* NULL: not known before the query runs */
 	bool		measure;		/* count the rows that scans examine */
-	bool		rescan;			/* the walk has been told of before */
 } CiterPlannerOptions;
 
 /* The request for a walk: the user's, and what is behind it. */

@@ -19,11 +19,10 @@
  */
 #include "postgres.h"
 
-#include "optimizer/optimizer.h"
-
 #include "job/conditions.h"
 #include "walk/clause.h"
 #include "walk/query.h"
+#include "walk/volatility.h"
 
 /* A name that chunk_range() gives the job's relation. */
 typedef struct Source
@@ -110,7 +109,7 @@ filter_sql(const CiterRelation *relation, const char *filter)
 {
 	Node	   *qual = citer_clause_filter(relation, filter);
 
-	if (contain_volatile_functions(qual))
+	if (citer_volatility_of_expression(relation, qual))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s() does not go with a volatile filter", CITER_CHUNK_RANGE),

@@ -75,7 +75,7 @@ find_job(Oid procedure, NullableDatum name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job \"%s\" does not exist", text),
-				 errhint("The view chunked_iter_progress has the jobs there are.")));
+				 errhint("The view chunked_iter_progress shows all jobs.")));
 	return job;
 }
 

@@ -85,12 +85,13 @@ citer_job_follow(CiterJobRun *run)
 CiterJobState
 citer_job_follow_on(CiterJobRun *run)
 {
-	CiterJobState state = CITER_JOB_RUNNING;
+	CiterJobState state;
 
 	do
 	{
-		if (citer_job_pause_at_limit(run))
-			return CITER_JOB_PAUSED;
+		state = citer_job_pause_at_limit(run);
+		if (!citer_job_is_active(state))
+			return state;
 		in_transaction(run, show_nap, &state, false);
 		if (!citer_job_is_active(state))
 			return state;

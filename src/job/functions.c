@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -108,7 +109,7 @@ check_can_commit(FunctionCallInfo fcinfo, const char *procedure)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("%s cannot be called in a transaction block", procedure),
 				 errdetail("It commits after each chunk."),
-				 errhint("CALL it by itself, outside of BEGIN ... COMMIT, functions, EXCEPTION blocks and procedures with a SET clause.")));
+				 errhint("CALL it by itself, outside of BEGIN ... COMMIT, functions, EXCEPTION blocks and procedures with a SET clause. From a client: switch autocommit on, and send one statement a message.")));
 	check_can_write(procedure);
 }
 
@@ -116,6 +117,16 @@ check_can_commit(FunctionCallInfo fcinfo, const char *procedure)
 static void
 check_can_write(const char *function)
 {
-	PreventCommandDuringRecovery(function);
-	PreventCommandIfReadOnly(function);
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s during recovery", function),
+				 errdetail("A job and its position are kept where its table is written."),
+				 errhint("Connect to the primary.")));
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s in a read-only transaction", function),
+				 errdetail("A job keeps its position in a table."),
+				 errhint("SET default_transaction_read_only = off, or connect to the primary.")));
 }

@@ -12,9 +12,12 @@
  */
 #include "job/job.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "job/errors.h"
 #include "job/follow.h"
@@ -53,6 +56,7 @@ typedef struct Finish
 	CiterJobState state;
 } Finish;
 
+static void hint_at_cancel(void *arg);
 static void run_connected(Oid procedure, const NullableDatum *arguments, Verb verb);
 static void run_job(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
@@ -110,6 +114,7 @@ static void
 run_connected(Oid procedure, const NullableDatum *arguments, Verb verb)
 {
 	CiterJobRun *run;
+	ErrorContextCallback context = {.previous = error_context_stack,.callback = hint_at_cancel};
 
 	citer_spi_connect(SPI_OPT_NONATOMIC);
 	run = palloc0(sizeof(CiterJobRun));
@@ -127,6 +132,8 @@ run_connected(Oid procedure, const NullableDatum *arguments, Verb verb)
 	if (run->arguments.max_ms > 0)
 		run->deadline = citer_pace_now() + run->arguments.max_ms;
 
+	context.arg = run;
+	error_context_stack = &context;
 	PG_TRY();
 	{
 		verb(run);
@@ -136,7 +143,30 @@ run_connected(Oid procedure, const NullableDatum *arguments, Verb verb)
 		give_back(run);
 	}
 	PG_END_TRY();
+	error_context_stack = context.previous;
 	citer_spi_finish();
+}
+
+/*
+ * Error context callback: a call that is cancelled can be made again.  Cancels
+ * and statement_timeout have one SQLSTATE; the time tells them apart.
+ */
+static void
+hint_at_cancel(void *arg)
+{
+	const CiterJobRun *run = arg;
+	const char *call;
+
+	if (geterrcode() != ERRCODE_QUERY_CANCELED || run->job == NULL)
+		return;
+	call = psprintf("CALL %s(%s)", run->helps ? "chunked_iter_work" : "chunked_iter_run",
+					quote_literal_cstr(run->arguments.job));
+	if (StatementTimeout > 0 &&
+		TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(),
+								   StatementTimeout))
+		errhint("SET statement_timeout = 0, then %s to continue: it counts for the whole call, not for a chunk.", call);
+	else
+		errhint("%s continues the job.", call);
 }
 
 static void
@@ -169,8 +199,8 @@ run_job(CiterJobRun *run)
 			finish.state = citer_job_revisit(run);
 		if (citer_job_is_active(finish.state))
 			(void) citer_job_do(run, finish_job, &finish, NULL);
-		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
-			finish.state = CITER_JOB_PAUSED;
+		if (citer_job_is_active(finish.state))
+			finish.state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(finish.state))
 			break;
 		finish.shows_wait = false;
@@ -319,7 +349,7 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" is not running", job->name),
 				 errdetail("It is %s.", citer_job_state_name(job->state)),
-				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
+				 errhint("CALL chunked_iter_run(%s) continues it.", quote_literal_cstr(job->name))));
 	citer_job_prepare(job, &run->statement);
 	return CITER_OUTCOME_COMMITTED;
 }

@@ -13,9 +13,11 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "base/options.h"
@@ -47,10 +49,16 @@ static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
+static void warn_of_name(const CiterJobStatement *statement);
 static void check_owner(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
-static void refuse_change(const CiterJob *job, const char *argument);
-static bool differs(const char *given, const char *kept);
+static char *describe_relation(Oid relid, const CiterJob *job);
+static void check_text(const CiterJob *job, const char *argument, const char *given,
+					   const char *kept);
+static void check_array(const CiterJob *job, const char *argument, NullableDatum given,
+						NullableDatum kept);
+pg_noreturn static void refuse_change(const CiterJob *job, const char *argument, const char *given,
+									  const char *kept);
 static void take_settings(CiterJob *job, const CiterJobArguments *arguments);
 static void take_pace(CiterJob *job, const CiterJobArguments *arguments);
 
@@ -109,6 +117,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk, *statement);
 	citer_job_warn_of_cache(job, walk);
+	warn_of_name(*statement);
 	*ranges = plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
@@ -154,10 +163,10 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	if (nranges != job->parts)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("It has %d ranges, but %d of them are in chunked_iter_job_ranges.",
 						   job->parts, nranges),
-				 errhint("Mend the rows, or forget the job and start it again.")));
+				 errhint("Correct the rows, or forget the job and start it again.")));
 	citer_job_target_find(job);
 	options = citer_job_target_options(job);
 	options.columns_known = true;
@@ -183,19 +192,29 @@ citer_job_use_settings(const CiterJob *job)
 		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
 }
 
-/* 22004 if a new job lacks an argument. */
+/*
+ * 42704 if the call names a job that does not exist and not what a new one
+ * needs; 22004 if it has a part of that only.
+ */
 static void
 check_required(const CiterJobArguments *arguments)
 {
 	const char *missing = !OidIsValid(arguments->relid) ? "rel" :
 	arguments->statement == NULL ? "statement" : NULL;
 
-	if (missing != NULL)
+	if (missing == NULL)
+		return;
+	if (!OidIsValid(arguments->relid) && arguments->statement == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", missing),
-				 errdetail("There is no job \"%s\" yet.", arguments->job),
-				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", arguments->job),
+				 errdetail("To make a new job, a table and a statement are needed."),
+				 errhint("See chunked_iter_progress for the names of jobs, or CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)').", quote_literal_cstr(arguments->job))));
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("argument \"%s\" must not be null", missing),
+			 errdetail("There is no job \"%s\" yet.", arguments->job),
+			 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
 }
 
 /* 0A000 if a row that is left out cannot be found again by its key alone. */
@@ -337,6 +356,21 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 	}
 }
 
+/* A table that is called "chunk" is hidden by the chunk's rows. */
+static void
+warn_of_name(const CiterJobStatement *statement)
+{
+	Oid			relid = RelnameGetRelid("chunk");
+	char	   *name;
+
+	if (!OidIsValid(relid) || !citer_job_statement_uses_rows(statement))
+		return;
+	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), "chunk");
+	ereport(WARNING,
+			(errmsg("\"%s\" in the statement is the rows of the chunk, and not table %s", "chunk", name),
+			 errhint("Write %s if you mean the table.", name)));
+}
+
 /*
  * 42501 unless the role is the owner of the job.  Neither members of that role
  * nor superusers run it: the statement, which the owner has written, would run
@@ -367,39 +401,57 @@ static void
 check_same(const CiterJob *job, const CiterJobArguments *arguments)
 {
 	if (OidIsValid(arguments->relid) && arguments->relid != citer_job_target_relid(job))
-		refuse_change(job, "rel");
-	if (differs(arguments->statement, job->statement))
-		refuse_change(job, "statement");
-	if (differs(arguments->order_by, job->order_by))
-		refuse_change(job, "order_by");
+		refuse_change(job, "rel", describe_relation(arguments->relid, job), job->relation);
+	check_text(job, "statement", arguments->statement, job->statement);
+	check_text(job, "order_by", arguments->order_by, job->order_by);
 	if (arguments->reverse >= 0 && (arguments->reverse == 1) != job->reverse)
-		refuse_change(job, "reverse");
-	if (differs(arguments->filter, job->filter))
-		refuse_change(job, "filter");
-	if (!arguments->after.isnull && !citer_job_same_array(arguments->after, job->after))
-		refuse_change(job, "after");
-	if (!arguments->upto.isnull && !citer_job_same_array(arguments->upto, job->upto))
-		refuse_change(job, "upto");
+		refuse_change(job, "reverse", job->reverse ? "false" : "true", job->reverse ? "true" : "false");
+	check_text(job, "filter", arguments->filter, job->filter);
+	check_array(job, "after", arguments->after, job->after);
+	check_array(job, "upto", arguments->upto, job->upto);
 	if (arguments->parts > 0 && arguments->parts != job->parts)
-		refuse_change(job, "parts");
+		refuse_change(job, "parts", psprintf("%d", arguments->parts), psprintf("%d", job->parts));
 }
 
+/* The name of a relation that is not the job's, although it may be called the same. */
+static char *
+describe_relation(Oid relid, const CiterJob *job)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		return psprintf("%u", relid);
+	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+	return strcmp(name, job->relation) == 0 ? psprintf("%s, another table of that name", name) : name;
+}
+
+/* 22023 if a text is given that is not the job's. */
 static void
-refuse_change(const CiterJob *job, const char *argument)
+check_text(const CiterJob *job, const char *argument, const char *given, const char *kept)
+{
+	if (given != NULL && (kept == NULL || strcmp(given, kept) != 0))
+		refuse_change(job, argument, given, kept);
+}
+
+/* 22023 if a key is given that is not the job's. */
+static void
+check_array(const CiterJob *job, const char *argument, NullableDatum given, NullableDatum kept)
+{
+	if (!given.isnull && !citer_job_same_array(given, kept))
+		refuse_change(job, argument, citer_job_array_text(given),
+					  kept.isnull ? NULL : citer_job_array_text(kept));
+}
+
+/* 22023, with both values as text; the job may have none. */
+static void
+refuse_change(const CiterJob *job, const char *argument, const char *given, const char *kept)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("job \"%s\" was started with another \"%s\"", job->name, argument),
-			 errdetail("Its position is one in the walk it was started with."),
-			 errhint("Leave the argument out to go on, give the new job another name, or SELECT chunked_iter_forget(%s).",
-					 quote_literal_cstr(job->name))));
-}
-
-/* Whether something is given that differs from what is kept. */
-static bool
-differs(const char *given, const char *kept)
-{
-	return given != NULL && (kept == NULL || strcmp(given, kept) != 0);
+			 errdetail("The job has: %s\nThis call has: %s", kept != NULL ? kept : "none", given),
+			 errhint("Leave \"%s\" out to continue the job, give a new job another name, or SELECT chunked_iter_forget(%s) first to start again.",
+					 argument, quote_literal_cstr(job->name))));
 }
 
 /* Takes those arguments that say how the job is done, if they are given. */

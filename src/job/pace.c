@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
@@ -38,6 +39,8 @@
 #define THROTTLE_FIRST_MS 50.0
 #define THROTTLE_MAX_MS 1000.0
 
+static void check_throttle_query(const char *throttle_query);
+static void name_throttle_query(void *arg);
 static bool is_positive(Datum value, Oid type);
 
 /* Milliseconds since some moment in the past. */
@@ -115,21 +118,20 @@ citer_pace_throttle_ms(double last_ms)
 
 /*
  * Whether the query returns true, or a number above 0, in the first column of
- * its first row.  With SPI connected.  22023 if that is of another type.
+ * its first row.  With SPI connected.  22023 if that is of another type, or the
+ * query is not one SELECT that does not write.
  */
 bool
 citer_pace_has_to_wait(const char *throttle_query)
 {
 	bool		wait = false;
 	const SPIExecuteOptions options = {.read_only = true,.tcount = 1};
-	int			result = citer_spi_execute(throttle_query, &options);
+	ErrorContextCallback context = {.previous = error_context_stack,.callback = name_throttle_query};
 
-	if (result != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must be a SELECT", "throttle_query"),
-				 errdetail("It is \"%s\".", throttle_query),
-				 errhint("Let it return true while the job has to wait.")));
+	error_context_stack = &context;
+	check_throttle_query(throttle_query);
+	(void) citer_spi_execute(throttle_query, &options);
+	error_context_stack = context.previous;
 	if (SPI_processed > 0 && SPI_tuptable->tupdesc->natts > 0)
 	{
 		bool		isnull;
@@ -139,6 +141,43 @@ citer_pace_has_to_wait(const char *throttle_query)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return wait;
+}
+
+/* 22023 for what is visibly not one SELECT that does not write. */
+static void
+check_throttle_query(const char *throttle_query)
+{
+	CiterQueryContext context;
+	List	   *commands;
+	SelectStmt *select = NULL;
+	bool		reads;
+	ListCell   *cell;
+
+	citer_spi_name_query(&context, throttle_query);
+	commands = raw_parser(throttle_query, RAW_PARSE_DEFAULT);
+	citer_spi_forget_query(&context);
+	if (list_length(commands) == 1)
+		select = (SelectStmt *) linitial_node(RawStmt, commands)->stmt;
+	reads = select != NULL && IsA(select, SelectStmt) &&
+		select->intoClause == NULL && select->lockingClause == NIL;
+	if (reads && select->withClause != NULL)
+	{
+		foreach(cell, select->withClause->ctes)
+			reads &= IsA(lfirst_node(CommonTableExpr, cell)->ctequery, SelectStmt);
+	}
+	if (!reads)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be one SELECT that does not write", "throttle_query"),
+				 errdetail("It is \"%s\".", throttle_query),
+				 errhint("Let it return true while the job must wait.")));
+}
+
+/* Error context callback: says where the query comes from. */
+static void
+name_throttle_query(void *arg pg_attribute_unused())
+{
+	errcontext("argument \"%s\" of a job", "throttle_query");
 }
 
 static bool
@@ -165,6 +204,6 @@ is_positive(Datum value, Oid type)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("argument \"%s\" must return a boolean or a number", "throttle_query"),
 					 errdetail("It returns a value of type %s.", format_type_be(type)),
-					 errhint("Let it return true while the job has to wait.")));
+					 errhint("Let it return true while the job must wait.")));
 	}
 }

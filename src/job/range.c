@@ -94,6 +94,7 @@ CiterJobState
 citer_job_run_range(CiterJobRun *run, int range_no)
 {
 	RangeWork	work = {.range_no = range_no,.retries.max = run->job->retries};
+	CiterJobState state;
 	Attempt		attempt;
 	ErrorData  *error;
 
@@ -101,8 +102,9 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (citer_job_pause_at_limit(run))
-			return CITER_JOB_PAUSED;
+		state = citer_job_pause_at_limit(run);
+		if (!citer_job_is_active(state))
+			return state;
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{
@@ -131,16 +133,20 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	}
 }
 
-/* Pauses the job if the call has done what it may; returns whether it did. */
-bool
+/*
+ * Pauses the job if the call has done what it may.  Returns the state that the
+ * job then has, which another session can have made something else; it is
+ * active if the call may go on.
+ */
+CiterJobState
 citer_job_pause_at_limit(CiterJobRun *run)
 {
 	NewState	paused = {CITER_JOB_PAUSED, NULL};
 
 	if (!reached_limit(run))
-		return false;
+		return CITER_JOB_RUNNING;
 	(void) citer_job_do(run, store_state, &paused, NULL);
-	return true;
+	return paused.state;
 }
 
 /* Whether the call has done what it may. */
@@ -412,9 +418,10 @@ citer_job_end_with_error(CiterJobRun *run, const CiterJobRange *range, const Cit
 static CiterJobOutcome
 store_state(CiterJobRun *run, void *argument)
 {
-	const NewState *new = argument;
+	NewState   *new = argument;
 
 	citer_job_set_state(run->job, new->state, new->error);
+	new->state = citer_job_read_state(run->job);
 	return CITER_OUTCOME_COMMITTED;
 }
 

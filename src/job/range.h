@@ -9,7 +9,7 @@
 #include "job/run.h"
 
 extern CiterJobState citer_job_run_range(CiterJobRun *run, int range_no);
-extern bool citer_job_pause_at_limit(CiterJobRun *run);
+extern CiterJobState citer_job_pause_at_limit(CiterJobRun *run);
 extern void citer_job_add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 extern void citer_job_check_role(const CiterJobRun *run);
 extern void citer_job_end_with_error(CiterJobRun *run, const CiterJobRange *range,

@@ -16,9 +16,12 @@ typedef struct CiterJobReading
 {
 	const char *sql;			/* the user's text */
 	const char *params_in_words;
-	const char *advice;			/* what to write */
+	const char *alias;			/* the name of the job's relation, quoted */
 	const CiterJobText *text;	/* what is read; NULL: the same */
-	int			start;			/* of the command at hand, in characters */
+	int			start;			/* of the command that is read by itself, in
+								 * characters */
+	int			command;		/* position of the command at hand; 0: it is
+								 * the only one */
 	ErrorContextCallback context;
 } CiterJobReading;
 

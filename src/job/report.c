@@ -90,8 +90,8 @@ details(const CiterJobTotals *totals)
 									"%lld rows failed; they are in chunked_iter_failed_rows."));
 	if (totals->locked > 0)
 		add_sentence(&text, counted(totals->locked,
-									"%lld row was locked by others and passed over.",
-									"%lld rows were locked by others and passed over."));
+									"%lld row was locked by others and skipped.",
+									"%lld rows were locked by others and skipped."));
 	if (totals->unchanged_chunks > 0)
 		add_sentence(&text, psprintf("The statement changed no row in %lld of %s.",
 									 (long long) totals->unchanged_chunks,

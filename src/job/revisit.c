@@ -89,9 +89,9 @@ do_round(CiterJobRun *run, Round *round)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (citer_job_pause_at_limit(run))
-			return CITER_JOB_PAUSED;
-		again->state = CITER_JOB_RUNNING;
+		again->state = citer_job_pause_at_limit(run);
+		if (!citer_job_is_active(again->state))
+			return again->state;
 		switch (citer_job_try(run, do_key, round, &retries, &error))
 		{
 			case CITER_OUTCOME_COMMITTED:

@@ -22,13 +22,14 @@
 #include "sql/statement.h"
 
 /*
- * The state of a job j: what was requested, unless it has succeeded.  Requests
- * have a table of their own, so that the job does not wait for the end of a
- * transaction that makes one.
+ * The state of a job j: what was requested, unless it has succeeded, or has
+ * failed and was only requested to pause.  Requests have a table of their own, so
+ * that the job does not wait for the end of a transaction that makes one.
  */
 #define STATE \
-	"CASE WHEN j.state <> 'succeeded' THEN coalesce((SELECT q.request" \
-	" FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), j.state) ELSE j.state END"
+	"coalesce((SELECT q.request FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job" \
+	" AND (j.state NOT IN ('succeeded', 'failed') OR (j.state = 'failed' AND q.request = 'cancelled')))," \
+	" j.state)"
 
 /* What the arguments behind statement_is_global have set. */
 #define PACE_COLUMNS \

@@ -72,7 +72,7 @@ struct CiterJobStatement
 	List	   *commands;		/* without their place and plan */
 	List	   *shapes;
 	char	   *params_in_words;
-	char	   *advice;
+	char	   *alias;			/* of the relation, quoted */
 	int			nkeys;			/* elements of the key */
 	Oid		   *types;			/* of the parameters, 4 * nkeys */
 	EphemeralNamedRelation chunk;
@@ -83,7 +83,8 @@ struct CiterJobStatement
 static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
 						   TupleDesc columns, int chunk_size);
 static void check_statement(CiterJobStatement *statement, const CiterJob *job,
-							const CiterWalk *walk);
+							const CiterWalk *walk, CiterJobReading *reading);
+static void show_command(CiterJobReading *reading, const RawStmt *raw);
 static Shape *find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds);
 static CiterJobReading reading_of(const CiterJobStatement *statement, const char *sql);
 static Shape *prepare_shape(CiterJobStatement *statement, CiterJobReading *reading);
@@ -117,7 +118,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	for (int i = 0; i < 4 * key->nelements; i++)
 		statement->types[i] = key->elements[i % key->nelements].type;
 	statement->params_in_words = citer_job_describe_params(key);
-	statement->advice = citer_job_advise(walk->relation);
+	statement->alias = pstrdup(walk->relation->alias);
 	register_chunk(statement, caller, walk->relation->tupdesc, job->chunk_size);
 
 	reading = reading_of(statement, job->statement);
@@ -126,7 +127,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
 	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
 	reading.text = statement->text;
-	check_statement(statement, job, walk);
+	check_statement(statement, job, walk, &reading);
 	statement->shapes = list_make1(prepare_shape(statement, &reading));
 	note_uses(statement, linitial(statement->shapes));
 	citer_job_reading_end(&reading);
@@ -287,7 +288,8 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
  * have.
  */
 static void
-check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk)
+check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk,
+				CiterJobReading *reading)
 {
 	CiterJobCheck check = {job, walk, statement->text};
 	List	   *commands = raw_parser(statement->text->expanded, RAW_PARSE_DEFAULT);
@@ -298,16 +300,24 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" has no command in it", "statement"),
 				 errdetail("It is \"%s\".", job->statement),
-				 errhint("Pass what is to be done for each chunk, such as UPDATE %s SET ... %s.",
-						 walk->relation->sql, statement->advice)));
-	foreach(cell, commands)
-		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
+				 errhint("Pass the command to run for each chunk, such as UPDATE %s SET ... %s.",
+						 walk->relation->sql, citer_job_advise(statement->alias))));
 	foreach(cell, commands)
 	{
-		Query	   *query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
-													 statement->types, 4 * statement->nkeys,
-													 statement->chunk, walk->relation);
+		if (list_length(commands) > 1)
+			show_command(reading, lfirst_node(RawStmt, cell));
+		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
+	}
+	foreach(cell, commands)
+	{
 		Command    *command = palloc0(sizeof(Command));
+		Query	   *query;
+
+		if (list_length(commands) > 1)
+			show_command(reading, lfirst_node(RawStmt, cell));
+		query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
+										  statement->types, 4 * statement->nkeys,
+										  statement->chunk, walk->relation);
 
 		command->is_query = query->commandType != CMD_UTILITY;
 		command->counts = command->is_query && query->commandType != CMD_SELECT;
@@ -317,6 +327,19 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 		statement->commands = lappend(statement->commands, command);
 		citer_job_check_command(&check, query);
 	}
+	reading->command = 0;
+}
+
+/* Has errors that say no position show which of several commands they are of. */
+static void
+show_command(CiterJobReading *reading, const RawStmt *raw)
+{
+	const char *text = reading->text->expanded;
+	int			start = raw->stmt_location;
+	int			length = raw->stmt_len;
+
+	(void) CleanQuerytext(text, &start, &length);
+	reading->command = pg_mbstrlen_with_len(text, start) + 1;
 }
 
 /* The plans for chunks with bounds like these, prepared if they are not. */
@@ -360,7 +383,7 @@ reading_of(const CiterJobStatement *statement, const char *sql)
 	CiterJobReading reading = {
 		.sql = sql,
 		.params_in_words = statement->params_in_words,
-		.advice = statement->advice,
+		.alias = statement->alias,
 	};
 
 	return reading;

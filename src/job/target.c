@@ -127,7 +127,7 @@ citer_job_target_check(const CiterJob *job, const CiterWalk *walk)
 	if (job->has_index && citer_walk_lacks_index(walk))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("No index gives the order of %s any more.", job->relation),
 				 errhint("%s", citer_key_index_sql(walk->relation, walk->key))));
 }
@@ -162,9 +162,9 @@ citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
 	if (detail != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("%s", detail),
-				 errhint("Mend the row in chunked_iter_job_ranges, or forget the job and start it again.")));
+				 errhint("Correct the row in chunked_iter_job_ranges, or forget the job and start it again.")));
 }
 
 /* The request for a walk of the target, without bounds.  55000 if it is gone. */
@@ -208,7 +208,7 @@ check_basis(const CiterJob *job, const CiterWalk *walk)
 	if (lost != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("Its positions rest on %s, which is no longer so.", lost),
 				 errhint("Undo the change, or REINDEX if it is a collation's, forget the job and start it again.")));
 }

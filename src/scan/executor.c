@@ -48,7 +48,6 @@ typedef struct CiterScanState
 	CiterIterator *iterator;	/* NULL before the first row */
 	MemoryContext context;		/* holds the iterator */
 	CiterCost	cost;			/* of walks that have ended */
-	bool		rescan;			/* a walk has been opened before */
 } CiterScanState;
 
 static Node *create_scan_state(CustomScan *scan);
@@ -188,7 +187,6 @@ open_iterator(CiterScanState *state)
 	citer_call_read(values, state->narguments, state->columns, &options);
 	complete_options(state, &options, copy_params(state, values + state->narguments));
 	iterator = citer_iterator_open(&options);
-	state->rescan = true;
 	check_walk(state, citer_iterator_walk(iterator));
 	MemoryContextSwitchTo(caller);
 	return iterator;
@@ -457,5 +455,4 @@ complete_options(const CiterScanState *state, CiterOptions *options, NullableDat
 	options->planner = state->planner;
 	options->planner.param_values = params;
 	options->planner.measure = state->css.ss.ps.instrument != NULL;
-	options->planner.rescan = state->rescan;
 }

@@ -97,7 +97,8 @@ citer_scan_init(void)
  * chunked_iter_support(internal) RETURNS internal
  *
  * The planner support function of chunked_iter: says how many rows a call
- * returns.  That it is called at all is what matters, see above.
+ * returns.  That it is called at all is what matters, see above.  For
+ * chunked_iter_key it looks at the argument.
  */
 Datum
 chunked_iter_support_1_0(PG_FUNCTION_ARGS)
@@ -116,6 +117,12 @@ chunked_iter_support_1_0(PG_FUNCTION_ARGS)
 		else
 			PG_RETURN_POINTER(NULL);
 		PG_RETURN_POINTER(rows->rows > 0 ? request : NULL);
+	}
+	if (IsA(request, SupportRequestSimplify))
+	{
+		SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+
+		citer_call_check_key(simplify->fcall, simplify->root);
 	}
 	PG_RETURN_POINTER(NULL);
 }
@@ -247,7 +254,7 @@ check_row_type(RelOptInfo *rel, TupleDesc columns)
 					 errdetail("Column %d of row type %s had type %s when the statement was written.",
 							   var->varattno, format_type_be(columns->tdtypeid),
 							   format_type_be(var->vartype)),
-					 errhint("Prepare the statement again, or create the view anew.")));
+					 errhint("Prepare the statement again, or create the view again.")));
 	}
 }
 

@@ -66,6 +66,12 @@ struct CiterStatement
 	int			pins;			/* uses under way */
 };
 
+/* The option of a cursor is not asked for where the session's setting decides. */
+static const CiterSetting custom_plan_settings[] = {
+	{"plan_cache_mode", "force_custom_plan"},
+	{NULL, NULL}
+};
+
 /* All statements of the session, the most recently used first. */
 static dlist_head kept_statements = DLIST_STATIC_INIT(kept_statements);
 
@@ -161,8 +167,10 @@ citer_statement_use_custom_plan(const CiterStatementSource *source, ParamListInf
 {
 	int			nestlevel = begin_settings(source);
 	SPIPlanPtr	plan = prepare_plan(source, CURSOR_OPT_CUSTOM_PLAN);
-	CachedPlan *custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	CachedPlan *custom;
 
+	citer_settings_set(custom_plan_settings);
+	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
 	use(custom->stmt_list, arg);
 	ReleaseCachedPlan(custom, NULL);
 	SPI_freeplan(plan);

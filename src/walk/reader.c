@@ -39,7 +39,7 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 		reader->keys = citer_key_reader_create(walk->key);
 	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns, walk->chunk_size,
 									   citer_settings_chunk_memory());
-	citer_session_remember(&reader->session);
+	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;
 	reader->keeps_skipped = options->job.keeps_skipped;
@@ -84,7 +84,7 @@ citer_reader_read_chunk(CiterReader *reader)
 		citer_reader_check_chunk(reader, &before);
 	if (found && walk->locking != NULL)
 		citer_reader_lock_rows(reader, &before);
-	citer_session_end(walk, nestlevel);
+	citer_session_end(&reader->session, walk, nestlevel);
 	if (found)
 		count_chunk(reader);
 	MemoryContextSwitchTo(caller);

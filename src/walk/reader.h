@@ -69,6 +69,8 @@ extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlo
 /* reader_check.c */
 extern void citer_reader_check_position(CiterReader *reader);
 extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);
+extern void citer_reader_check_next(CiterReader *reader, TupleTableSlot *slot,
+									const CiterPosition *last);
 extern void citer_reader_check_end(CiterReader *reader, const CiterPosition *upto);
 
 /* reader_lock.c */

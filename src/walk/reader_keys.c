@@ -140,6 +140,7 @@ static bool
 receive_tie(KeyReceiver *receiver, TupleTableSlot *slot)
 {
 	CiterReader *reader = receiver->base.reader;
+	int			order;
 
 	if (receiver->last.nelements == 0)
 	{
@@ -148,7 +149,10 @@ receive_tie(KeyReceiver *receiver, TupleTableSlot *slot)
 		receiver->last = citer_key_reader_read(reader->keys, citer_chunk_last(reader->chunk));
 		MemoryContextSwitchTo(caller);
 	}
-	if (citer_key_reader_compare(reader->keys, slot, &receiver->last) != 0)
+	order = citer_key_reader_compare(reader->keys, slot, &receiver->last);
+	if (order < 0)
+		citer_reader_check_next(reader, slot, &receiver->last);
+	if (order != 0)
 	{
 		receiver->complete = true;
 		return false;

@@ -12,7 +12,10 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -27,6 +30,7 @@
 static Oid	rowtype_relid(Oid rowtype);
 static void check_relkind(Relation rel);
 static List *column_names(const CiterRelation *relation);
+static Query *rewritten_query(ParseState *pstate);
 static bool is_plain(const CiterRelation *relation);
 
 /*
@@ -61,6 +65,13 @@ citer_relation_open(Oid rowtype)
 	relation->has_children = citer_relation_has_children(rel);
 	relation->is_plain = is_plain(relation);
 	citer_compat_forget_virtual(relation->tupdesc);
+	if (relation->relkind == RELKIND_VIEW || relation->row_security)
+	{
+		ParseState *pstate = make_parsestate(NULL);
+
+		(void) addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+		relation->rewritten = rewritten_query(pstate);
+	}
 
 	citer_relation_remember(relation, rel);
 	relation_close(rel, NoLock);
@@ -93,8 +104,11 @@ CiterRelation *
 citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc columns)
 {
 	CiterRelation *relation = palloc0(sizeof(CiterRelation));
+	ParseState *pstate = make_parsestate(NULL);
 	StringInfoData alias;
 
+	pstate->p_rtable = list_make1(copyObject(entry));
+	relation->rewritten = rewritten_query(pstate);
 	relation->rowtype = RECORDOID;
 	relation->name = entry->alias->aliasname;
 	relation->tupdesc = columns;
@@ -109,6 +123,27 @@ citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc c
 						 quote_identifier(NameStr(TupleDescAttr(columns, i)->attname)));
 	relation->alias_columns = psprintf("(%s)", alias.data);
 	return relation;
+}
+
+/*
+ * 42804 if a value of this type cannot be a row of a relation.  "name" is what
+ * the query calls the relation that the value is a column of; NULL: unknown.
+ */
+void
+citer_relation_check_row(Oid type, const char *name)
+{
+	char		kind = get_typtype(type);
+
+	/* A type that is gone is an error of its own. */
+	if (kind == TYPTYPE_COMPOSITE || kind == '\0')
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("argument \"%s\" must be a row of a table", "rec"),
+			 errdetail("It is of type %s.", format_type_be(type)),
+			 name != NULL ? errhint("Pass the whole row: %s(%s).", "chunked_iter_key", name) :
+			 errhint("Pass the whole row, by the name of the table or the walk in FROM: SELECT %s(t) FROM my_table AS t",
+					 "chunked_iter_key")));
 }
 
 /* What the relation is called in messages: its name in SQL, or "the query". */
@@ -229,6 +264,26 @@ column_names(const CiterRelation *relation)
 	statement = makeNode(PlannedStmt);
 	statement->rtable = list_make1(relation->query);
 	return deparse_context_for_plan_tree(statement, list_make1(relation->name));
+}
+
+/*
+ * The query that selects from the one range table entry of a parse state, with
+ * the queries of views and the conditions of policies in it.
+ */
+static Query *
+rewritten_query(ParseState *pstate)
+{
+	Query	   *query = makeNode(Query);
+	RangeTblRef *from = makeNode(RangeTblRef);
+
+	from->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->canSetTag = true;
+	query->rtable = pstate->p_rtable;
+	citer_compat_take_permissions(query, pstate);
+	query->jointree = makeFromExpr(list_make1(from), NULL);
+	AcquireRewriteLocks(query, true, false);
+	return linitial_node(Query, QueryRewrite(query));
 }
 
 /*

@@ -28,6 +28,8 @@ typedef struct CiterRelation
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
+	Query	   *rewritten;		/* what reads it, if that has the queries of
+								 * views or policies in it; NULL: it has not */
 
 	/* What must not change while the relation is walked. */
 	uint64		definition_version;
@@ -40,6 +42,7 @@ extern CiterRelation *citer_relation_open(Oid rowtype);
 extern CiterRelation *citer_relation_under_name(const CiterRelation *relation, const char *name);
 extern CiterRelation *citer_relation_of_subquery(RangeTblEntry *entry, const char *select,
 												 TupleDesc columns);
+extern void citer_relation_check_row(Oid type, const char *name);
 extern const char *citer_relation_describe(const CiterRelation *relation);
 extern bool citer_relation_is_table(const CiterRelation *relation);
 extern bool citer_relation_same_columns(TupleDesc a, TupleDesc b);

@@ -88,7 +88,7 @@ citer_relation_check(const CiterRelation *relation, bool with_watched)
 				 errmsg("relation %s was changed while it was being walked", relation->sql),
 				 rel == NULL && relation->query == NULL ?
 				 errdetail("The relation was dropped.") :
-				 errdetail("It, or a relation that its rows come from, was renamed, moved, altered, truncated or defined anew."),
+				 errdetail("It, or a relation that its rows come from, was renamed, moved, altered, truncated or redefined."),
 				 errhint("Start the walk again.")));
 	if (rel != NULL)
 		relation_close(rel, NoLock);

@@ -3,10 +3,10 @@
  *	  What a walk relies upon in its caller's session.
  *
  * A walk is suspended between two rows, and the session can run anything
- * meanwhile.  Its role and its relations have to stay what they were, or the
- * walk ends with an error; search_path and the settings that SQL goes by are put
- * back while its queries run; and a snapshot of a chunk does not see what the
- * session has written since.
+ * meanwhile.  Its role, its relations and the functions that it calls have to
+ * stay what they were, or the walk ends with an error; search_path and the
+ * settings that SQL goes by are put back while its queries run; and a snapshot
+ * of a chunk does not see what the session has written since.
  */
 #include "postgres.h"
 
@@ -18,11 +18,12 @@
 
 /* Remembers the session as it is now, in the current memory context. */
 void
-citer_session_remember(CiterSession *session)
+citer_session_remember(CiterSession *session, const CiterWalk *walk)
 {
 	session->user = GetUserId();
 	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	session->settings = citer_settings_save();
+	session->functions = citer_function_version(walk);
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -43,7 +44,7 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 						citer_relation_describe(walk->relation)),
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(session->user, true)),
-				 errhint("Go on under that role, or start the walk again.")));
+				 errhint("Continue under that role, or start the walk again.")));
 	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -72,13 +73,18 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
 		citer_settings_set(settings);
 	citer_settings_restore(session->settings);
+	citer_function_version_check(&session->functions, walk);
 	return nestlevel;
 }
 
-/* Undoes what citer_session_begin() has set up. */
+/*
+ * Undoes what citer_session_begin() has set up.  Throws 55000 if a function was
+ * changed while the queries ran, and they may have used the new one.
+ */
 void
-citer_session_end(const CiterWalk *walk, int nestlevel)
+citer_session_end(CiterSession *session, const CiterWalk *walk, int nestlevel)
 {
+	citer_function_version_check(&session->functions, walk);
 	citer_settings_end(nestlevel);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PopActiveSnapshot();

@@ -58,6 +58,7 @@ typedef struct CiterWalk
 	CiterKey   *key;
 	char	   *filter;			/* SQL; NULL: every row */
 	Node	   *filter_clause;	/* the user's part of it, as it was read */
+	List	   *conditions;		/* all of it, as nodes */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
 	int			nparams;		/* of the filter: $1 ... */
 	Oid		   *param_types;

@@ -10,6 +10,7 @@
 #include "utils/acl.h"
 
 #include "walk/clause.h"
+#include "walk/volatility.h"
 #include "walk/walk.h"
 
 static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
@@ -33,8 +34,7 @@ citer_walk_resolve(const CiterOptions *options)
 	walk->relation = options->query != NULL ?
 		citer_clause_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
-	walk->is_volatile = options->query != NULL &&
-		contain_volatile_functions((Node *) walk->relation->query->subquery);
+	walk->is_volatile = citer_volatility_of_rows(walk->relation);
 	walk->key = options->planner.resolved ?
 		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
 		citer_key_resolve(walk->relation, options->order_by, options->reverse);
@@ -77,7 +77,8 @@ add_filter(CiterWalk *walk, Node *qual)
 {
 	char	   *sql = citer_clause_sql(walk->relation, qual, true);
 
-	walk->is_volatile |= contain_volatile_functions(qual);
+	walk->is_volatile |= citer_volatility_of_expression(walk->relation, qual);
+	walk->conditions = lappend(walk->conditions, qual);
 	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
 	walk->filter_needs_parent |= citer_relation_row_is_used(qual);
 }
