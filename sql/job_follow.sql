@@ -112,6 +112,40 @@ CALL chunked_iter_run('down', 'event', 'SELECT FROM chunk', order_by => 'id DESC
 CALL chunked_iter_run('down', follow => true);
 SELECT state, last_error FROM progress WHERE job = 'down';
 
+-- Keys of all types that grow, alike ones among them.
+CREATE TABLE done (i integer);
+CREATE PROCEDURE follow_keys(type text, key text) LANGUAGE plpgsql AS $$
+DECLARE
+	i integer := 0;
+	n integer;
+BEGIN
+	EXECUTE format('CREATE TABLE keys (k %s NOT NULL, i integer, PRIMARY KEY (k, i))', type);
+	TRUNCATE done;
+	FOREACH n IN ARRAY '{4,0,1,6,3,2}'::int[] LOOP
+		EXECUTE format('INSERT INTO keys SELECT %s, i FROM generate_series($1 + 1, $1 + $2) i', key) USING i, n;
+		i := i + n;
+		CALL chunked_iter_run('keys', 'keys'::regclass, 'INSERT INTO done SELECT i FROM keys WHERE chunk_range(keys)',
+			follow => true, chunk_size => 2);
+	END LOOP;
+	RAISE WARNING '% up to %: each row once is %', type, (SELECT k FROM keys ORDER BY k DESC LIMIT 1),
+		ARRAY(SELECT d.i FROM done d ORDER BY d.i) = ARRAY(SELECT generate_series(1, i));
+	PERFORM chunked_iter_forget('keys');
+	DROP TABLE keys;
+END $$;
+SET client_min_messages = warning;
+CALL follow_keys('smallint', 'i');
+CALL follow_keys('bigint', 'i * 10000000000');
+CALL follow_keys('numeric(9,3)', 'i / 7.0');
+CALL follow_keys('text COLLATE "C"', $$lpad(i::text, 5, '0')$$);
+CALL follow_keys('uuid', $$lpad(to_hex(i / 2), 32, '0')::uuid$$);
+CALL follow_keys('bytea', $$int4send(i)$$);
+CALL follow_keys('timestamptz', $$'2026-01-01 00:00+00'::timestamptz + i / 3 * interval '1 microsecond'$$);
+CALL follow_keys('timestamp', $$'2026-01-01'::timestamp + i * interval '1 day'$$);
+CALL follow_keys('date', $$'2026-01-01'::date + i / 4$$);
+CALL follow_keys('interval', $$i * interval '1 day'$$);
+CALL follow_keys('int[]', 'ARRAY[i / 5, i]');
+RESET client_min_messages;
+
 -- A sequence that hands out numbers in advance.
 ALTER SEQUENCE event_id_seq CACHE 20;
 CALL chunked_iter_run('cached', 'event', 'SELECT FROM chunk', follow => true);

@@ -112,6 +112,10 @@ INSERT INTO event DEFAULT VALUES;
 PREPARE TRANSACTION 'late';
 INSERT INTO event DEFAULT VALUES;
 SQL
+	# From now on it belongs to no session that was.
+	$session->close;
+	$node->restart;
+	$session = Session->new($node);
 	$session->start(call('id'));
 	$node->poll_query_until('postgres',
 		"SELECT waiting_for LIKE 'lock: %' FROM chunked_iter_progress WHERE job = 'id'")

@@ -490,14 +490,16 @@ claim_behind(const CiterJob *job, int range_no)
 
 /*
  * Marks the job as succeeded if all its ranges are done, or reads the state
- * that it has.
+ * that it has.  Whether a job that follows is done is for its run to say.
  */
 static CiterJobOutcome
 finish_job(CiterJobRun *run, void *argument)
 {
 	Finish	   *finish = argument;
 
-	finish->state = citer_job_finish(run->job, !run->job->revisit || run->revisited) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	finish->state = !(run->helps && run->job->follow) &&
+		citer_job_finish(run->job, !run->job->revisit || run->revisited) ?
+		CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
 	if (citer_job_is_active(finish->state) && finish->shows_wait)
 		citer_job_wait(run->job, 0, "other sessions");
 	return CITER_OUTCOME_COMMITTED;
