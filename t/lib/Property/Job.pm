@@ -11,7 +11,8 @@ A job walks a random relation (see Property::Relation) as a random walk would
 (see Property::Walk).  Each of its chunks has up to four effects, some of which
 fail for some rows, and it is run in calls of a few chunks, in sessions that
 are killed, and with the help of other sessions.  Some jobs may skip few rows at
-first; rows that failed are tried again, once some of them are mended.
+first; rows that failed are tried again, once some of them are mended.  Some jobs
+follow the relation, whose filter lets more and more of its rows through.
 
 In the end each effect must be that of one statement over the same rows: the
 oracle is the ordered SELECT of the walk.
@@ -56,6 +57,7 @@ sub job_case
 	$job->{mended} = $job->{fails} && !$walk->{order}{physical} ? between(0, 3) : 0;
 	$job->{by_bounds} = goes_by_bounds($job);
 	$job->{by_range} = chance(60);
+	$job->{follows} = !$job->{by_bounds} && grows($walk) && chance(60);
 	$job->{by_update} = $relation->{lockable}
 	  && !$relation->{large}
 	  && !$walk->{order}{physical}
@@ -111,6 +113,21 @@ sub goes_by_bounds
 	  && chance(60);
 }
 
+# Whether rows can come at the end of the walk only
+sub grows
+{
+	my ($walk) = @_;
+	my $order = $walk->{order};
+
+	return
+		 $order->{unique}
+	  && $order->{known}
+	  && !$order->{physical}
+	  && !$walk->{reverse}
+	  && !grep { $_->{desc} || $_->{less} ne '<' || !$_->{column} || !$_->{column}{not_null} }
+	  @{ $order->{key} };
+}
+
 # What chunks have an effect on: rows to copy, to count up and to delete
 sub effects
 {
@@ -124,10 +141,34 @@ sub effects
 		'ALTER TABLE effects.copy ADD COLUMN "when it was done" serial;',
 		'CREATE TABLE effects.count (id integer PRIMARY KEY, n integer DEFAULT 0);',
 		"INSERT INTO effects.count SELECT $id FROM $rows;",
+		'CREATE TABLE effects.ranked (id integer, place bigint);',
+		'CREATE TABLE effects.grown (id integer);',
 		'CREATE TABLE effects.ranged (id integer);',
 		'CREATE TABLE effects.mended AS SELECT 0 AS thirds;',
 		"CREATE TABLE effects.victim AS SELECT $id AS id FROM $rows;",
 		'CREATE INDEX ON effects.victim (id);');
+}
+
+# Numbers the rows in the order of the walk.
+sub rank
+{
+	my ($job) = @_;
+
+	return
+		"INSERT INTO effects.ranked SELECT split_part(_r, ' ', 2)::int, row_number() OVER () FROM ("
+	  . oracle($job->{walk}, "_row.$job->{rel}{id}{quoted}::text")
+	  . ') AS _a(_r);';
+}
+
+# Lets so many rows of a hundred through that the job follows, and all before these.
+sub grow
+{
+	my ($percent) = @_;
+
+	return
+		'INSERT INTO effects.grown SELECT id FROM effects.ranked WHERE'
+	  . " place <= $percent * (SELECT count(*) FROM effects.ranked) / 100"
+	  . ' AND id NOT IN (SELECT id FROM effects.grown);';
 }
 
 # The statement of a chunk.  Rows of some numbers fail if the job is to.
@@ -209,6 +250,13 @@ sub first_call
 		map { $_ => $arguments{$_} }
 		  grep { !/snapshot/ && defined $arguments{$_} } @parameters);
 
+	if ($job->{follows})
+	{
+		$more{follow} = 'true';
+		$more{filter} = literal('(' . ($walk->{filter} // 'true')
+			  . "\n) AND $rel->{id}{quoted} IN (SELECT _g.id FROM effects.grown AS _g)");
+	}
+
 	return 'CALL chunked_iter_run('
 	  . literal($job->{name})
 	  . join('', map { ", $_ => $more{$_}" } grep { defined $more{$_} } sort keys %more)
@@ -224,6 +272,7 @@ sub run
 	my $name = literal($job->{name});
 	my @lines = (
 		@{ $walk->{before} },
+		$job->{follows} ? (rank($job), grow(between(0, 40))) : (),
 		quietly(set(1, @settings)),
 		first_call($job) . ';',
 		quietly(unset(1, @settings)));
@@ -234,6 +283,9 @@ sub run
 	  . literal("CALL chunked_iter_run($name, max_chunks => NULL, chunk_size => "
 		  . one_of(1, 3, 1000) . enough($job) . ')')
 	  . ') AS outcome \gset';
+	# Where it comes to a key that no text stands for, this is the error.
+	push @lines, "CALL chunked_iter_run($name" . enough($job) . ');' if $walk->{lossy};
+	push @lines, followed($job) if $job->{follows};
 	push @lines, retried($job) if $job->{mended};
 	return @lines;
 }
@@ -255,6 +307,21 @@ sub some_more
 			  . too_few($job) . ')') ],
 		2 => [ helped($job) ],
 		$job->{mended} ? (2 => ["CALL chunked_iter_retry_failed($name);"]) : ())->@*;
+}
+
+# The rest of the rows, in some rounds, some of which are stopped
+sub followed
+{
+	my ($job) = @_;
+	my $name = literal($job->{name});
+	my @lines;
+
+	foreach my $percent (sort { $a <=> $b } map { between(40, 100) } 1 .. between(0, 3))
+	{
+		push @lines, grow($percent);
+		push @lines, some_more($job) for 1 .. between(0, 2);
+	}
+	return @lines, grow(100), ("CALL chunked_iter_run($name" . enough($job) . ');') x 2;
 }
 
 # A job that may skip few rows fails; one that may skip more goes on.
