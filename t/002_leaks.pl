@@ -358,9 +358,9 @@ sub check_cancels
 	state($session);
 	my @before = state($session);
 	my @errors = $cancel->(300) =~ /ERROR:  (\w+)/g;
-	is(scalar(grep { $_ eq '57014' } @errors),
-		300, '300 walks ended by a timeout');
-	is(scalar(@errors), 300, 'and by nothing else');
+	# So may the SET in between, on a busy machine.
+	cmp_ok(scalar(@errors), '>=', 300, '300 walks ended by a timeout');
+	is(join(' ', grep { $_ ne '57014' } @errors), '', 'and by nothing else');
 	compare_states('a timeout', \@before, [ state($session) ]);
 	cmp_ok(plans($session), '<=', 64, 'few plans after a timeout');
 	$session->close;

@@ -89,7 +89,7 @@ max_stack_depth = 1MB
 CONF
 	$new->start;
 	$new->safe_psql('postgres', $prelude);
-	$new->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres")
+	$new->safe_psql('postgres', "SET statement_timeout = 0; CREATE DATABASE job_$_ TEMPLATE postgres")
 	  for 0 .. $jobs - 1;
 	return $new;
 }

@@ -107,6 +107,9 @@ citer_job_check_follows(const CiterJob *job, const CiterWalk *walk)
 		refuse_to_follow(job, ERRCODE_FEATURE_NOT_SUPPORTED,
 						 psprintf("Several rows can have the same %s, and some of these could come later.",
 								  citer_key_describe(key)));
+	if (walk->index_shape.citus)
+		refuse_to_follow(job, ERRCODE_FEATURE_NOT_SUPPORTED,
+						 "Its rows are on other nodes, and who writes there is not known here.");
 	for (int i = 0; i < key->nelements; i++)
 	{
 		const char *column = citer_key_column(&key->elements[i]);

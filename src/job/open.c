@@ -43,6 +43,7 @@ static void check_required(const CiterJobArguments *arguments);
 static void check_revisits(const CiterJob *job, const CiterWalk *walk);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
+static double expected_rows(const CiterWalk *walk);
 static void plan_range(const CiterSplitRange *range, void *arg);
 static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
 static NullableDatum copy_array(const ArrayType *array);
@@ -278,13 +279,21 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 		citer_split(&options, job->parts, plan_range, &plan);
 	}
 	else if (!empty)
-		append_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
+		append_range(&plan, after, upto, expected_rows(walk));
 	while (plan.nranges < job->parts)
 	{
 		append_range(&plan, upto, upto, 0);
 		plan.ranges[plan.nranges - 1].done = true;
 	}
 	return plan.ranges;
+}
+
+/* About how many rows a walk has.  Of a table of Citus the planner does not know: they are counted. */
+static double
+expected_rows(const CiterWalk *walk)
+{
+	return walk->index_shape.citus ? citer_walk_count(walk, &walk->after, &walk->upto) :
+		citer_walk_estimate(walk, &walk->after, &walk->upto);
 }
 
 /* Takes a range of the split. */

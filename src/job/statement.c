@@ -32,6 +32,7 @@
 #include "utils/queryenvironment.h"
 
 #include "job/check.h"
+#include "job/citus.h"
 #include "job/conditions.h"
 #include "job/explain.h"
 #include "job/reading.h"
@@ -77,6 +78,8 @@ struct CiterJobStatement
 	Oid		   *types;			/* of the parameters, 4 * nkeys */
 	EphemeralNamedRelation chunk;
 	bool		counted;		/* a command changes rows */
+	char	   *two_phase;		/* SQL that has Citus commit in two phases, or
+								 * NULL */
 	CiterJobUses uses;
 };
 
@@ -90,7 +93,7 @@ static CiterJobReading reading_of(const CiterJobStatement *statement, const char
 static Shape *prepare_shape(CiterJobStatement *statement, CiterJobReading *reading);
 static CiterStatementSource command_source(const CiterJobStatement *statement,
 										   const CiterJobText *text, const Command *command);
-static void note_uses(CiterJobStatement *statement, const Shape *shape);
+static void note_uses(CiterJobStatement *statement, const CiterJob *job, const Shape *shape);
 static ParamListInfo make_params(const CiterJobStatement *statement, const CiterJobBounds *bounds);
 
 /*
@@ -129,7 +132,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	reading.text = statement->text;
 	check_statement(statement, job, walk, &reading);
 	statement->shapes = list_make1(prepare_shape(statement, &reading));
-	note_uses(statement, linitial(statement->shapes));
+	note_uses(statement, job, linitial(statement->shapes));
 	citer_job_reading_end(&reading);
 	MemoryContextSwitchTo(caller);
 	return statement;
@@ -196,6 +199,8 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	memset(effect, 0, sizeof(*effect));
 	effect->counted = statement->counted;
 	statement->chunk->reldata = rows;
+	if (statement->two_phase != NULL)
+		citer_spi_execute(statement->two_phase, &plain);
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
@@ -442,18 +447,21 @@ command_source(const CiterJobStatement *statement, const CiterJobText *text, con
 	return source;
 }
 
-/* Notes what the statement uses, after rewriting. */
+/* Notes what the statement uses, after rewriting.  0A000 for what Citus cannot run. */
 static void
-note_uses(CiterJobStatement *statement, const Shape *shape)
+note_uses(CiterJobStatement *statement, const CiterJob *job, const Shape *shape)
 {
 	ListCell   *cell;
 
 	foreach(cell, shape->commands)
 	{
 		const Command *command = lfirst(cell);
+		List	   *queries = citer_statement_queries(command->prepared);
+		char	   *two_phase = citer_job_citus_check(job, CHUNK_NAME, queries);
 
-		citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys,
-						   citer_statement_queries(command->prepared));
+		if (two_phase != NULL)
+			statement->two_phase = two_phase;
+		citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys, queries);
 	}
 }
 

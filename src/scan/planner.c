@@ -52,6 +52,7 @@
 #include "scan/scan.h"
 #include "walk/clause.h"
 #include "walk/explain.h"
+#include "walk/citus.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -436,13 +437,15 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
  * Adds the walked relation to the plan's range table, where nothing refers to
  * it, as the server does with views: the plan cache takes its lock before it
  * decides whether the plan still holds.  EXPLAIN does not open it, for it may
- * be gone by then.
+ * be gone by then.  Citus refuses to see tables of its own appear while it plans.
  */
 static void
 add_relation(PlannerInfo *root, Oid relid)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 
+	if (CITER_LOCKED_RTEKIND == RTE_RELATION && citer_citus_has(relid))
+		return;
 	rte->rtekind = CITER_LOCKED_RTEKIND;
 	rte->relid = relid;
 	rte->relkind = get_rel_relkind(relid);

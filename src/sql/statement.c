@@ -171,10 +171,10 @@ citer_statement_use_custom_plan(const CiterStatementSource *source, ParamListInf
 
 	citer_settings_set(custom_plan_settings);
 	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	citer_settings_end(nestlevel);
 	use(custom->stmt_list, arg);
 	ReleaseCachedPlan(custom, NULL);
 	SPI_freeplan(plan);
-	citer_settings_end(nestlevel);
 }
 
 /*

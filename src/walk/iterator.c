@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "optimizer/plancat.h"
 #include "utils/memutils.h"
@@ -40,6 +41,7 @@ struct CiterIterator
 	CiterReader reader;
 };
 
+static void check_snapshot(const CiterWalk *walk);
 static void warn_of_missing_index(const CiterWalk *walk);
 static double table_rows(const CiterWalk *walk);
 static bool note_warning(const CiterWalk *walk);
@@ -58,6 +60,8 @@ citer_iterator_open(const CiterOptions *options)
 	CiterIterator *iterator = palloc0(sizeof(CiterIterator));
 
 	citer_reader_open(&iterator->reader, options);
+	if (!options->job.stored)
+		check_snapshot(iterator->reader.walk);
 	if (!options->job.quiet)
 		warn_of_missing_index(iterator->reader.walk);
 	if (iterator->reader.walk->snapshot == CITER_SNAPSHOT_CHUNK)
@@ -187,6 +191,22 @@ CiterCost
 citer_iterator_cost(const CiterIterator *iterator)
 {
 	return iterator->reader.cost;
+}
+
+/*
+ * 0A000 unless each query of the walk sees what its snapshot mode says: under
+ * READ COMMITTED a worker of Citus takes a new snapshot for each.
+ */
+static void
+check_snapshot(const CiterWalk *walk)
+{
+	if (walk->snapshot == CITER_SNAPSHOT_STATEMENT && walk->in_shards &&
+		!IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot walk %s in one snapshot", citer_relation_describe(walk->relation)),
+				 errdetail("Its rows are in shards of Citus, which under READ COMMITTED take a new snapshot for each chunk."),
+				 errhint("Use snapshot => 'chunk', or BEGIN ISOLATION LEVEL REPEATABLE READ.")));
 }
 
 static void

@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "walk/key.h"
 #include "walk/key_sql.h"
+#include "walk/timescale.h"
 #include "walk/unique_index.h"
 
 /* Elements that the array of a key grows by. */
@@ -43,6 +44,7 @@ static List *read_order_by(const CiterRelation *relation, const char *order_by);
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
 static void resolve_default(CiterKey *key, const CiterRelation *relation, const CiterUniqueIndex *unique);
 static void check_physical(const CiterRelation *relation);
+static bool has_global_indexes(const CiterRelation *relation);
 static void resolve_reverse(CiterKey *key);
 static void append_column(CiterKey *key, const CiterRelation *relation, AttrNumber attnum);
 static bool has_column(const CiterKey *key, const CiterRelation *relation, AttrNumber attnum);
@@ -103,7 +105,7 @@ resolve_key(const CiterRelation *relation, const char *order_by, List *order, bo
 		key->unique = true;
 	}
 	else if (OidIsValid(unique.indexid) &&
-			 (!relation->has_children || relation->relkind == RELKIND_PARTITIONED_TABLE))
+			 (!relation->has_children || has_global_indexes(relation)))
 	{
 		for (int i = 0; i < unique.ncolumns; i++)
 			if (!has_column(key, relation, unique.columns[i]))
@@ -222,7 +224,7 @@ citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
 	append_index_columns(&sql, key, relation, key->reverse);
 	appendStringInfoString(&sql, ");");
-	if (relation->has_children && relation->relkind != RELKIND_PARTITIONED_TABLE)
+	if (relation->has_children && !has_global_indexes(relation))
 		appendStringInfoString(&sql, " and the same on each of its children");
 	return sql.data;
 }
@@ -312,8 +314,15 @@ check_physical(const CiterRelation *relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot walk %s in physical order", citer_relation_describe(relation)),
-				 errdetail("It has no rows of its own, or some of them are in foreign tables."),
+				 errdetail("It has no rows of its own, or some of them are in foreign tables or shards."),
 				 errhint("Give an order: order_by => 'column, ...'.")));
+}
+
+/* Whether the indexes of a relation with children are theirs, too, and the unique ones over all of them. */
+static bool
+has_global_indexes(const CiterRelation *relation)
+{
+	return relation->relkind == RELKIND_PARTITIONED_TABLE || citer_timescale_has(relation->relid);
 }
 
 /* Reverses every direction and every placement of NULLs. */

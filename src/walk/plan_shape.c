@@ -9,6 +9,7 @@
 
 #include "parser/parsetree.h"
 
+#include "walk/citus.h"
 #include "walk/plan_shape.h"
 
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
@@ -31,6 +32,7 @@ citer_plan_shape_read(const PlannedStmt *statement)
 	read_estimates(statement->planTree, &shape);
 	find_order(statement->planTree, &shape);
 	shape.remote = is_remote(statement->planTree);
+	shape.citus = citer_citus_plans(statement->planTree);
 	shape.appended = appended_relations(statement);
 	return shape;
 }

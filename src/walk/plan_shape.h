@@ -14,6 +14,7 @@ typedef struct CiterPlanShape
 	bool		physical;		/* the rows come from TID range scans alone */
 	bool		has_tids;		/* and as these have read them */
 	bool		remote;			/* all of it is done by a foreign server */
+	bool		citus;			/* Citus returns the rows */
 	List	   *indexes;		/* OIDs of the indexes read in order */
 	List	   *appended;		/* OIDs of relations that are read one after
 								 * the other; NIL if it is not just that */

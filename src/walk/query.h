@@ -19,6 +19,7 @@
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 #define CITER_STEER_ALL_PARTS	0x08	/* do not prune partitions */
+#define CITER_STEER_CUSTOM		0x20	/* plan it for its parameters, each time */
 
 /*
  * A query.  Behind the parameters of the filter come the elements of the

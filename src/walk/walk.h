@@ -71,6 +71,7 @@ typedef struct CiterWalk
 	CiterPosition upto;
 	CiterStrategy strategy;
 	CiterComparer comparer;
+	bool		in_shards;		/* of Citus, not all of them here */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
 } CiterWalk;

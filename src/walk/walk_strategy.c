@@ -19,15 +19,18 @@
 
 #include <math.h>
 
+#include "walk/citus.h"
 #include "walk/walk.h"
 
 static void choose_by_tid(CiterWalk *walk);
+static void advise_order(void *arg);
 static void choose_foreign(CiterWalk *walk, List *heaps);
 static void choose_by_key(CiterWalk *walk);
 static CiterStrategy by_index(const CiterWalk *walk, int steer);
 static CiterStrategy by_sort(const CiterWalk *walk, int steer);
 static CiterStrategy by_tid_range(const CiterWalk *walk);
 static CiterStrategy by_tid_sort(const CiterWalk *walk);
+static CiterStrategy by_shards(const CiterWalk *walk);
 static CiterStrategy foreign(const CiterWalk *walk, int steer);
 static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
 static void ask_for_index(CiterWalk *walk);
@@ -53,6 +56,9 @@ citer_walk_choose_strategy(CiterWalk *walk)
 		choose_foreign(walk, foreign_heaps);
 	else
 		choose_by_key(walk);
+	walk->in_shards = walk->index_shape.citus && !citer_citus_reads_here(walk->relation->relid);
+	if (walk->in_shards)
+		walk->strategy = by_shards(walk);
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
 		walk->strategy.steer |= CITER_STEER_ALL_PARTS;
@@ -88,7 +94,8 @@ citer_walk_needs_tables(const CiterWalk *walk)
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
+	return !walk->in_shards &&
+		(walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
 }
 
@@ -96,12 +103,24 @@ citer_walk_lacks_index(const CiterWalk *walk)
 static void
 choose_by_tid(CiterWalk *walk)
 {
+	ErrorContextCallback callback = {error_context_stack, advise_order, NULL};
+
+	error_context_stack = &callback;
 	walk->strategy = by_tid_range(walk);
 	walk->index_shape = first_chunk_shape(walk);
+	error_context_stack = callback.previous;
 	if (!walk->index_shape.physical)
 		walk->strategy = by_tid_sort(walk);
 	else if (!walk->index_shape.has_tids)
 		walk->strategy.with_tid = true;
+}
+
+/* Error context callback: what keeps its rows elsewhere, as TimescaleDB does when it compresses them, may have no ctids. */
+static void
+advise_order(void *arg pg_attribute_unused())
+{
+	if (geterrcode() == ERRCODE_INVALID_COLUMN_REFERENCE || geterrcode() == ERRCODE_FEATURE_NOT_SUPPORTED)
+		errhint("The walk is in physical order. Give another one: order_by => 'column, ...'.");
 }
 
 /*
@@ -215,6 +234,17 @@ by_tid_sort(const CiterWalk *walk)
 	strategy.with_tid = true;
 	strategy.steer = CITER_STEER_FREE;
 	return strategy;
+}
+
+/*
+ * CITER_BY_INDEX again, from the shards of Citus, of which each query asks for
+ * as many rows as a chunk has.  Whether they have an index is not seen here.
+ * Citus plans no query for several shards whose parameters it does not know.
+ */
+static CiterStrategy
+by_shards(const CiterWalk *walk)
+{
+	return by_index(walk, CITER_STEER_CUSTOM);
 }
 
 /*
