@@ -1,6 +1,6 @@
 /*
  * end.c
- *	  Where a job ends.
+ *	  Where a job ends, and what keys can be found again.
  *
  * The end is the last key that there is when it is fixed, within the bound that
  * the user has given.  With follow_delay it is the last one that is so old, by
@@ -131,6 +131,23 @@ refuse_to_follow(const CiterJob *job, int sqlstate, const char *detail)
 			 errmsg("job \"%s\" cannot follow %s", job->name, job->relation),
 			 errdetail("%s", detail),
 			 errhint("Order by columns that grow: NOT NULL, ascending and, with the primary key behind them, unique.")));
+}
+
+/* 0A000 if a row that is left out cannot be found again by its key alone. */
+void
+citer_job_check_revisits(const CiterJob *job, const CiterWalk *walk)
+{
+	const CiterKey *key = walk->key;
+
+	if (!job->revisit || (key->unique && !key->physical))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot revisit rows of %s", job->relation),
+			 key->physical ? errdetail("The job goes by ctid, which an UPDATE of a row changes.") :
+			 errdetail("Several rows can have the same %s, and some of these would be done twice.",
+					   citer_key_describe(key)),
+			 errhint("Order by columns that are unique and NOT NULL, or leave out \"revisit\".")));
 }
 
 /*

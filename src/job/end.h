@@ -10,6 +10,7 @@
 
 extern CiterIterator *citer_job_open_to_end(const CiterJob *job, NullableDatum after, bool quiet);
 extern void citer_job_check_follows(const CiterJob *job, const CiterWalk *walk);
+extern void citer_job_check_revisits(const CiterJob *job, const CiterWalk *walk);
 extern void citer_job_warn_of_cache(const CiterJob *job, const CiterWalk *walk);
 extern NullableDatum citer_job_write_bound(const CiterKey *key, const CiterPosition *bound);
 

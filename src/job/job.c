@@ -66,10 +66,7 @@ static void enter(CiterJobRun *run);
 static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
 static void create_job(CiterJobRun *run);
 static bool can_resume(const CiterJob *job);
-static void check_not_cancelled(const CiterJob *job);
 static CiterJobOutcome open_help(CiterJobRun *run, void *argument);
-static CiterJobOutcome open_retry(CiterJobRun *run, void *argument);
-static CiterJob *find_job(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
 static CiterJobState work_in_rounds(CiterJobRun *run);
@@ -233,7 +230,6 @@ static void
 retry_job(CiterJobRun *run)
 {
 	take_job(run, "Try again when it has ended or is paused.");
-	(void) citer_job_do(run, open_retry, NULL, NULL);
 	citer_job_retry_rows(run);
 }
 
@@ -319,18 +315,8 @@ can_resume(const CiterJob *job)
 {
 	CiterJobKept row = {0};
 
-	check_not_cancelled(job);
+	citer_job_check_not_cancelled(job);
 	return job->state != CITER_JOB_SUCCEEDED || job->follow || (job->revisit && citer_job_next_passed(job, &row));
-}
-
-static void
-check_not_cancelled(const CiterJob *job)
-{
-	if (job->state == CITER_JOB_CANCELLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" was cancelled", job->name),
-				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
 }
 
 /*
@@ -340,8 +326,12 @@ check_not_cancelled(const CiterJob *job)
 static CiterJobOutcome
 open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 {
-	CiterJob   *job = find_job(run);
+	CiterJob   *job;
 
+	MemoryContextSwitchTo(run->context);
+	drop_statement(run);
+	job = run->job = citer_job_find_named(run->procedure, run->arguments.job);
+	citer_job_use_settings(job);
 	if (job->state == CITER_JOB_SUCCEEDED)
 		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_is_active(job->state))
@@ -352,39 +342,6 @@ open_help(CiterJobRun *run, void *argument pg_attribute_unused())
 				 errhint("CALL chunked_iter_run(%s) continues it.", quote_literal_cstr(job->name))));
 	citer_job_prepare(job, &run->statement);
 	return CITER_OUTCOME_COMMITTED;
-}
-
-/* The first transaction of a call that tries failed rows again. */
-static CiterJobOutcome
-open_retry(CiterJobRun *run, void *argument pg_attribute_unused())
-{
-	CiterJob   *job = find_job(run);
-
-	check_not_cancelled(job);
-	if (OidIsValid(job->storage))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot find the failed rows of job \"%s\" again", job->name),
-				 errdetail("It goes by ctid, which an UPDATE of a row changes."),
-				 errhint("Run the statement for them by hand.")));
-	citer_job_prepare(job, &run->statement);
-	return CITER_OUTCOME_COMMITTED;
-}
-
-/* Finds the job of a call that has only its name.  42704 if there is none. */
-static CiterJob *
-find_job(CiterJobRun *run)
-{
-	MemoryContextSwitchTo(run->context);
-	drop_statement(run);
-	run->job = citer_job_find(run->procedure, run->arguments.job);
-	if (run->job == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job \"%s\" does not exist", run->arguments.job),
-				 errhint("CALL chunked_iter_run() starts one.")));
-	citer_job_use_settings(run->job);
-	return run->job;
 }
 
 /*

@@ -24,29 +24,15 @@
 #include "base/settings.h"
 #include "job/end.h"
 #include "job/open.h"
+#include "job/plan.h"
 #include "job/target.h"
 #include "walk/iterator.h"
-#include "walk/split.h"
 
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
 
-/* The ranges of a job that are known so far. */
-typedef struct RangePlan
-{
-	const CiterJob *job;
-	CiterJobRange *ranges;
-	int			nranges;
-} RangePlan;
-
 static void check_required(const CiterJobArguments *arguments);
-static void check_revisits(const CiterJob *job, const CiterWalk *walk);
 static CiterIterator *open_first_walk(const CiterJob *job);
-static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
-static double expected_rows(const CiterWalk *walk);
-static void plan_range(const CiterSplitRange *range, void *arg);
-static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
-static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
@@ -112,14 +98,14 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
-	check_revisits(job, walk);
+	citer_job_check_revisits(job, walk);
 	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk, *statement);
 	citer_job_warn_of_cache(job, walk);
 	warn_of_name(*statement);
-	*ranges = plan_ranges(job, iterator);
+	*ranges = citer_job_plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
 }
@@ -136,6 +122,31 @@ citer_job_find(Oid procedure, const char *name)
 	if (job != NULL)
 		check_owner(job);
 	return job;
+}
+
+/* The same for a call that has only the name.  42704 if there is no such job. */
+CiterJob *
+citer_job_find_named(Oid procedure, const char *name)
+{
+	CiterJob   *job = citer_job_find(procedure, name);
+
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", name),
+				 errhint("CALL chunked_iter_run() starts one.")));
+	return job;
+}
+
+/* 55000 if the job was cancelled. */
+void
+citer_job_check_not_cancelled(const CiterJob *job)
+{
+	if (job->state == CITER_JOB_CANCELLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" was cancelled", job->name),
+				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
 }
 
 /*
@@ -173,7 +184,7 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	options.columns_known = true;
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
-	check_revisits(job, walk);
+	citer_job_check_revisits(job, walk);
 	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 }
@@ -218,23 +229,6 @@ check_required(const CiterJobArguments *arguments)
 			 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
 }
 
-/* 0A000 if a row that is left out cannot be found again by its key alone. */
-static void
-check_revisits(const CiterJob *job, const CiterWalk *walk)
-{
-	const CiterKey *key = walk->key;
-
-	if (!job->revisit || (key->unique && !key->physical))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot revisit rows of %s", job->relation),
-			 key->physical ? errdetail("The job goes by ctid, which an UPDATE of a row changes.") :
-			 errdetail("Several rows can have the same %s, and some of these would be done twice.",
-					   citer_key_describe(key)),
-			 errhint("Order by columns that are unique and NOT NULL, or leave out \"revisit\".")));
-}
-
 /* Opens the walk of the whole job, which fixes the end. */
 static CiterIterator *
 open_first_walk(const CiterJob *job)
@@ -249,84 +243,6 @@ open_first_walk(const CiterJob *job)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Run a job for each of its children, or order by columns.")));
 	return iterator;
-}
-
-/*
- * The ranges of a new job, job->parts of them.  Where there are too few rows
- * for that many, the others are done from the start.
- */
-static CiterJobRange *
-plan_ranges(const CiterJob *job, CiterIterator *iterator)
-{
-	RangePlan	plan = {job, palloc0(sizeof(CiterJobRange) * job->parts), 0};
-	const CiterWalk *walk = citer_iterator_walk(iterator);
-	const CiterPosition *end = citer_iterator_end(iterator);
-	bool		empty = citer_iterator_is_done(iterator);
-	NullableDatum after = job->after;
-	NullableDatum upto = citer_job_write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
-
-	if (!after.isnull)
-		after = citer_job_write_bound(walk->key, &walk->after);
-	/* What comes later is behind the beginning. */
-	if (empty && job->follow)
-		upto = after;
-	if (!empty && (job->parts > 1 || walk->key->physical))
-	{
-		CiterOptions options = citer_job_target_options(job);
-
-		options.after = citer_options_bookmark("after", after);
-		options.upto = citer_options_bookmark("upto", upto);
-		citer_split(&options, job->parts, plan_range, &plan);
-	}
-	else if (!empty)
-		append_range(&plan, after, upto, expected_rows(walk));
-	while (plan.nranges < job->parts)
-	{
-		append_range(&plan, upto, upto, 0);
-		plan.ranges[plan.nranges - 1].done = true;
-	}
-	return plan.ranges;
-}
-
-/* About how many rows a walk has.  Of a table of Citus the planner does not know: they are counted. */
-static double
-expected_rows(const CiterWalk *walk)
-{
-	return walk->index_shape.citus ? citer_walk_count(walk, &walk->after, &walk->upto) :
-		citer_walk_estimate(walk, &walk->after, &walk->upto);
-}
-
-/* Takes a range of the split. */
-static void
-plan_range(const CiterSplitRange *range, void *arg)
-{
-	RangePlan  *plan = arg;
-	MemoryContext caller = MemoryContextSwitchTo(plan->job->context);
-
-	append_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
-	MemoryContextSwitchTo(caller);
-}
-
-static void
-append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
-{
-	CiterJobRange *range = &plan->ranges[plan->nranges++];
-
-	range->range_no = plan->nranges;
-	range->after = range->position = after;
-	range->upto = upto;
-	range->estimated_rows = (int64) rint(rows);
-}
-
-/* A copy of an array, or of NULL. */
-static NullableDatum
-copy_array(const ArrayType *array)
-{
-	NullableDatum copy = {(Datum) 0, array == NULL};
-
-	if (array != NULL)
-		copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(array)));
-	return copy;
 }
 
 /*

@@ -16,6 +16,7 @@
 
 #include "job/again.h"
 #include "job/errors.h"
+#include "job/open.h"
 #include "job/report.h"
 #include "job/retry.h"
 
@@ -28,6 +29,7 @@ typedef struct Retry
 	NullableDatum done_key;		/* not unique, and done: text[] */
 } Retry;
 
+static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
 static CiterJobOutcome do_key(CiterJobRun *run, void *argument);
 static void count_rows(CiterJobRun *run, Retry *retry);
 static void store_range(CiterJobRun *run, Retry *retry);
@@ -35,15 +37,18 @@ static void note_key(Retry *retry);
 
 /*
  * Tries all rows of the job again that have failed by now, and says what came of
- * it.  Throws errors that are not of a row.
+ * it.  42704 if there is no such job, 55000 if it was cancelled, 0A000 if its rows
+ * have no key; and errors that are not of a row.
  */
 void
 citer_job_retry_rows(CiterJobRun *run)
 {
 	Retry		retry = {.done_key.isnull = true};
-	CiterJobRetries retries = {.max = run->job->retries};
+	CiterJobRetries retries = {0};
 	ErrorData  *error;
 
+	(void) citer_job_do(run, open_job, NULL, NULL);
+	retries.max = run->job->retries;
 	retry.again.mode = CITER_CHUNK_ROWS;
 	for (;;)
 	{
@@ -65,6 +70,28 @@ citer_job_retry_rows(CiterJobRun *run)
 				break;
 		}
 	}
+}
+
+/* The first transaction. */
+static CiterJobOutcome
+open_job(CiterJobRun *run, void *argument pg_attribute_unused())
+{
+	/* What is found here outlives the transaction. */
+	MemoryContextSwitchTo(run->context);
+	if (run->statement != NULL)
+		citer_job_statement_free(run->statement);
+	run->statement = NULL;
+	run->job = citer_job_find_named(run->procedure, run->arguments.job);
+	citer_job_use_settings(run->job);
+	citer_job_check_not_cancelled(run->job);
+	if (OidIsValid(run->job->storage))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot find the failed rows of job \"%s\" again", run->job->name),
+				 errdetail("It goes by ctid, which an UPDATE of a row changes."),
+				 errhint("Run the statement for them by hand.")));
+	citer_job_prepare(run->job, &run->statement);
+	return CITER_OUTCOME_COMMITTED;
 }
 
 /* The transaction of a key; CITER_OUTCOME_STOPPED behind the last one. */
