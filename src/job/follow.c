@@ -47,7 +47,7 @@ typedef struct Look
 }			Look;
 
 static CiterJobOutcome look(CiterJobRun *run, void *argument);
-static bool reopen(const CiterJob *job);
+static bool reopen(CiterJob *job);
 static List *list_writers(CiterJobRun *run);
 static CiterJobOutcome wait_for_writers(CiterJobRun *run, void *argument);
 static CiterJobOutcome settle(CiterJobRun *run, void *argument);
@@ -123,7 +123,7 @@ look(CiterJobRun *run, void *argument)
 
 /* Gives the last range the present end; false if nothing has come. */
 static bool
-reopen(const CiterJob *job)
+reopen(CiterJob *job)
 {
 	CiterJobRange range = {.range_no = job->parts};
 	CiterJobState state;

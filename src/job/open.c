@@ -31,6 +31,9 @@
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
 
+/* Some ranges take longer than others. */
+#define PARTS_PER_WORKER 4
+
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
@@ -78,7 +81,6 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->filter = arguments->filter;
 	job->after = arguments->after;
 	job->upto = arguments->upto;
-	job->parts = Max(arguments->parts, 1);
 	job->chunk_size = CITER_CHUNK_SIZE_DEFAULT;
 	job->retries = RETRIES_DEFAULT;
 	job->on_error = "stop";
@@ -88,6 +90,8 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->needs.isnull = true;
 	job->duty_percent = 100;
 	take_settings(job, arguments);
+	job->parts = arguments->parts > 0 ? arguments->parts :
+		job->workers == 1 ? 1 : Min(PARTS_PER_WORKER * job->workers, CITER_PARTS_MAX);
 	if (job->follow_delay != NULL && !job->follow)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -150,14 +154,18 @@ citer_job_check_not_cancelled(const CiterJob *job)
 }
 
 /*
- * Changes how a job is done to what the arguments say.  22023 if they would
- * change what it is about.
+ * Changes how a job is done to what the arguments say; whether that can make its
+ * statement one to be refused.  22023 if they would change what it is about.
  */
-void
+bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
+	const CiterJob before = *job;
+
 	check_same(job, arguments);
 	take_settings(job, arguments);
+	return before.statement_is_global != job->statement_is_global ||
+		(job->lock_rows != NULL && strcmp(job->lock_rows, before.lock_rows ? before.lock_rows : "") != 0);
 }
 
 /*
@@ -420,8 +428,8 @@ take_pace(CiterJob *job, const CiterJobArguments *arguments)
 		job->revisit = arguments->revisit == 1;
 	if (!arguments->needs.isnull)
 		job->needs = arguments->needs;
-	if (arguments->duty_percent > 0)
-		job->duty_percent = arguments->duty_percent;
+	if (arguments->duty_percent >= 0)
+		job->duty_percent = arguments->duty_percent > 0 ? arguments->duty_percent : 100;
 	if (arguments->max_rows_per_second >= 0)
 		job->max_rows_per_second = arguments->max_rows_per_second;
 	if (arguments->max_wal_per_second >= 0)

@@ -31,7 +31,7 @@ typedef struct Round
 static CiterJobOutcome is_due(CiterJobRun *run, void *argument);
 static CiterJobState do_round(CiterJobRun *run, Round *round);
 static CiterJobOutcome do_key(CiterJobRun *run, void *argument);
-static void store_range(CiterJobRun *run, const CiterJobAgain *again);
+static void store_range(CiterJobRun *run, CiterJobAgain *again);
 static void note_key(CiterJobRun *run, Round *round);
 static void handle_error(CiterJobRun *run, CiterJobAgain *again, ErrorData *error);
 static CiterJobOutcome show_wait(CiterJobRun *run, void *argument);
@@ -133,7 +133,7 @@ do_key(CiterJobRun *run, void *argument)
 }
 
 static void
-store_range(CiterJobRun *run, const CiterJobAgain *again)
+store_range(CiterJobRun *run, CiterJobAgain *again)
 {
 	const CiterJobChunk *chunk = &again->chunk;
 	CiterJobStep step = {

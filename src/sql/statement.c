@@ -46,7 +46,7 @@
 #include "sql/statement.h"
 
 /* Statements kept in a session: at most so many, and of so many bytes, but a few. */
-#define MAX_KEPT 64
+#define MAX_KEPT 256
 #define MAX_KEPT_MEMORY ((Size) 32 * 1024 * 1024)
 #define MIN_KEPT 16
 

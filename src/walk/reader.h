@@ -27,6 +27,7 @@ typedef struct CiterReader
 	CiterWalk  *walk;
 	CiterKeyReader *keys;		/* NULL in physical order */
 	CiterChunk *chunk;
+	int			chunk_rows;		/* that make the next chunk full */
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */
 	int64		examined_before;	/* their count before the query's

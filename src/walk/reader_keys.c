@@ -46,10 +46,18 @@ citer_reader_read_keys(CiterReader *reader)
 		.upto = &reader->upto,
 		.limit = reader->walk->strategy.limit,
 	};
-	CiterWalkQueries queries = citer_walk_queries(reader->walk, &rows);
+	CiterWalkQueries queries = citer_walk_cut_queries(reader->walk, &rows);
 
 	while (!receiver.complete && !receiver.at_tie && citer_walk_next_query(&queries))
+	{
+		int64		before = citer_chunk_rows(reader->chunk);
+
 		citer_reader_run_query(reader, &queries.rows, &receiver.base.pub);
+		if (queries.rows.sections != NULL)
+			citer_cuts_learn(reader->walk->cuts, queries.begun,
+							 citer_chunk_rows(reader->chunk) - before,
+							 !receiver.complete && !receiver.at_tie, reader->chunk_rows);
+	}
 	move_on(reader, !receiver.complete && !receiver.at_tie);
 }
 

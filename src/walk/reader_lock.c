@@ -44,7 +44,7 @@ citer_reader_lock_rows(CiterReader *reader, const CiterPosition *before)
 		.upto = &reader->after,
 		.locking = reader->walk->locking,
 	};
-	CiterWalkQueries queries = citer_walk_queries(reader->walk, &rows);
+	CiterWalkQueries queries = citer_walk_cut_queries(reader->walk, &rows);
 
 	citer_chunk_reset(reader->chunk);
 	reader->lowest.nelements = 0;

@@ -101,6 +101,14 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 	return sql;
 }
 
+/* How many children the relation has, and they have. */
+int
+citer_relation_count_children(const CiterRelation *relation)
+{
+	return relation->has_children ?
+		list_length(find_all_inheritors(relation->relid, NoLock, NULL)) - 1 : 0;
+}
+
 /*
  * The OIDs of the tables that hold the relation's rows and of their indexes,
  * whose scans count the rows they look at; NIL if it is no table.

@@ -22,11 +22,21 @@
 #include "walk/citus.h"
 #include "walk/walk.h"
 
+/*
+ * With more partitions than this, chunks grow by this factor, up to so many rows for
+ * each partition that has to be started, and for each that has to be left out.
+ */
+#define MANY_PARTITIONS 16
+#define CHUNK_GROWTH 4
+#define ROWS_PER_PARTITION 64
+#define ROWS_PER_OTHER 4
+
 static void choose_by_tid(CiterWalk *walk);
 static void advise_order(void *arg);
 static void choose_foreign(CiterWalk *walk, List *heaps);
 static void choose_by_key(CiterWalk *walk);
 static CiterStrategy by_index(const CiterWalk *walk, int steer);
+static int	rows_worth_starting(const CiterWalk *walk);
 static CiterStrategy by_sort(const CiterWalk *walk, int steer);
 static CiterStrategy by_tid_range(const CiterWalk *walk);
 static CiterStrategy by_tid_sort(const CiterWalk *walk);
@@ -61,7 +71,10 @@ citer_walk_choose_strategy(CiterWalk *walk)
 		walk->strategy = by_shards(walk);
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
+	{
 		walk->strategy.steer |= CITER_STEER_ALL_PARTS;
+		walk->cuts = NULL;
+	}
 }
 
 /*
@@ -90,6 +103,20 @@ citer_walk_needs_tables(const CiterWalk *walk)
 	return walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->strategy.heaps != NIL;
 }
 
+/*
+ * How many rows make the chunk full that follows one of so many.  Chunks are as
+ * large as they were asked for, unless to start many partitions for each would take
+ * longer than to read its rows: then they grow, in a walk that sees one snapshot
+ * and hands out single rows, for which that makes no difference.
+ */
+int
+citer_walk_grow_chunk(const CiterWalk *walk, int rows)
+{
+	if (walk->strategy.way != CITER_BY_INDEX || walk->snapshot != CITER_SNAPSHOT_STATEMENT)
+		return walk->chunk_size;
+	return Min((int64) rows * CHUNK_GROWTH, walk->strategy.limit);
+}
+
 /* Whether each chunk sorts, although an index could give the whole order. */
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
@@ -115,7 +142,7 @@ choose_by_tid(CiterWalk *walk)
 		walk->strategy.with_tid = true;
 }
 
-/* Error context callback: what keeps its rows elsewhere, as TimescaleDB does when it compresses them, may have no ctids. */
+/* Error context callback: where TimescaleDB has compressed the rows, there are no ctids. */
 static void
 advise_order(void *arg pg_attribute_unused())
 {
@@ -145,6 +172,7 @@ choose_by_key(CiterWalk *walk)
 {
 	int			base = base_steer(walk);
 
+	walk->cuts = citer_cuts_find(walk->relation, walk->key);
 	walk->strategy = by_index(walk, base | CITER_STEER_NO_SORT);
 	ask_for_index(walk);
 	if (walk->index_shape.sorts)
@@ -171,11 +199,26 @@ by_index(const CiterWalk *walk, int steer)
 	CiterStrategy strategy = {
 		.way = CITER_BY_INDEX,
 		.each_range = true,
-		.limit = walk->chunk_size,
+		.limit = Max(walk->chunk_size, rows_worth_starting(walk)),
 		.steer = steer,
 	};
 
 	return strategy;
+}
+
+/*
+ * How many rows a chunk has to have for it to pay to start its query, if the table
+ * has many partitions: those of a section, if there are sections, or all of them.
+ */
+static int
+rows_worth_starting(const CiterWalk *walk)
+{
+	int			all = citer_relation_count_children(walk->relation);
+	int			started = walk->cuts != NULL ? all / (walk->cuts->ncuts + 1) : all;
+
+	if (all <= MANY_PARTITIONS)
+		return 0;
+	return started * ROWS_PER_PARTITION + (all - started) * ROWS_PER_OTHER;
 }
 
 /*
