@@ -20,6 +20,7 @@
 
 PG_FUNCTION_INFO_V1(chunked_iter_run_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_work_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_retry_failed_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_start_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_wait_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_resume_1_0);
@@ -52,6 +53,15 @@ chunked_iter_work_1_0(PG_FUNCTION_ARGS)
 {
 	check_can_commit(fcinfo, "chunked_iter_work");
 	citer_job_work(fcinfo->flinfo->fn_oid, fcinfo->args);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_retry_failed(job text) */
+Datum
+chunked_iter_retry_failed_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_commit(fcinfo, "chunked_iter_retry_failed");
+	citer_job_retry_failed(fcinfo->flinfo->fn_oid, fcinfo->args);
 	PG_RETURN_VOID();
 }
 

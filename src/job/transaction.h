@@ -28,6 +28,8 @@ typedef struct CiterJobRetries
 {
 	int			max;
 	int			done;
+	bool		without_snapshot;	/* for what may take long and reads
+									 * nothing */
 } CiterJobRetries;
 
 extern CiterJobOutcome citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
