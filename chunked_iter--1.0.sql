@@ -241,6 +241,7 @@ CREATE TABLE chunked_iter_jobs (
 	workers        integer NOT NULL CHECK (workers OPERATOR(pg_catalog.>) 0),
 	follow         boolean NOT NULL,
 	follow_delay   interval,
+	settled        boolean NOT NULL,
 	nap_ms         integer NOT NULL CHECK (nap_ms OPERATOR(pg_catalog.>) 0),
 	max_failed     bigint CHECK (max_failed OPERATOR(pg_catalog.>=) 0::bigint),
 	revisit        boolean NOT NULL,
@@ -249,6 +250,7 @@ CREATE TABLE chunked_iter_jobs (
 		duty_percent OPERATOR(pg_catalog.<=) 100),
 	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>) 0::bigint),
 	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>) 0::bigint),
+	detached       boolean NOT NULL,
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	waiting_for    text,
@@ -261,6 +263,10 @@ COMMENT ON COLUMN chunked_iter_jobs.database_id IS
 'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
 COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
 'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.settled IS
+'whether the transactions that wrote to the relation when the end was fixed have ended, where a job follows';
+COMMENT ON COLUMN chunked_iter_jobs.detached IS
+'whether it was last run by chunked_iter_start, so that chunked_iter_resume starts it again';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
 'parameters under which the SQL of the job is read, as they were when it was made';
 
@@ -314,7 +320,7 @@ CREATE TABLE chunked_iter_job_ranges (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped, rows_passed what others had locked';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped and rows_passed what others had locked, less what was done since';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -330,6 +336,18 @@ CREATE TABLE chunked_iter_failed_rows (
 
 COMMENT ON TABLE chunked_iter_failed_rows IS
 'rows that jobs with on_error => ''skip'' have skipped, each with its key and the error';
+
+CREATE TABLE chunked_iter_passed_rows (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	range_no       integer NOT NULL,
+	passed_no      bigint NOT NULL,
+	key            text[] NOT NULL,
+	passed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (job, range_no, passed_no)
+);
+
+COMMENT ON TABLE chunked_iter_passed_rows IS
+'the keys of rows that others had locked and SKIP LOCKED has left out, of jobs with revisit => true, until they are done';
 
 CREATE TABLE chunked_iter_runs (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -372,6 +390,7 @@ ALTER TABLE chunked_iter_job_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_tunings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_passed_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_runs ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY members_see ON chunked_iter_jobs FOR SELECT
@@ -397,6 +416,10 @@ CREATE POLICY owner ON chunked_iter_failed_rows
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job
 		AND j.owner OPERATOR(pg_catalog.=) current_user));
+CREATE POLICY owner ON chunked_iter_passed_rows
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_passed_rows.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 CREATE POLICY members_see ON chunked_iter_runs FOR SELECT
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_runs.job));
@@ -421,6 +444,8 @@ COMMENT ON POLICY owner ON chunked_iter_job_ranges IS
 'only its owner moves a job; chunked_iter_progress shows members how far it is';
 COMMENT ON POLICY owner ON chunked_iter_failed_rows IS
 'only the owner of a job reads the rows it has kept';
+COMMENT ON POLICY owner ON chunked_iter_passed_rows IS
+'only the owner of a job reads the keys it has kept';
 COMMENT ON POLICY members_see ON chunked_iter_runs IS
 'members of the owning role see the calls of its jobs';
 COMMENT ON POLICY owner ON chunked_iter_runs IS
@@ -431,6 +456,7 @@ SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_tunings', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_passed_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_runs', '');
 
 CREATE FUNCTION chunked_iter_guard(owner oid, job text, range_no integer) RETURNS bigint
@@ -638,6 +664,64 @@ LANGUAGE C;
 COMMENT ON PROCEDURE chunked_iter_work(text) IS
 'helps a running job: takes key ranges that no other session is at work on';
 
+CREATE PROCEDURE chunked_iter_retry_failed(job text)
+AS 'MODULE_PATHNAME', 'chunked_iter_retry_failed_1_0'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE chunked_iter_retry_failed(text) IS
+'runs the statement of a job for the rows in chunked_iter_failed_rows, one transaction a key, and removes those that pass';
+
+CREATE FUNCTION chunked_iter_start(
+	job            text,
+	rel            regclass DEFAULT NULL,
+	statement      text     DEFAULT NULL,
+	chunk_size     bigint   DEFAULT NULL,
+	order_by       text     DEFAULT NULL,
+	reverse        boolean  DEFAULT NULL,
+	filter         text     DEFAULT NULL,
+	after          text[]   DEFAULT NULL,
+	upto           text[]   DEFAULT NULL,
+	lock_rows      text     DEFAULT NULL,
+	target_ms      bigint   DEFAULT NULL,
+	pause_ms       bigint   DEFAULT NULL,
+	throttle_query text     DEFAULT NULL,
+	max_chunks     bigint   DEFAULT NULL,
+	max_ms         bigint   DEFAULT NULL,
+	retries        bigint   DEFAULT NULL,
+	on_error       text     DEFAULT NULL,
+	parts          bigint   DEFAULT NULL,
+	dry_run        boolean  DEFAULT false,
+	statement_is_global boolean DEFAULT NULL,
+	workers        bigint   DEFAULT NULL,
+	follow         boolean  DEFAULT NULL,
+	follow_delay   interval DEFAULT NULL,
+	nap_ms         bigint   DEFAULT NULL,
+	max_failed     bigint   DEFAULT NULL,
+	revisit        boolean  DEFAULT NULL,
+	needs          text[]   DEFAULT NULL,
+	duty_percent   bigint   DEFAULT NULL,
+	max_rows_per_second bigint DEFAULT NULL,
+	max_wal_per_second bigint DEFAULT NULL) RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_start_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_start(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
+'starts a job in background workers, when the transaction commits: chunked_iter_run without a client';
+
+CREATE FUNCTION chunked_iter_wait(job text, timeout_ms bigint DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'chunked_iter_wait_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_wait(text, bigint) IS
+'waits until no session is at work on a job, or the time is up; the state that it then has';
+
+CREATE FUNCTION chunked_iter_resume() RETURNS integer
+AS 'MODULE_PATHNAME', 'chunked_iter_resume_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION chunked_iter_resume() IS
+'starts background jobs again that a crash or restart has interrupted: the caller''s, or all for a superuser; how many';
+
 CREATE FUNCTION chunked_iter_pause(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
@@ -678,6 +762,6 @@ COMMENT ON FUNCTION chunked_iter_forget(text) IS
 /* Row-level security says which rows of the tables this is about. */
 GRANT SELECT, INSERT, UPDATE, DELETE
 	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_tunings, chunked_iter_job_ranges,
-	   chunked_iter_failed_rows, chunked_iter_runs
+	   chunked_iter_failed_rows, chunked_iter_passed_rows, chunked_iter_runs
 	TO PUBLIC;
 GRANT SELECT ON chunked_iter_progress TO PUBLIC;

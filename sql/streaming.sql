@@ -348,7 +348,8 @@ FROM (VALUES
 	('SELECT x.KEY FROM @ x WHERE x.KEY % 3 = 1'),
 	('SELECT x, x.KEY FROM @ x WHERE x IS NOT NULL'),
 	('SELECT * FROM @ x ORDER BY x.KEY DESC'),
-	('SELECT * FROM generate_series(1, 90) n LEFT JOIN @ x ON x.KEY = n ORDER BY n, x::text')) q(query);
+	('SELECT * FROM generate_series(1, 90) n LEFT JOIN @ x ON x.KEY = n ORDER BY n, x::text')) q(query)
+ORDER BY walk COLLATE "C", query COLLATE "C";
 SELECT try('SELECT count(*) FROM @ x', 'NULL::columnless, 4', 'SELECT * FROM columnless');
 SELECT try('SELECT x FROM @ x', 'NULL::columnless, 4', 'SELECT * FROM columnless');
 SELECT try('SELECT * FROM @ x WHERE ' || condition, 'NULL::gappy, 4', 'SELECT * FROM gappy ORDER BY id'), condition
@@ -439,7 +440,8 @@ FROM (VALUES ('ALTER TABLE changing ADD c integer DEFAULT 7'), ('ALTER TABLE cha
 	('ALTER TABLE changing ALTER a TYPE text'), ('ALTER TABLE changing ALTER id TYPE bigint'), ('ALTER TABLE changing DROP CONSTRAINT changing_pkey'),
 	('ALTER TABLE changing RENAME b TO bb'), ('ALTER TABLE changing RENAME TO renamed')) d(ddl),
 	(VALUES ('* FROM chunked_iter(NULL::changing)'), ('* FROM chunked_iter(NULL::changing, $1)'), ('id FROM chunked_iter(NULL::changing) ORDER BY id DESC'),
-	('b FROM chunked_iter(NULL::changing, $1) WHERE b > ''b1'''), ('x FROM chunked_iter(NULL::changing, $1, ''a'') x')) q(query);
+	('b FROM chunked_iter(NULL::changing, $1) WHERE b > ''b1'''), ('x FROM chunked_iter(NULL::changing, $1, ''a'') x')) q(query)
+ORDER BY ddl COLLATE "C", query COLLATE "C";
 
 -- What forgets plans forgets nothing that is needed.
 PREPARE p AS SELECT id FROM chunked_iter(NULL::item, 2) WHERE grp = 4 LIMIT 2;
@@ -495,7 +497,8 @@ BEGIN
 	EXECUTE count_sql INTO after;
 	RETURN after - before;
 END $$;
-SELECT rows_read(query), query
+-- Rows of an index are read without their table where that has been seen to be all visible.
+SELECT ceil(rows_read(query) / 100.0) * 100 AS rows_read, query
 FROM (VALUES
 	('SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) ORDER BY id LIMIT 105'),

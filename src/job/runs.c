@@ -15,7 +15,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 #include "utils/timestamp.h"
 
 #include "base/settings.h"
@@ -92,7 +91,7 @@ insert_row(CiterJobRun *run)
 {
 	CiterJobValues values = citer_job_values(run->job->name);
 
-	citer_job_add_text(&values, !run->helps ? "run" : IsBackgroundWorker ? "worker" : "work");
+	citer_job_add_text(&values, !run->helps ? "run" : MyBackendType == B_BG_WORKER ? "worker" : "work");
 	citer_job_add(&values, TIMESTAMPTZOID,
 				  TimestampTzGetDatum(GetCurrentStatementStartTimestamp()), false);
 	citer_job_sql_run(run->procedure, CITER_JOB_SQL_INSERT_RUN, &values);
