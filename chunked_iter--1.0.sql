@@ -249,6 +249,7 @@ CREATE TABLE chunked_iter_jobs (
 		duty_percent OPERATOR(pg_catalog.<=) 100),
 	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>) 0::bigint),
 	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>) 0::bigint),
+	detached       boolean NOT NULL,
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	waiting_for    text,
@@ -261,6 +262,8 @@ COMMENT ON COLUMN chunked_iter_jobs.database_id IS
 'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
 COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
 'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.detached IS
+'whether it was last run by chunked_iter_start, so that chunked_iter_resume starts it again';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
 'parameters under which the SQL of the job is read, as they were when it was made';
 
@@ -637,6 +640,57 @@ LANGUAGE C;
 
 COMMENT ON PROCEDURE chunked_iter_work(text) IS
 'helps a running job: takes key ranges that no other session is at work on';
+
+CREATE FUNCTION chunked_iter_start(
+	job            text,
+	rel            regclass DEFAULT NULL,
+	statement      text     DEFAULT NULL,
+	chunk_size     bigint   DEFAULT NULL,
+	order_by       text     DEFAULT NULL,
+	reverse        boolean  DEFAULT NULL,
+	filter         text     DEFAULT NULL,
+	after          text[]   DEFAULT NULL,
+	upto           text[]   DEFAULT NULL,
+	lock_rows      text     DEFAULT NULL,
+	target_ms      bigint   DEFAULT NULL,
+	pause_ms       bigint   DEFAULT NULL,
+	throttle_query text     DEFAULT NULL,
+	max_chunks     bigint   DEFAULT NULL,
+	max_ms         bigint   DEFAULT NULL,
+	retries        bigint   DEFAULT NULL,
+	on_error       text     DEFAULT NULL,
+	parts          bigint   DEFAULT NULL,
+	dry_run        boolean  DEFAULT false,
+	statement_is_global boolean DEFAULT NULL,
+	workers        bigint   DEFAULT NULL,
+	follow         boolean  DEFAULT NULL,
+	follow_delay   interval DEFAULT NULL,
+	nap_ms         bigint   DEFAULT NULL,
+	max_failed     bigint   DEFAULT NULL,
+	revisit        boolean  DEFAULT NULL,
+	needs          text[]   DEFAULT NULL,
+	duty_percent   bigint   DEFAULT NULL,
+	max_rows_per_second bigint DEFAULT NULL,
+	max_wal_per_second bigint DEFAULT NULL) RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_start_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_start(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
+'starts a job in background workers, when the transaction commits: chunked_iter_run without a client';
+
+CREATE FUNCTION chunked_iter_wait(job text, timeout_ms bigint DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'chunked_iter_wait_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_wait(text, bigint) IS
+'waits until no session is at work on a job, or the time is up; the state that it then has';
+
+CREATE FUNCTION chunked_iter_resume() RETURNS integer
+AS 'MODULE_PATHNAME', 'chunked_iter_resume_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION chunked_iter_resume() IS
+'starts background jobs again that a crash or restart has interrupted: the caller''s, or all for a superuser; how many';
 
 CREATE FUNCTION chunked_iter_pause(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'

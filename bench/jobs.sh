@@ -6,7 +6,7 @@
 #
 #   ROWS     rows of the table (1000000)
 #   ROUNDS   how often each way is run, in turns; the medians count (3)
-#   KINDS    which of UPDATE, INSERT, DELETE, PARTS, SNAPSHOT and QUEUE (all of them)
+#   KINDS    which of UPDATE, INSERT, DELETE, WORKERS, SNAPSHOT and QUEUE (all of them)
 #   RESULTS  directory for jobs.csv and jobs.txt (bench/results)
 #
 # "rows locked" needs track_commit_timestamp = on.
@@ -16,7 +16,7 @@ cd "$(dirname "$0")"
 
 ROWS=${ROWS:-1000000}
 ROUNDS=${ROUNDS:-3}
-KINDS=${KINDS:-UPDATE INSERT DELETE PARTS SNAPSHOT QUEUE}
+KINDS=${KINDS:-UPDATE INSERT DELETE WORKERS SNAPSHOT QUEUE}
 RESULTS=${RESULTS:-results}
 for argument in "$@"; do
 	case $argument in
@@ -42,7 +42,7 @@ sql_of()
 		"INSERT, job, "*) job_of 'INSERT INTO other SELECT * FROM t WHERE chunk_range(t)' ;;
 		"DELETE, job, "*) job_of 'DELETE FROM t WHERE chunk_range(t)' ;;
 		"UPDATE, job, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' ;;
-		"PARTS, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' 'parts => 2' ;;
+		"WORKERS, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' "parts => 8, $way" ;;
 	esac
 }
 
@@ -55,7 +55,7 @@ job_of()
 ways_of()
 {
 	case $1 in
-		PARTS) printf '%s\n' 'one session, two parts' 'two sessions, two parts' ;;
+		WORKERS) printf '%s\n' 'workers => 1' 'workers => 2' ;;
 		*) printf '%s\n' 'one statement' 'loop' 'job, chunk_range' 'job, FROM chunk' ;;
 	esac
 }
@@ -77,7 +77,7 @@ reset_tables()
 # run_way KIND WAY ROUND: round 0 is the one in which locks are looked at
 run_way()
 {
-	local kind=$1 way=$2 round=$3 changed=t helper= status=0
+	local kind=$1 way=$2 round=$3 changed=t
 
 	[ "$kind" != INSERT ] || changed=other
 	reset_tables
@@ -85,12 +85,7 @@ run_way()
 		"${psql[@]}" --command="CREATE TRIGGER note_lock BEFORE INSERT OR UPDATE OR DELETE ON $changed
 								EXECUTE FUNCTION note_lock()"
 	fi
-	if [ "$way" = 'two sessions, two parts' ]; then
-		# It cannot help before there is a job.
-		(until "${psql[@]}" --command="CALL chunked_iter_work('bench')" 2>/dev/null; do sleep 0.005; done) &
-		helper=$!
-	fi
-	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL || status=$?
+	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL
 		SELECT clock_timestamp() AS started, pg_current_wal_insert_lsn() AS lsn \gset
 		$(sql_of "$kind" "$way");
 		INSERT INTO runs
@@ -100,11 +95,6 @@ run_way()
 		UPDATE runs SET answer = (SELECT concat(count(*), ' ', sum(val)) FROM $changed)
 		 WHERE kind = :'kind' AND way = :'way' AND round = :round;
 	SQL
-	if [ -n "$helper" ]; then
-		[ $status = 0 ] || kill $helper 2>/dev/null || true
-		wait $helper || true
-	fi
-	[ $status = 0 ] || exit $status
 	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL >/dev/null
 		-- until the counters are there
 		SELECT pg_sleep(0.6) WHERE current_setting('server_version_num')::integer < 150000;

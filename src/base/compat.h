@@ -28,6 +28,7 @@
 #include "pgstat.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -63,6 +64,17 @@
 
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* A background worker for a role that must not log in, where that can be had */
+#if PG_VERSION_NUM < 170000
+#define BGWORKER_BYPASS_ROLELOGINCHECK 0
+#define LockHeldByMe(tag, mode, orstronger) LockHeldByMe(tag, mode)
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define pg_analyze_and_rewrite_fixedparams(tree, sql, types, ntypes, env) \
+	pg_analyze_and_rewrite(tree, sql, types, ntypes, env)
 #endif
 
 /* Before the declaration of a function that does not return */
@@ -338,6 +350,17 @@ citer_compat_add_permissions(Query *query, RangeTblEntry *rte)
 #else
 	(void) query;
 	(void) rte;
+#endif
+}
+
+/* Runs a portal to its end, as one at top level; what it returns is dropped. */
+static inline void
+citer_compat_portal_run(Portal portal)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, NULL);
+#else
+	(void) PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, NULL);
 #endif
 }
 

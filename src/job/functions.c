@@ -12,12 +12,17 @@
 #include "utils/builtins.h"
 
 #include "job/control.h"
+#include "job/detached.h"
 #include "job/guard.h"
 #include "job/job.h"
 #include "job/tune.h"
+#include "job/wait.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_run_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_work_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_start_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_wait_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_resume_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_pause_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_cancel_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_forget_1_0);
@@ -48,6 +53,36 @@ chunked_iter_work_1_0(PG_FUNCTION_ARGS)
 	check_can_commit(fcinfo, "chunked_iter_work");
 	citer_job_work(fcinfo->flinfo->fn_oid, fcinfo->args);
 	PG_RETURN_VOID();
+}
+
+/* chunked_iter_start(job text, ...) RETURNS void, as chunked_iter_run */
+Datum
+chunked_iter_start_1_0(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(CITER_RUN_DRY_RUN) && PG_GETARG_BOOL(CITER_RUN_DRY_RUN))
+	{
+		citer_job_dry_run(fcinfo->flinfo->fn_oid, fcinfo->args);
+		PG_RETURN_VOID();
+	}
+	check_can_write("chunked_iter_start");
+	citer_detached_start(fcinfo->flinfo->fn_oid, fcinfo->args);
+	PG_RETURN_VOID();
+}
+
+/* chunked_iter_wait(job text, timeout_ms bigint) RETURNS text */
+Datum
+chunked_iter_wait_1_0(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(citer_job_wait_for(fcinfo->flinfo->fn_oid, fcinfo->args[0],
+														fcinfo->args[1])));
+}
+
+/* chunked_iter_resume() RETURNS integer */
+Datum
+chunked_iter_resume_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_write("chunked_iter_resume");
+	PG_RETURN_INT32(citer_detached_resume(fcinfo->flinfo->fn_oid));
 }
 
 /* chunked_iter_pause(job text) RETURNS void */

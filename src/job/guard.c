@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
+#include "base/compat.h"
 #include "job/guard.h"
 
 /* The class: advisory locks of SQL have 1 and 2. */
@@ -50,6 +51,38 @@ citer_guard_take(Oid owner, const char *job, int range_no)
 	LOCKTAG		tag = guard_tag(owner, job, range_no);
 
 	return acquire_once(&tag, ExclusiveLock) == LOCKACQUIRE_OK;
+}
+
+/* Takes the guard of the whole job when it is free. */
+void
+citer_guard_wait(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, CITER_GUARD_JOB);
+
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+}
+
+/*
+ * Takes the guard of the whole job, and keeps it from being forgotten, to the
+ * end of the transaction; false if a session has it, this one included.
+ */
+bool
+citer_guard_hold(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, CITER_GUARD_JOB);
+	LOCKTAG		presence = guard_tag(owner, job, PRESENCE);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_OK &&
+		LockAcquire(&presence, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Whether this session has the guard of the whole job. */
+bool
+citer_guard_is_mine(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, CITER_GUARD_JOB);
+
+	return LockHeldByMe(&tag, ExclusiveLock, false);
 }
 
 /* Takes back a guard that this session may have lost; false if it is gone. */

@@ -9,6 +9,9 @@
 #define CITER_GUARD_JOB 0
 
 extern bool citer_guard_take(Oid owner, const char *job, int range_no);
+extern void citer_guard_wait(Oid owner, const char *job);
+extern bool citer_guard_hold(Oid owner, const char *job);
+extern bool citer_guard_is_mine(Oid owner, const char *job);
 extern bool citer_guard_keep(Oid owner, const char *job, int range_no);
 extern void citer_guard_release(Oid owner, const char *job, int range_no);
 extern bool citer_guard_enter(Oid owner, const char *job);

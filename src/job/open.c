@@ -30,6 +30,9 @@
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
 
+/* Some ranges take longer than others. */
+#define PARTS_PER_WORKER 4
+
 /* The ranges of a job that are known so far. */
 typedef struct RangePlan
 {
@@ -91,7 +94,6 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->filter = arguments->filter;
 	job->after = arguments->after;
 	job->upto = arguments->upto;
-	job->parts = Max(arguments->parts, 1);
 	job->chunk_size = CITER_CHUNK_SIZE_DEFAULT;
 	job->retries = RETRIES_DEFAULT;
 	job->on_error = "stop";
@@ -101,6 +103,8 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->needs.isnull = true;
 	job->duty_percent = 100;
 	take_settings(job, arguments);
+	job->parts = arguments->parts > 0 ? arguments->parts :
+		job->workers == 1 ? 1 : Min(PARTS_PER_WORKER * job->workers, CITER_PARTS_MAX);
 	citer_job_target_choose(job, arguments->relid);
 
 	iterator = open_first_walk(job);

@@ -30,6 +30,7 @@
 #include "job/report.h"
 #include "job/runs.h"
 #include "job/transaction.h"
+#include "job/worker.h"
 
 /* The range at work, as it is between two transactions. */
 typedef struct RangeWork
@@ -131,7 +132,7 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
 				run->totals.throttled_ms += work.throttle_ms;
-				citer_job_wait_for(CITER_WAIT_THROTTLE, work.throttle_ms);
+				citer_job_sleep_for(CITER_WAIT_THROTTLE, work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
@@ -170,7 +171,7 @@ reached_limit(const CiterJobRun *run)
 {
 	int64		max_chunks = run->arguments.max_chunks;
 
-	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
+	return (max_chunks != 0 && citer_worker_chunks(run) >= max_chunks) ||
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
 }
 
@@ -343,6 +344,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 	if (chunk->position.isnull)
 		return;
 	add_totals(&run->totals, chunk);
+	citer_worker_note(run);
 	run->totals.worked_ms += now - attempt->rate.started;
 	run->speed = attempt->speed;
 	run->speed_mark = attempt->speed_mark;

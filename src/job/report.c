@@ -59,7 +59,7 @@ citer_job_report_end(const CiterJobRun *run, CiterJobState state)
 	psprintf(" read, %lld changed,", (long long) totals->changed);
 	char	   *detail = details(totals);
 
-	ereport(NOTICE,
+	ereport(run->detached ? LOG : NOTICE,
 			(errmsg("job \"%s\" %s %s: %s%s in %s", run->arguments.job,
 					state == CITER_JOB_SUCCEEDED ? "has" : "is", name,
 					counted(totals->rows, "%lld row", "%lld rows"), changed,

@@ -28,6 +28,10 @@ typedef struct CiterJobTotals
 	int64		changed_own;	/* of the job's relation, by one command */
 } CiterJobTotals;
 
+/* Background workers; see workers.c and worker.h. */
+typedef struct CiterWorkers CiterWorkers;
+typedef struct CiterWorkerShared CiterWorkerShared;
+
 /*
  * What outlives the transactions of a call.  A transaction gets what it needs
  * beside that, and gives what it finds, by an argument of its own.
@@ -40,6 +44,7 @@ typedef struct CiterJobRun
 	Oid			role;			/* of the caller */
 	CiterJobArguments arguments;
 	bool		helps;			/* by chunked_iter_work */
+	bool		detached;		/* in a background worker of its own */
 	double		deadline;		/* 0: none */
 	CiterJob   *job;			/* NULL: not opened yet */
 
@@ -48,7 +53,9 @@ typedef struct CiterJobRun
 	bool		has_job_guard;
 	bool		has_presence;	/* counts as a session at work on the job */
 	int			guarded_range;	/* 0: none */
+	CiterWorkers *workers;		/* that this call has started; NULL: none */
 
+	CiterWorkerShared *shared;	/* with these, or by one of them; NULL: none */
 	CiterJobTotals totals;
 	double		message_mark;	/* when the client last got a message */
 

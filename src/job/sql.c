@@ -53,7 +53,7 @@
 	"owner, to_regrole(quote_ident(owner::text))::oid, key_basis, settings, " \
 	"workers, follow, follow_delay, nap_ms, max_failed, revisit, needs, " \
 	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), " \
-	"t.tuned_at, " TUNED_COLUMNS
+	"t.tuned_at, j.detached, " TUNED_COLUMNS
 
 /*
  * A range is found by its key, or by where its row was last: while somebody
@@ -79,20 +79,32 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_READ] =
 	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j"
 	" LEFT JOIN @.chunked_iter_job_tunings AS t ON t.job = j.job WHERE j.job = $1",
+	[CITER_JOB_SQL_STATE] =
+	"SELECT " STATE ", EXISTS (SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 17225"
+	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
+	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence)"
+	" AND l.pid IS DISTINCT FROM pg_backend_pid())"
+	" FROM @.chunked_iter_jobs AS j CROSS JOIN LATERAL (SELECT @.chunked_iter_guard(o.o, j.job, 0) AS job,"
+	" @.chunked_iter_guard(o.o, j.job, -1) AS presence"
+	" FROM coalesce(to_regrole(quote_ident(j.owner::text))::oid, 0::oid) AS o OFFSET 0) AS g WHERE j.job = $1",
+	[CITER_JOB_SQL_DETACHED] =
+	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid FROM @.chunked_iter_jobs AS j"
+	" WHERE j.detached AND " STATE " = 'running' AND ($1 OR j.owner = current_user)"
+	" AND j.database_id = $2 ORDER BY j.job",
 	[CITER_JOB_SQL_INSERT] =
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
 	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
-	" " PACE_COLUMNS ", key_basis, settings)"
+	" " PACE_COLUMNS ", key_basis, settings, detached)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
 	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12,"
 	" workers = $13, follow = $14, follow_delay = $15, nap_ms = $16, max_failed = $17, revisit = $18,"
-	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, last_error = NULL,"
-	" waiting_for = NULL, updated_at = clock_timestamp()"
+	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, detached = $23,"
+	" last_error = NULL, waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
@@ -195,7 +207,7 @@ static struct
 	CiterStatement *statement;
 }			kept[lengthof(texts)];
 
-static char *extension_schema(Oid procedure);
+static void run(Oid procedure, CiterJobSql sql, const CiterJobValues *values, bool read_only);
 static char *complete_sql(const char *text, const char *schema);
 static CiterStatement *find_prepared(CiterJobSql sql, const char *schema,
 									  const CiterJobValues *values);
@@ -270,8 +282,21 @@ citer_job_add_array(CiterJobValues *values, NullableDatum array)
 void
 citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
 {
-	CiterStatement *statement = find_prepared(sql, extension_schema(procedure), values);
-	const SPIExecuteOptions options = {.params = params_of(values)};
+	run(procedure, sql, values, false);
+}
+
+/* The same for one that only reads, by the snapshot that is active. */
+void
+citer_job_sql_look(Oid procedure, CiterJobSql sql, const CiterJobValues *values)
+{
+	run(procedure, sql, values, true);
+}
+
+static void
+run(Oid procedure, CiterJobSql sql, const CiterJobValues *values, bool read_only)
+{
+	CiterStatement *statement = find_prepared(sql, citer_job_schema(procedure), values);
+	const SPIExecuteOptions options = {.params = params_of(values),.read_only = read_only};
 
 	citer_statement_run(statement, &options);
 }
@@ -282,7 +307,7 @@ citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *val
 {
 	int			nestlevel = citer_settings_begin();
 	const SPIExecuteOptions options = {.params = params_of(values)};
-	char	   *text = complete_sql(sql, extension_schema(procedure));
+	char	   *text = complete_sql(sql, citer_job_schema(procedure));
 
 	citer_settings_set(job_settings);
 	citer_spi_execute(text, &options);
@@ -351,9 +376,12 @@ citer_job_get_array(int column)
 	return array;
 }
 
-/* The schema of the extension, quoted; 55000 if it was dropped. */
-static char *
-extension_schema(Oid procedure)
+/*
+ * The schema of the extension, quoted, by one of its procedures; 55000 if it
+ * was dropped.
+ */
+char *
+citer_job_schema(Oid procedure)
 {
 	Oid			namespace = get_func_namespace(procedure);
 	char	   *schema = OidIsValid(namespace) ? get_namespace_name(namespace) : NULL;

@@ -10,6 +10,8 @@
 typedef enum CiterJobSql
 {
 	CITER_JOB_SQL_READ,
+	CITER_JOB_SQL_STATE,
+	CITER_JOB_SQL_DETACHED,
 	CITER_JOB_SQL_INSERT,
 	CITER_JOB_SQL_START,
 	CITER_JOB_SQL_SET_STATE,
@@ -70,7 +72,9 @@ extern void citer_job_add_bool(CiterJobValues *values, bool value);
 extern void citer_job_add_bigint(CiterJobValues *values, int64 value);
 extern void citer_job_add_array(CiterJobValues *values, NullableDatum array);
 
+extern char *citer_job_schema(Oid procedure);
 extern void citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
+extern void citer_job_sql_look(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
 extern void citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values);
 extern char *citer_job_get_text(int column);
 extern Datum citer_job_get(int column, bool *isnull);

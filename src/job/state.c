@@ -22,7 +22,7 @@
 #define PAYLOAD_MAX 7000
 
 /* Where the columns of chunked_iter_tune begin, as a job is read. */
-#define TUNED_COLUMN 33
+#define TUNED_COLUMN 34
 
 static const char *const state_names[] = {
 	[CITER_JOB_RUNNING] = "running",
@@ -82,6 +82,7 @@ citer_job_read(Oid procedure, const char *name)
 	read_limits(job, 24);
 	job->requested_at = get_time(31);
 	job->tuned_at = get_time(32);
+	job->detached = citer_job_get_bool(33);
 	citer_job_take_tuned(job, TUNED_COLUMN);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
@@ -160,6 +161,25 @@ citer_job_read_state(CiterJob *job)
 }
 
 /*
+ * Reads the state of a job by the snapshot that is active, and whether other
+ * sessions are at work on it or about to begin; false if there is no such job
+ * that the role may see.
+ */
+bool
+citer_job_look_at(Oid procedure, const char *name, CiterJobState *state, bool *attended)
+{
+	CiterJobValues values = citer_job_values(name);
+
+	citer_job_sql_look(procedure, CITER_JOB_SQL_STATE, &values);
+	if (SPI_processed == 0)
+		return false;
+	*state = citer_job_get_state(1);
+	*attended = citer_job_get_bool(2);
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+/*
  * Inserts a new job, in state running.  What a job of that name may have left
  * behind is dropped.  42501 if there is one of that name that the role may not
  * see.
@@ -187,6 +207,7 @@ citer_job_insert(const CiterJob *job)
 	add_settings(&values, job);
 	citer_job_add_array(&values, job->key_basis);
 	citer_job_add_array(&values, job->settings);
+	citer_job_add_bool(&values, job->detached);
 
 	PG_TRY();
 	{
@@ -224,6 +245,7 @@ citer_job_start(const CiterJob *job)
 	citer_job_add_oid(&values, job->storage);
 	citer_job_add_text(&values, job->home);
 	add_settings(&values, job);
+	citer_job_add_bool(&values, job->detached);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_START, &values);
 	announce(job, CITER_JOB_RUNNING);
 }

@@ -69,6 +69,7 @@ typedef struct CiterJob
 	int			duty_percent;	/* 100: without a rest */
 	int64		max_rows_per_second;	/* 0: no limit */
 	int64		max_wal_per_second; /* bytes; 0: no limit */
+	bool		detached;		/* runs in a background worker of its own */
 
 	/* What others had written when it was read; 0: nothing. */
 	TimestampTz requested_at;	/* by chunked_iter_pause or _cancel */
@@ -107,6 +108,8 @@ typedef struct CiterJobStep
 
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
 extern CiterJobState citer_job_read_state(CiterJob *job);
+extern bool citer_job_look_at(Oid procedure, const char *name, CiterJobState *state,
+						   bool *attended);
 extern void citer_job_take_tuned(CiterJob *job, int column);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);

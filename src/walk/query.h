@@ -70,8 +70,8 @@ typedef struct CiterQueryRows
 	List	   *branches;		/* what to select from instead, each in order
 								 * and with the limit; NIL: one for all */
 	bool		backwards;		/* from the end */
-	const char *sample;			/* a TABLESAMPLE clause, and then no order;
-								 * NULL: all rows */
+	bool		unordered;		/* in any order */
+	const char *sample;			/* a TABLESAMPLE clause; NULL: all rows */
 	int			limit;			/* rows; 0: all */
 	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */
