@@ -7,6 +7,7 @@
 
 #include "nodes/bitmapset.h"
 
+#include "sql/prefetch.h"
 #include "walk/bookmark.h"
 #include "walk/key.h"
 #include "walk/range.h"
@@ -19,7 +20,8 @@
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 #define CITER_STEER_ALL_PARTS	0x08	/* do not prune partitions */
-#define CITER_STEER_CUSTOM		0x20	/* plan it for its parameters, each time */
+#define CITER_STEER_CUSTOM		0x20	/* plan it for its parameters, each
+										 * time */
 
 /*
  * A query.  Behind the parameters of the filter come the elements of the
@@ -36,6 +38,7 @@ typedef struct CiterQuery
 	bool		unsorted;		/* rows in physical order, which the plan has
 								 * to give, as the SQL does not ask for it */
 	bool		needs_tids;		/* likewise with the ctids of the rows */
+	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 	uint64		version;		/* of what its text means; see query.c */
 } CiterQuery;
 
@@ -75,6 +78,7 @@ typedef struct CiterQueryRows
 	int			limit;			/* rows; 0: all */
 	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */
+	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);
