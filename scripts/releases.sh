@@ -37,6 +37,11 @@ main()
 	obstacle=$(chroots_obstacle)
 	[ -z "$obstacle" ] || [ -n "$ci" ] || die "make test-releases cannot make a chroot: $obstacle
 Elsewhere: make test PG_CONFIG=/path/to/pg_config, with each release that is installed."
+	if [ -z "$obstacle" ]; then	# one run at a time
+		mkdir -p "$chroots"
+		exec 9>"$chroots/lock"
+		flock 9
+	fi
 	for release in $releases; do
 		run_release "${release%%:*}" "${release#*:}" "$obstacle"
 	done
@@ -119,7 +124,6 @@ prepare_chroot()
 		rm "$root/complete"
 	fi
 	rm -rf "$root"
-	mkdir -p "$chroots"
 	timeout 900 debootstrap --variant=minbase "$2" "$root" "$mirror" || return 1
 	update_chroot "$@" && touch "$root/complete"
 }

@@ -7,6 +7,7 @@ CREATE TABLE item (id integer PRIMARY KEY, grp integer NOT NULL, n integer NOT N
 INSERT INTO item SELECT i, i % 7, 0 FROM generate_series(1, 5000) i;
 CREATE INDEX ON item (grp DESC, id);
 ANALYZE item;
+SELECT planner_defaults();
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 

@@ -57,7 +57,10 @@ ORDER BY order_by NULLS FIRST, reverse, chunk_size;
 CREATE TABLE tiny (id integer PRIMARY KEY, note text);
 INSERT INTO tiny SELECT i, 'x' FROM generate_series(1, 3) i;
 ANALYZE tiny;
+BEGIN;
+SELECT planner_defaults();
 EXPLAIN (COSTS OFF) SELECT * FROM tiny ORDER BY id LIMIT 1000;
+ROLLBACK;
 SELECT plan_lines('NULL::tiny');
 
 -- Without an index: a warning, which names the index that helps.

@@ -81,7 +81,10 @@ SELECT estimates('SELECT * FROM chunked_iter(NULL::item)', 20000), estimates('SE
 	estimates('SELECT * FROM chunked_iter(NULL::item, order_by => ''ctid'')', 20000);
 SET plan_cache_mode = force_generic_plan;
 SELECT estimates('SELECT * FROM chunked_iter(NULL::item, after => ''{19900}'')', 100), estimates('EXECUTE ordered(NULL)', 6667), estimates('EXECUTE of_group(NULL, 1)', 13);
+BEGIN;
+SELECT planner_defaults();
 SELECT plan_of('SELECT i.id FROM chunked_iter(NULL::item, after => ''{19900}'', upto => ''{19910}'') x JOIN item i ON i.id = x.id');
+ROLLBACK;
 
 -- What is changed: a generic plan that knows no bounds is made again.
 CREATE TABLE changed (id integer PRIMARY KEY, a integer, b text);

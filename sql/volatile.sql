@@ -99,6 +99,9 @@ CALL chunked_iter_run('volatile', 'shown', 'SELECT FROM chunk', order_by => 'r')
 CALL chunked_iter_run('volatile', 'shown', 'SELECT FROM shown WHERE chunk_range(shown)', order_by => 'id', filter => 'r < 2');
 SELECT count(*) FROM chunked_iter_jobs;
 
+-- A row that is at hand has its key, whatever it was computed by.
+SELECT count(*) FROM shown WHERE chunked_iter_key(shown, 'r DESC')::float8[] = ARRAY[r];
+
 -- A filter may use one: it decides of each row once, and the end of the walk is none for other rows.
 SELECT snapshot, reverse, bool_and(n BETWEEN 1 AND 99 AND n = distinct_n AND lowest) AS right
 FROM unnest(ARRAY['statement', 'chunk']) AS snapshot, unnest(ARRAY[false, true]) AS reverse, generate_series(1, 20) AS run,
@@ -118,6 +121,10 @@ SELECT bool_and(n BETWEEN 1 AND 99) FROM generate_series(1, 40) AS run,
 SET ROLE regress_chunked_sample;
 SELECT bool_and(n BETWEEN 1 AND 99) FROM generate_series(1, 40) AS run,
 	LATERAL (SELECT count(*) AS n FROM chunked_iter(NULL::guarded, 10 + 0 * run, snapshot => 'chunk')) AS walk;
+SET row_security = off;
+SELECT chunked_iter_key(ROW(1, 2)::guarded);
+SELECT failure($$SELECT chunked_iter(NULL::guarded)$$);
+RESET row_security;
 RESET ROLE;
 
 -- Views that go round in a circle fail as they do in the server.

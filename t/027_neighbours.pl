@@ -246,6 +246,8 @@ sub partition_set
   SKIP:
 	{
 		skip 'pg_partman is not installed', 1 unless make_database('parts', 'pg_partman');
+		skip 'this pg_partman is older than 5', 1
+		  if $node->safe_psql('parts', q{SELECT extversion FROM pg_extension WHERE extname = 'pg_partman'}) =~ /^[1-4]\./;
 		$node->safe_psql('parts', <<'SQL');
 SET client_min_messages = error;
 CREATE TABLE visit (id integer, n integer NOT NULL DEFAULT 0, PRIMARY KEY (id)) PARTITION BY RANGE (id);

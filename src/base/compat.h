@@ -26,8 +26,10 @@
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "parser/parse_relation.h"
+#include "pgstat.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -35,6 +37,7 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000
 #error "chunked_iter needs PostgreSQL 14 or later"
@@ -67,6 +70,17 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* A background worker for a role that must not log in, where that can be had */
+#if PG_VERSION_NUM < 170000
+#define BGWORKER_BYPASS_ROLELOGINCHECK 0
+#define LockHeldByMe(tag, mode, orstronger) LockHeldByMe(tag, mode)
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define pg_analyze_and_rewrite_fixedparams(tree, sql, types, ntypes, env) \
+	pg_analyze_and_rewrite(tree, sql, types, ntypes, env)
+#endif
+
 /* Before the declaration of a function that does not return */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn _Noreturn
@@ -82,6 +96,13 @@
 /* A type of 19 and later */
 #ifndef REGDATABASEOID
 #define REGDATABASEOID InvalidOid
+#endif
+
+/* A wait event of our own, which releases before 17 show as PgSleep */
+#if PG_VERSION_NUM >= 170000
+#define citer_compat_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define citer_compat_wait_event(name) WAIT_EVENT_PG_SLEEP
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
@@ -333,6 +354,17 @@ citer_compat_add_permissions(Query *query, RangeTblEntry *rte)
 #else
 	(void) query;
 	(void) rte;
+#endif
+}
+
+/* Runs a portal to its end, as one at top level; what it returns is dropped. */
+static inline void
+citer_compat_portal_run(Portal portal)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, NULL);
+#else
+	(void) PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, NULL);
 #endif
 }
 

@@ -49,6 +49,7 @@ typedef struct CiterPlannerOptions
 	int			nparams;		/* of the conditions: $1 ... */
 	Oid		   *param_types;
 	NullableDatum *param_values;	/* NULL: not known before the query runs */
+	int			first_rows;		/* rows that may be all; 0: not known */
 	bool		measure;		/* count the rows that scans examine */
 } CiterPlannerOptions;
 

@@ -92,7 +92,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	arguments->revisit = read_flag(values[CITER_RUN_REVISIT]);
 	arguments->needs = read_names("needs", values[CITER_RUN_NEEDS]);
 	arguments->duty_percent = READ_NUMBER("duty_percent", CITER_RUN_DUTY_PERCENT, DatumGetInt64,
-										  1, 100, 0);
+										  0, 100, -1);
 	arguments->max_rows_per_second = READ_NUMBER("max_rows_per_second", CITER_RUN_MAX_ROWS_PER_SECOND,
 												 DatumGetInt64, 0, PG_INT64_MAX, -1);
 	arguments->max_wal_per_second = READ_NUMBER("max_wal_per_second", CITER_RUN_MAX_WAL_PER_SECOND,

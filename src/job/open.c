@@ -30,6 +30,9 @@
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
 
+/* Some ranges take longer than others. */
+#define PARTS_PER_WORKER 4
+
 /* The ranges of a job that are known so far. */
 typedef struct RangePlan
 {
@@ -91,7 +94,6 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->filter = arguments->filter;
 	job->after = arguments->after;
 	job->upto = arguments->upto;
-	job->parts = Max(arguments->parts, 1);
 	job->chunk_size = CITER_CHUNK_SIZE_DEFAULT;
 	job->retries = RETRIES_DEFAULT;
 	job->on_error = "stop";
@@ -101,6 +103,8 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->needs.isnull = true;
 	job->duty_percent = 100;
 	take_settings(job, arguments);
+	job->parts = arguments->parts > 0 ? arguments->parts :
+		job->workers == 1 ? 1 : Min(PARTS_PER_WORKER * job->workers, CITER_PARTS_MAX);
 	citer_job_target_choose(job, arguments->relid);
 
 	iterator = open_first_walk(job);
@@ -130,14 +134,18 @@ citer_job_find(Oid procedure, const char *name)
 }
 
 /*
- * Changes how a job is done to what the arguments say.  22023 if they would
- * change what it is about.
+ * Changes how a job is done to what the arguments say; whether that can make its
+ * statement one to be refused.  22023 if they would change what it is about.
  */
-void
+bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
+	const CiterJob before = *job;
+
 	check_same(job, arguments);
 	take_settings(job, arguments);
+	return before.statement_is_global != job->statement_is_global ||
+		(job->lock_rows != NULL && strcmp(job->lock_rows, before.lock_rows ? before.lock_rows : "") != 0);
 }
 
 /*
@@ -266,7 +274,7 @@ plan_ranges(const CiterJob *job, CiterIterator *iterator)
 	return plan.ranges;
 }
 
-/* About how many rows a walk has.  Of a table of Citus the planner does not know: they are counted. */
+/* About how many rows a walk has.  Those of a table of Citus are counted: the planner knows nothing of them. */
 static double
 expected_rows(const CiterWalk *walk)
 {
@@ -496,8 +504,8 @@ take_pace(CiterJob *job, const CiterJobArguments *arguments)
 		job->revisit = arguments->revisit == 1;
 	if (!arguments->needs.isnull)
 		job->needs = arguments->needs;
-	if (arguments->duty_percent > 0)
-		job->duty_percent = arguments->duty_percent;
+	if (arguments->duty_percent >= 0)
+		job->duty_percent = arguments->duty_percent > 0 ? arguments->duty_percent : 100;
 	if (arguments->max_rows_per_second >= 0)
 		job->max_rows_per_second = arguments->max_rows_per_second;
 	if (arguments->max_wal_per_second >= 0)

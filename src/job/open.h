@@ -12,7 +12,7 @@
 extern CiterJob *citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 								  CiterJobStatement **statement, CiterJobRange **ranges);
 extern CiterJob *citer_job_find(Oid procedure, const char *name);
-extern void citer_job_change(CiterJob *job, const CiterJobArguments *arguments);
+extern bool citer_job_change(CiterJob *job, const CiterJobArguments *arguments);
 extern void citer_job_prepare(CiterJob *job, CiterJobStatement **statement);
 extern void citer_job_use_settings(const CiterJob *job);
 

@@ -11,13 +11,12 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
-#include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/wait_event.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "job/pace.h"
 #include "sql/spi.h"
@@ -39,6 +38,7 @@
 #define THROTTLE_FIRST_MS 50.0
 #define THROTTLE_MAX_MS 1000.0
 
+static uint32 wait_event(CiterPaceWait what);
 static void check_throttle_query(const char *throttle_query);
 static void name_throttle_query(void *arg);
 static bool is_positive(Datum value, Oid type);
@@ -53,11 +53,29 @@ citer_pace_now(void)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
+/* The number of a wait event of ours. */
+static uint32
+wait_event(CiterPaceWait what)
+{
+	static const char *const names[] = {
+		[CITER_WAIT_PAUSE] = "ChunkedIterPause",
+		[CITER_WAIT_THROTTLE] = "ChunkedIterThrottle",
+		[CITER_WAIT_RETRY] = "ChunkedIterRetry",
+		[CITER_WAIT_OTHERS] = "ChunkedIterOthers",
+	};
+	static uint32 events[lengthof(names)];
+
+	if (events[what] == 0)
+		events[what] = citer_compat_wait_event(names[what]);
+	return events[what];
+}
+
 /* Sleeps, but can be cancelled. */
 void
-citer_pace_sleep(double ms)
+citer_pace_sleep(CiterPaceWait what, double ms)
 {
 	double		end = citer_pace_now() + ms;
+	uint32		event = wait_event(what);
 
 	for (;;)
 	{
@@ -67,7 +85,7 @@ citer_pace_sleep(double ms)
 		if (left <= 0)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 (long) ceil(Min(left, 60000.0)), WAIT_EVENT_PG_SLEEP);
+						 (long) ceil(Min(left, 60000.0)), event);
 		ResetLatch(MyLatch);
 	}
 }
@@ -92,14 +110,26 @@ citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
 	return (int) Max(Min(size, ADAPTED_MAX), CITER_CHUNK_SIZE_MIN);
 }
 
-/* The average speed, after another chunk; 0 means that it is not known. */
-double
-citer_pace_smooth(double rows_per_second, double rows, double ms)
+/*
+ * Adds rows, which took so long, to an average that forgets.  It has no first
+ * value: what it has forgotten, or never known, weighs nothing.
+ */
+void
+citer_pace_add(CiterSpeed *speed, double rows, double ms)
 {
-	double		present = rows * 1000 / Max(ms, 0.01);
-	double		weight = exp(-ms / SMOOTHING_MS);
+	double		present = Max(ms, 0.01);
+	double		past = exp(-present / SMOOTHING_MS);
+	double		weight = SMOOTHING_MS * (1 - past);
 
-	return rows_per_second > 0 ? rows_per_second * weight + present * (1 - weight) : present;
+	speed->rows = speed->rows * past + rows / present * weight;
+	speed->ms = speed->ms * past + weight;
+}
+
+/* The average; 0 if nothing is known yet. */
+double
+citer_pace_rows_per_second(const CiterSpeed *speed)
+{
+	return speed->ms > 0 ? speed->rows * 1000 / speed->ms : 0;
 }
 
 /* How long to wait before a transaction is tried again, from attempt 1 on. */

@@ -26,8 +26,11 @@
 #include "job/guard.h"
 #include "job/pace.h"
 #include "job/range.h"
+#include "job/rate.h"
 #include "job/report.h"
+#include "job/runs.h"
 #include "job/transaction.h"
+#include "job/worker.h"
 
 /* The range at work, as it is between two transactions. */
 typedef struct RangeWork
@@ -35,13 +38,13 @@ typedef struct RangeWork
 	int			range_no;
 	bool		position_known; /* from the last chunk of this session */
 	NullableDatum position;
+	ItemPointerData place;		/* of the range's row, if valid */
 	int			chunk_size;		/* as adapted; 0: not read yet */
 	int			limit;			/* rows of the next chunk: fewer while an
 								 * error is being narrowed down */
 	CiterJobChunkMode mode;		/* of the next chunk */
 	double		throttle_ms;	/* the last wait for the throttle query; 0:
 								 * none since the last chunk */
-	double		speed_mark;		/* when the chunk before was done */
 	CiterJobRetries retries;
 } RangeWork;
 
@@ -52,13 +55,15 @@ typedef struct RangeWork
 typedef struct Attempt
 {
 	const RangeWork *work;
-	double		started;
 	int			chunk_size;		/* that of the work, once it is read */
 	int			limit;
 	CiterJobState state;		/* of the job */
 	bool		lost;			/* the range to another session */
 	CiterJobRange range;
 	CiterJobChunk chunk;
+	CiterRateChunk rate;		/* what it took */
+	CiterSpeed	speed;			/* with it, and the rest behind it */
+	double		speed_mark;		/* when that will have ended */
 } Attempt;
 
 /* A state to be stored, and why. */
@@ -75,8 +80,8 @@ static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
-static void advance(const CiterJobRun *run, Attempt *attempt);
-static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
+static void advance(CiterJobRun *run, Attempt *attempt);
+static void note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
 static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 static void refuse_lost(const CiterJobRun *run, int range_no);
@@ -87,6 +92,7 @@ static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *
 						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
 static char *describe_error(const Attempt *attempt, const ErrorData *error);
+static char *describe_place(const Attempt *attempt);
 
 /*
  * Works through a range, whose guard this session has, until it is done, a
@@ -101,13 +107,20 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	Attempt		attempt;
 	ErrorData  *error;
 
-	work.speed_mark = citer_pace_now();
+	ItemPointerSetInvalid(&work.place);
+	if (run->speed_mark == 0)
+	{
+		run->speed_mark = citer_pace_now();
+		run->wal_mark = citer_rate_wal();
+	}
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
 		state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(state))
 			return state;
+		if (citer_rate_take_rest(run))
+			continue;
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{
@@ -115,16 +128,16 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 				note_chunk(run, &work, &attempt);
 				if (attempt.range.done)
 					return attempt.state;
-				if (run->job->pause_ms > 0)
-					citer_job_sleep(run->job->pause_ms);
 				break;
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
-				citer_job_sleep(work.throttle_ms);
+				run->totals.throttled_ms += work.throttle_ms;
+				citer_job_rest(CITER_WAIT_THROTTLE, work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
 					refuse_lost(run, range_no);
+				(void) citer_job_do(run, citer_job_runs_store_end, &attempt.state, NULL);
 				return attempt.state;
 			case CITER_OUTCOME_RETRY:
 				work.throttle_ms = 0;
@@ -158,7 +171,7 @@ reached_limit(const CiterJobRun *run)
 {
 	int64		max_chunks = run->arguments.max_chunks;
 
-	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
+	return (max_chunks != 0 && citer_worker_chunks(run) >= max_chunks) ||
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
 }
 
@@ -169,10 +182,11 @@ begin_attempt(Attempt *attempt, const RangeWork *work)
 
 	memset(attempt, 0, sizeof(*attempt));
 	attempt->work = work;
-	attempt->started = citer_pace_now();
+	attempt->rate.started = citer_pace_now();
 	attempt->chunk_size = work->chunk_size;
 	attempt->limit = work->limit;
 	range->range_no = work->range_no;
+	range->place = work->place;
 	range->after.isnull = range->upto.isnull = range->position.isnull = true;
 	attempt->chunk.first.isnull = attempt->chunk.position.isnull = true;
 }
@@ -184,11 +198,16 @@ do_chunk(CiterJobRun *run, void *argument)
 	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
 
+	const char *asked = run->job->throttle_query;
+
 	check_role(run);
 	outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED)
 		return outcome;
 	outcome = lock_range(run, attempt);
+	/* A throttle query that has just come counts for this chunk. */
+	if (outcome == CITER_OUTCOME_COMMITTED && run->job->throttle_query != asked)
+		outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED || attempt->range.done)
 		return outcome;
 	if (attempt->chunk_size == 0)
@@ -251,8 +270,10 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	CiterJob   *job = run->job;
 	CiterJobRange *range = &attempt->range;
 	const RangeWork *work = attempt->work;
+	int			chunk_size = job->chunk_size;
 
-	attempt->lost = !citer_guard_keep(job->name, range->range_no) || !citer_guard_enter(job->name);
+	attempt->lost = !citer_guard_keep(run->role, job->name, range->range_no) ||
+		!citer_guard_enter(run->role, job->name);
 	if (attempt->lost)
 		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_lock_range(job, range, &attempt->state))
@@ -261,6 +282,11 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 				 errmsg("job \"%s\" has been forgotten while it was running", job->name)));
 	if (!citer_job_is_active(attempt->state))
 		return CITER_OUTCOME_STOPPED;
+	if (job->chunk_size != chunk_size && attempt->chunk_size > 0)
+	{
+		attempt->chunk_size = job->chunk_size;
+		attempt->limit = work->limit < work->chunk_size ? Min(work->limit, job->chunk_size) : job->chunk_size;
+	}
 	if (work->position_known && !citer_job_same_array(range->position, work->position))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -269,9 +295,9 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* Stores where the range is after the chunk. */
+/* Stores where the range is after the chunk, and how long to pause. */
 static void
-advance(const CiterJobRun *run, Attempt *attempt)
+advance(CiterJobRun *run, Attempt *attempt)
 {
 	CiterJobRange *range = &attempt->range;
 	const CiterJobChunk *chunk = &attempt->chunk;
@@ -283,26 +309,34 @@ advance(const CiterJobRun *run, Attempt *attempt)
 		.passed = chunk->locked,
 	};
 
-	if (!chunk->position.isnull)
-	{
-		range->position = chunk->position;
-		range->rows_per_second = citer_pace_smooth(range->rows_per_second, chunk->rows,
-												   citer_pace_now() - attempt->work->speed_mark);
-	}
 	range->done = chunk->last;
 	range->chunk_size = attempt->chunk_size;
-	step.waiting_for = run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL;
+	attempt->speed = run->speed;
+	if (!chunk->position.isnull)
+	{
+		CiterRest	rest;
+
+		attempt->rate.rows = chunk->rows;
+		rest = citer_rate_rest_after(run, &attempt->rate);
+		range->position = chunk->position;
+		step.waiting_for = range->done ? NULL : rest.reason;
+		attempt->speed_mark = citer_pace_now() + rest.ms;
+		citer_pace_add(&attempt->speed, chunk->rows, attempt->speed_mark - run->speed_mark);
+		range->rows_per_second = citer_pace_rows_per_second(&attempt->speed);
+	}
 	citer_job_advance(run->job, range, &step);
+	citer_job_runs_note(run);
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
 static void
-note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
+note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 {
 	const CiterJobChunk *chunk = &attempt->chunk;
 	double		now = citer_pace_now();
 
 	remember_position(work, attempt->range.position);
+	work->place = attempt->range.place;
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
 	work->limit = attempt->limit;
@@ -310,12 +344,18 @@ note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
 	if (chunk->position.isnull)
 		return;
 	add_totals(&run->totals, chunk);
-	work->speed_mark = now;
+	citer_worker_note(run);
+	run->totals.worked_ms += now - attempt->rate.started;
+	run->speed = attempt->speed;
+	run->speed_mark = attempt->speed_mark;
+	/* Once more, with the commit. */
+	run->rest_until = now + citer_rate_rest_after(run, &attempt->rate).ms;
+	run->wal_mark = citer_rate_wal();
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
 	else if (run->job->target_ms > 0)
 		work->limit = work->chunk_size = citer_pace_adapt(work->chunk_size, chunk->full,
-														  now - attempt->started,
+														  now - attempt->rate.started,
 														  run->job->target_ms);
 	citer_job_report_progress(run, &attempt->range, attempt->range.rows_done + chunk->rows);
 }
@@ -408,9 +448,12 @@ end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, Citer
 	NewState	end = {state, describe_error(attempt, error)};
 	ErrorData  *other;
 
+	citer_job_error_place(error, run->job->name, describe_place(attempt));
 	/* Of two errors, the first one counts. */
 	if (state != CITER_JOB_INTERRUPTED || !run->helps)
 		(void) citer_job_do(run, store_state, &end, &other);
+	else
+		(void) citer_job_do(run, citer_job_runs_store_end, &state, &other);
 	ReThrowError(error);
 }
 
@@ -421,6 +464,7 @@ store_state(CiterJobRun *run, void *argument)
 
 	citer_job_set_state(run->job, new->state, new->error);
 	new->state = citer_job_read_state(run->job);
+	citer_job_runs_end(run, new->state, new->error);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -428,14 +472,23 @@ store_state(CiterJobRun *run, void *argument)
 static char *
 describe_error(const Attempt *attempt, const ErrorData *error)
 {
+	char	   *text = citer_job_error_text(error);
+	char	   *place = describe_place(attempt);
+
+	return place != NULL ? psprintf("%s (%s)", text, place) : text;
+}
+
+/* The keys of the chunk, as far as they are known; NULL if they are not. */
+static char *
+describe_place(const Attempt *attempt)
+{
 	const CiterJobChunk *chunk = &attempt->chunk;
 	const CiterJobRange *range = &attempt->range;
-	char	   *text = citer_job_error_text(error);
 
 	if (chunk->rows > 0 && !chunk->first.isnull)
-		return psprintf("%s (rows %s to %s)", text, citer_job_array_text(chunk->first),
+		return psprintf("rows %s to %s", citer_job_array_text(chunk->first),
 						citer_job_array_text(chunk->position));
 	if (!range->position.isnull)
-		return psprintf("%s (after %s)", text, citer_job_array_text(range->position));
-	return text;
+		return psprintf("after %s", citer_job_array_text(range->position));
+	return NULL;
 }

@@ -10,23 +10,40 @@
 /* Between two messages to the client. */
 #define MESSAGE_MS 10000.0
 
+static char *rounded_time(double seconds);
 static char *details(const CiterJobTotals *totals);
 static void add_sentence(StringInfo text, const char *sentence);
 static char *counted(int64 n, const char *one, const char *many);
 static void warn_of_effect(const CiterJobRun *run);
 
-/* A NOTICE now and then, of how much of a range is done. */
+/* A NOTICE now and then, of how far a range is, which may be the whole job. */
 void
 citer_job_report_progress(CiterJobRun *run, const CiterJobRange *range, int64 rows_done)
 {
 	double		now = citer_pace_now();
+	double		speed = citer_pace_rows_per_second(&run->speed);
+	char	   *range_no = run->job->parts > 1 ? psprintf(", range %d", range->range_no) : "";
 
 	if (now - run->message_mark < MESSAGE_MS)
 		return;
 	run->message_mark = now;
 	ereport(NOTICE,
-			(errmsg("job \"%s\", range %d: %lld of about %lld rows", run->job->name, range->range_no,
-					(long long) rows_done, (long long) range->estimated_rows)));
+			(errmsg("job \"%s\"%s: %d %%, %.0f rows/s, %s left", run->job->name, range_no,
+					(int) Min(99, 100.0 * rows_done / Max(range->estimated_rows, 1)), speed,
+					rounded_time(Max(range->estimated_rows - rows_done, 0) / Max(speed, 0.001)))));
+}
+
+/* A time in seconds, in one unit. */
+static char *
+rounded_time(double seconds)
+{
+	if (seconds < 120)
+		return psprintf("%.0f s", seconds);
+	if (seconds < 7200)
+		return psprintf("%.0f min", seconds / 60);
+	if (seconds < 172800)
+		return psprintf("%.0f h", seconds / 3600);
+	return psprintf("%.0f days", seconds / 86400);
 }
 
 /*
@@ -42,7 +59,7 @@ citer_job_report_end(const CiterJobRun *run, CiterJobState state)
 	psprintf(" read, %lld changed,", (long long) totals->changed);
 	char	   *detail = details(totals);
 
-	ereport(NOTICE,
+	ereport(run->detached ? LOG : NOTICE,
 			(errmsg("job \"%s\" %s %s: %s%s in %s", run->arguments.job,
 					state == CITER_JOB_SUCCEEDED ? "has" : "is", name,
 					counted(totals->rows, "%lld row", "%lld rows"), changed,

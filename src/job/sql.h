@@ -10,24 +10,37 @@
 typedef enum CiterJobSql
 {
 	CITER_JOB_SQL_READ,
+	CITER_JOB_SQL_STATE,
+	CITER_JOB_SQL_DETACHED,
 	CITER_JOB_SQL_INSERT,
 	CITER_JOB_SQL_START,
 	CITER_JOB_SQL_SET_STATE,
 	CITER_JOB_SQL_FAIL,
 	CITER_JOB_SQL_REQUEST,
 	CITER_JOB_SQL_DROP_REQUEST,
+	CITER_JOB_SQL_TUNE,
+	CITER_JOB_SQL_DROP_TUNING,
+	CITER_JOB_SQL_MISSING_NEEDS,
 	CITER_JOB_SQL_FINISH,
 	CITER_JOB_SQL_DELETE,
 	CITER_JOB_SQL_DELETE_REQUEST,
+	CITER_JOB_SQL_DELETE_TUNING,
 	CITER_JOB_SQL_DELETE_RANGES,
 	CITER_JOB_SQL_DELETE_FAILED_ROWS,
 	CITER_JOB_SQL_INSERT_RANGE,
 	CITER_JOB_SQL_LIST_RANGES,
 	CITER_JOB_SQL_UNFINISHED_RANGES,
 	CITER_JOB_SQL_LOCK_RANGE,
+	CITER_JOB_SQL_LOCK_RANGE_AT,
 	CITER_JOB_SQL_ADVANCE,
+	CITER_JOB_SQL_ADVANCE_AT,
 	CITER_JOB_SQL_WAIT,
-	CITER_JOB_SQL_WAIT_JOB
+	CITER_JOB_SQL_WAIT_JOB,
+	CITER_JOB_SQL_END_RUNS,
+	CITER_JOB_SQL_INSERT_RUN,
+	CITER_JOB_SQL_PRUNE_RUNS,
+	CITER_JOB_SQL_UPDATE_RUN,
+	CITER_JOB_SQL_DELETE_RUNS
 } CiterJobSql;
 
 /*
@@ -59,7 +72,9 @@ extern void citer_job_add_bool(CiterJobValues *values, bool value);
 extern void citer_job_add_bigint(CiterJobValues *values, int64 value);
 extern void citer_job_add_array(CiterJobValues *values, NullableDatum array);
 
+extern char *citer_job_schema(Oid procedure);
 extern void citer_job_sql_run(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
+extern void citer_job_sql_look(Oid procedure, CiterJobSql sql, const CiterJobValues *values);
 extern void citer_job_sql_run_text(Oid procedure, const char *sql, const CiterJobValues *values);
 extern char *citer_job_get_text(int column);
 extern Datum citer_job_get(int column, bool *isnull);

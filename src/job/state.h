@@ -6,6 +6,7 @@
 #define CITER_JOB_STATE_H
 
 #include "datatype/timestamp.h"
+#include "storage/itemptr.h"
 
 #include "job/arguments.h"
 
@@ -68,9 +69,11 @@ typedef struct CiterJob
 	int			duty_percent;	/* 100: without a rest */
 	int64		max_rows_per_second;	/* 0: no limit */
 	int64		max_wal_per_second; /* bytes; 0: no limit */
+	bool		detached;		/* runs in a background worker of its own */
 
-	TimestampTz requested_at;	/* the request there was when it was read; 0:
-								 * none */
+	/* What others had written when it was read; 0: nothing. */
+	TimestampTz requested_at;	/* by chunked_iter_pause or _cancel */
+	TimestampTz tuned_at;		/* by chunked_iter_tune */
 } CiterJob;
 
 /* A range of a job, as it is while its row is locked. */
@@ -85,6 +88,7 @@ typedef struct CiterJobRange
 	double		rows_per_second;	/* 0: not known */
 	int64		rows_done;
 	int64		estimated_rows;
+	ItemPointerData place;		/* of its row, if valid: looked for there first */
 } CiterJobRange;
 
 /* What a chunk adds to its range. */
@@ -103,7 +107,10 @@ typedef struct CiterJobStep
 #define CITER_JOB_RANGES_MAX 100
 
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
-extern CiterJobState citer_job_read_state(const CiterJob *job);
+extern CiterJobState citer_job_read_state(CiterJob *job);
+extern bool citer_job_look_at(Oid procedure, const char *name, CiterJobState *state,
+						   bool *attended);
+extern void citer_job_take_tuned(CiterJob *job, int column);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
 extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
@@ -121,8 +128,8 @@ extern void citer_job_insert_range(const CiterJob *job, const CiterJobRange *ran
 extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
 extern int	citer_job_unfinished_ranges(const CiterJob *job, int behind,
 										int range_nos[CITER_JOB_RANGES_MAX]);
-extern bool citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state);
-extern void citer_job_advance(const CiterJob *job, const CiterJobRange *range,
+extern bool citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobState *state);
+extern void citer_job_advance(const CiterJob *job, CiterJobRange *range,
 							  const CiterJobStep *step);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
 

@@ -10,6 +10,9 @@
 #include "job/sql.h"
 #include "job/state.h"
 
+static void run_at_place(const CiterJob *job, const CiterJobRange *range, CiterJobSql at,
+						 CiterJobSql by_key, const CiterJobValues *values);
+
 /* Inserts a range, whose position is its beginning. */
 void
 citer_job_insert_range(const CiterJob *job, const CiterJobRange *range)
@@ -81,17 +84,17 @@ citer_job_unfinished_ranges(const CiterJob *job, int behind, int range_nos[CITER
 
 /*
  * Locks the row of a range to the end of the transaction and reads it into
- * *range, whose number is given, and *state that of the job.  False if the row
- * is gone.
+ * *range, whose number is given, and *state that of the job, which takes over
+ * how it is done now.  False if the row is gone.
  */
 bool
-citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state)
+citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobState *state)
 {
 	CiterJobValues values = citer_job_values(job->name);
 	bool		isnull;
 
 	citer_job_add_int(&values, range->range_no);
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_RANGE, &values);
+	run_at_place(job, range, CITER_JOB_SQL_LOCK_RANGE_AT, CITER_JOB_SQL_LOCK_RANGE, &values);
 	if (SPI_processed != 1)
 		return false;
 	*state = citer_job_get_state(1);
@@ -105,18 +108,42 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *s
 		range->rows_per_second = 0;
 	range->rows_done = DatumGetInt64(citer_job_get(8, &isnull));
 	range->estimated_rows = DatumGetInt64(citer_job_get(9, &isnull));
+	range->place = *(ItemPointer) DatumGetPointer(citer_job_get(10, &isnull));
+	citer_job_take_tuned(job, 11);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }
 
 /*
- * Stores a range after another chunk.  55000 if the range is not there any
- * more: then the chunk must not be committed.
+ * Runs the statement that finds the range's row at its place, or else the one
+ * that finds it by its key.
+ */
+static void
+run_at_place(const CiterJob *job, const CiterJobRange *range, CiterJobSql at, CiterJobSql by_key,
+			 const CiterJobValues *values)
+{
+	CiterJobValues values_at = *values;
+
+	if (ItemPointerIsValid(&range->place))
+	{
+		citer_job_add(&values_at, TIDOID, PointerGetDatum(&range->place), false);
+		citer_job_sql_run(job->procedure, at, &values_at);
+		if (SPI_processed > 0)
+			return;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	citer_job_sql_run(job->procedure, by_key, values);
+}
+
+/*
+ * Stores a range after another chunk, which moves its row.  55000 if the range
+ * is not there any more: then the chunk must not be committed.
  */
 void
-citer_job_advance(const CiterJob *job, const CiterJobRange *range, const CiterJobStep *step)
+citer_job_advance(const CiterJob *job, CiterJobRange *range, const CiterJobStep *step)
 {
 	CiterJobValues values = citer_job_values(job->name);
+	bool		isnull;
 
 	citer_job_add_int(&values, range->range_no);
 	citer_job_add_array(&values, range->position);
@@ -130,13 +157,15 @@ citer_job_advance(const CiterJob *job, const CiterJobRange *range, const CiterJo
 	citer_job_add(&values, INT8OID, step->changed.value, step->changed.isnull);
 	citer_job_add_bigint(&values, step->failed);
 	citer_job_add_bigint(&values, step->passed);
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_ADVANCE, &values);
+	run_at_place(job, range, CITER_JOB_SQL_ADVANCE_AT, CITER_JOB_SQL_ADVANCE, &values);
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("range %d of job \"%s\" is gone", range->range_no, job->name),
 				 errdetail("Since the chunk began the job was forgotten, or its owner renamed."),
 				 errhint("See whom the job belongs to in chunked_iter_jobs.")));
+	range->place = *(ItemPointer) DatumGetPointer(citer_job_get(1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /*

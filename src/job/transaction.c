@@ -69,7 +69,9 @@ citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
 		FreeErrorData(*error);
 		return CITER_OUTCOME_RETRY;
 	}
-	retries->done = 0;
+	/* A wait is no success. */
+	if (outcome != CITER_OUTCOME_WAITS)
+		retries->done = 0;
 	return outcome;
 }
 
@@ -96,6 +98,13 @@ citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **er
 	return outcome;
 }
 
+/* Sleeps between two transactions, because of other sessions. */
+void
+citer_job_sleep(double ms)
+{
+	citer_job_rest(CITER_WAIT_OTHERS, ms);
+}
+
 /*
  * Sleeps between two transactions.  SPI always has one open, though without a
  * snapshot or a transaction ID. It is replaced now and then, and at the end,
@@ -103,7 +112,7 @@ citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **er
  * pg_stat_activity.
  */
 void
-citer_job_sleep(double ms)
+citer_job_rest(CiterPaceWait what, double ms)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	double		end = citer_pace_now() + ms;
@@ -111,7 +120,7 @@ citer_job_sleep(double ms)
 
 	do
 	{
-		citer_pace_sleep(Min(left, idle_limit()));
+		citer_pace_sleep(what, Min(left, idle_limit()));
 		SPI_commit();
 		SPI_start_transaction();
 		MemoryContextSwitchTo(caller);
@@ -190,7 +199,7 @@ wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error)
 		FreeErrorData(other);
 	}
 	pfree(reason);
-	citer_job_sleep(citer_pace_retry_ms(retry));
+	citer_job_rest(CITER_WAIT_RETRY, citer_pace_retry_ms(retry));
 }
 
 static CiterJobOutcome

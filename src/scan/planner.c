@@ -42,7 +42,7 @@
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
-#include "storage/lockdefs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -74,6 +74,8 @@ static void add_relation(PlannerInfo *root, Oid relid);
 static void set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk);
+static int	limited_rows(PlannerInfo *root, RelOptInfo *rel, const Path *path,
+						 const CiterScanCall *scan);
 static Plan *plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path,
 					   List *targetlist, List *clauses, List *custom_plans);
 static List *column_list(const Bitmapset *columns);
@@ -188,24 +190,30 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 	set_rows(root, rel, path, scan->call);
 	set_cost(root, rel, path, scan->call);
 	set_order(root, rel, path, scan->call->walk);
+	scan->first_rows = limited_rows(root, rel, path, scan->call);
 	rel->pathlist = NIL;
 	add_path(rel, path);
 }
 
 /*
  * Resolves a call in FROM with what the query wants of it, unless that is done
- * already.  Throws what is wrong with it, privileges included.
+ * already.  Throws what is wrong with it, privileges included.  The relation is
+ * locked before its row type is looked at.
  */
 static CiterScanCall *
 resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	CiterScanCall *scan = rel->fdw_private;
 	CiterOptions options;
+	Oid			relid;
 
 	if (scan != NULL)
 		return scan;
 	scan = palloc0(sizeof(CiterScanCall));
 	scan->call = citer_call_find(rte, chunked_iter_support_1_0);
+	relid = get_typ_typrelid(exprType(linitial(scan->call->args)));
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
 	scan->columns = citer_call_columns(linitial(rte->functions));
 	check_row_type(rel, scan->columns);
 	if (citer_call_read_known(scan->call->args, scan->columns, &options))
@@ -395,6 +403,22 @@ set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk)
 																			 targetlist));
 }
 
+/*
+ * The rows after which a LIMIT stops the scan, if that is known and may be the
+ * first ones: nothing else is in FROM, and no row is sorted or left out before it
+ * is counted.  Else 0.
+ */
+static int
+limited_rows(PlannerInfo *root, RelOptInfo *rel, const Path *path, const CiterScanCall *scan)
+{
+	if (root->limit_tuples < 1 || root->limit_tuples > CITER_CHUNK_SIZE_MAX ||
+		!bms_equal(rel->relids, root->all_baserels) ||
+		list_difference_ptr(rel->baserestrictinfo, scan->quals.clauses) != NIL ||
+		!pathkeys_contained_in(root->query_pathkeys, path->pathkeys))
+		return 0;
+	return (int) root->limit_tuples;
+}
+
 /* Custom path callback: makes the plan node. */
 static Plan *
 plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist,
@@ -419,7 +443,8 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
 											bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns));
 
 	/* In the order of CiterScanPrivate. */
-	private = list_make3(function, column_list(columns), call->quals.quals);
+	private = list_make4(function, column_list(columns), call->quals.quals,
+						 makeInteger(((CiterScanPath *) path)->first_rows));
 	if (call->walk != NULL)
 	{
 		private = lappend(private, call->walk->key->order);

@@ -109,7 +109,7 @@ refuse_volatile(ParseState *pstate, const CiterRelation *relation, Node *node)
 			 errmsg("argument \"%s\" must not contain a volatile column of %s", "order_by",
 					citer_relation_describe(relation)),
 			 errdetail("Each chunk computes it once more, and a volatile function decides what it is then."),
-			 errhint("Order by other columns, or store the rows in a table and walk that."),
+			 errhint("Order by other columns, declare the function STABLE if it is, or store the rows in a table."),
 			 parser_errposition(pstate, exprLocation(node))));
 }
 

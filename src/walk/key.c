@@ -51,8 +51,7 @@ static bool has_column(const CiterKey *key, const CiterRelation *relation, AttrN
 static CiterKeyElement *append_element(CiterKey *key, const CiterRelation *relation,
 									   Expr *expr, Oid sort_operator, bool nulls_first);
 static bool is_nullable(const CiterRelation *relation, Expr *expr);
-static void append_index_columns(StringInfo sql, const CiterKey *key,
-								 const CiterRelation *indexed, bool reversed);
+static char *index_columns(const CiterKey *key, const CiterRelation *indexed, bool reversed);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -190,22 +189,14 @@ citer_key_order_sql(const CiterKey *key, bool backwards)
 char *
 citer_key_describe(const CiterKey *key)
 {
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	append_index_columns(&sql, key, NULL, false);
-	return sql.data;
+	return index_columns(key, NULL, false);
 }
 
 /* The same of the walk the other way round. */
 char *
 citer_key_describe_reverse(const CiterKey *key)
 {
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	append_index_columns(&sql, key, NULL, true);
-	return sql.data;
+	return index_columns(key, NULL, true);
 }
 
 /*
@@ -216,17 +207,13 @@ citer_key_describe_reverse(const CiterKey *key)
 char *
 citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 {
-	StringInfoData sql;
+	bool		for_children = relation->has_children && !has_global_indexes(relation);
 
 	if (!key->immutable || !citer_relation_is_table(relation) || key->nelements > INDEX_MAX_KEYS)
 		return NULL;
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
-	append_index_columns(&sql, key, relation, key->reverse);
-	appendStringInfoString(&sql, ");");
-	if (relation->has_children && !has_global_indexes(relation))
-		appendStringInfoString(&sql, " and the same on each of its children");
-	return sql.data;
+	return psprintf("CREATE INDEX ON %s (%s);%s", relation->sql,
+					index_columns(key, relation, key->reverse),
+					for_children ? " and the same on each of its children" : "");
 }
 
 /* What an ORDER BY list says: its clauses, and the targets that they refer to. */
@@ -318,7 +305,7 @@ check_physical(const CiterRelation *relation)
 				 errhint("Give an order: order_by => 'column, ...'.")));
 }
 
-/* Whether the indexes of a relation with children are theirs, too, and the unique ones over all of them. */
+/* Whether the indexes of a relation with children hold for these, too. */
 static bool
 has_global_indexes(const CiterRelation *relation)
 {
@@ -443,22 +430,25 @@ is_nullable(const CiterRelation *relation, Expr *expr)
 }
 
 /*
- * Writes the elements as an index lists its columns, reversed if asked.  An
- * index of that relation, which may be NULL, cannot have virtual columns.
+ * The elements as an index lists its columns, reversed if asked.  An index of
+ * that relation, which may be NULL, cannot have virtual columns.
  */
-static void
-append_index_columns(StringInfo sql, const CiterKey *key, const CiterRelation *indexed,
-					 bool reversed)
+static char *
+index_columns(const CiterKey *key, const CiterRelation *indexed, bool reversed)
 {
+	StringInfoData sql;
+
+	initStringInfo(&sql);
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
 
-		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", indexed == NULL ?
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", indexed == NULL ?
 						 element->sql->index_column :
 						 citer_key_sql_index(indexed, element->expr, element->sql));
-		append_direction(sql, element->descending != reversed, element->nulls_first != reversed);
+		append_direction(&sql, element->descending != reversed, element->nulls_first != reversed);
 	}
+	return sql.data;
 }
 
 /* Writes DESC, and where NULLs go unless that is the direction's default. */

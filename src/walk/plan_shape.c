@@ -86,12 +86,14 @@ find_order(Plan *plan, CiterPlanShape *shape)
 	{
 		case T_Sort:
 			shape->sorts |= !is_empty_result(plan->lefttree);
+			shape->reads_tables |= shape->sorts;
 			break;
 		case T_IncrementalSort:
 			shape->sorts_groups = true;
 			find_order(plan->lefttree, shape);
 			break;
 		case T_IndexScan:
+			shape->reads_tables = true;
 			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexScan *) plan)->indexid);
 			break;
 		case T_IndexOnlyScan:

@@ -48,7 +48,7 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 {
 	const CiterRelation *relation = source->relation;
 	const CiterKey *key = source->key;
-	bool		physical = key->physical && rows->sample == NULL && !rows->counted;
+	bool		physical = key->physical && !rows->unordered && !rows->counted;
 	CiterQuery	query = {
 		.nparams = source->nparams + 2 * key->nelements,
 		.steer = source->steer,
@@ -135,7 +135,7 @@ append_order(StringInfo sql, const CiterQuerySource *source, const CiterQueryRow
 {
 	const CiterKey *key = source->key;
 
-	if (rows->sample == NULL && (!key->physical || source->sort_tids))
+	if (!rows->unordered && (!key->physical || source->sort_tids))
 		appendStringInfo(sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
 	if (rows->limit > 0 && (key->unique || rows->backwards || source->plain_limit))
 		appendStringInfo(sql, "\nLIMIT %d", rows->limit);

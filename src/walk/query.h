@@ -20,8 +20,7 @@
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 #define CITER_STEER_ALL_PARTS	0x08	/* do not prune partitions */
-#define CITER_STEER_CUSTOM		0x20	/* plan it for its parameters, each
-										 * time */
+#define CITER_STEER_CUSTOM		0x20	/* make a plan for each set of keys */
 
 /*
  * A query.  Behind the parameters of the filter come the elements of the
@@ -73,8 +72,8 @@ typedef struct CiterQueryRows
 	List	   *branches;		/* what to select from instead, each in order
 								 * and with the limit; NIL: one for all */
 	bool		backwards;		/* from the end */
-	const char *sample;			/* a TABLESAMPLE clause, and then no order;
-								 * NULL: all rows */
+	bool		unordered;		/* in any order */
+	const char *sample;			/* a TABLESAMPLE clause; NULL: all rows */
 	int			limit;			/* rows; 0: all */
 	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */

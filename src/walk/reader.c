@@ -40,6 +40,8 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns,
 									   citer_settings_chunk_memory());
 	reader->chunk_rows = walk->chunk_size;
+	if (options->planner.first_rows > 0)
+		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
 	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;
@@ -86,7 +88,7 @@ citer_reader_read_chunk(CiterReader *reader)
 	citer_session_end(&reader->session, walk, nestlevel);
 	if (found)
 		count_chunk(reader);
-	reader->chunk_rows = citer_walk_grow_chunk(walk, reader->chunk_rows);
+	reader->chunk_rows = citer_walk_grow_chunk(walk, Max(reader->chunk_rows, walk->chunk_size));
 	MemoryContextSwitchTo(caller);
 	return found;
 }

@@ -30,7 +30,6 @@
 static Oid	rowtype_relid(Oid rowtype);
 static void check_relkind(Relation rel);
 static List *column_names(const CiterRelation *relation);
-static Query *rewritten_query(ParseState *pstate);
 static bool is_plain(const CiterRelation *relation);
 
 /*
@@ -65,13 +64,6 @@ citer_relation_open(Oid rowtype)
 	relation->has_children = citer_relation_has_children(rel);
 	relation->is_plain = is_plain(relation);
 	citer_compat_forget_virtual(relation->tupdesc);
-	if (relation->relkind == RELKIND_VIEW || relation->row_security)
-	{
-		ParseState *pstate = make_parsestate(NULL);
-
-		(void) addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
-		relation->rewritten = rewritten_query(pstate);
-	}
 
 	citer_relation_remember(relation, rel);
 	relation_close(rel, NoLock);
@@ -104,11 +96,8 @@ CiterRelation *
 citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc columns)
 {
 	CiterRelation *relation = palloc0(sizeof(CiterRelation));
-	ParseState *pstate = make_parsestate(NULL);
 	StringInfoData alias;
 
-	pstate->p_rtable = list_make1(copyObject(entry));
-	relation->rewritten = rewritten_query(pstate);
 	relation->rowtype = RECORDOID;
 	relation->name = entry->alias->aliasname;
 	relation->tupdesc = columns;
@@ -144,6 +133,38 @@ citer_relation_check_row(Oid type, const char *name)
 			 name != NULL ? errhint("Pass the whole row: %s(%s).", "chunked_iter_key", name) :
 			 errhint("Pass the whole row, by the name of the table or the walk in FROM: SELECT %s(t) FROM my_table AS t",
 					 "chunked_iter_key")));
+}
+
+/*
+ * Fills in the query that reads the relation, as range table entry 1, if there
+ * are queries of views or conditions of policies in it.
+ */
+void
+citer_relation_rewrite(CiterRelation *relation)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	Query	   *query = makeNode(Query);
+	RangeTblRef *from = makeNode(RangeTblRef);
+
+	if (relation->query != NULL)
+		pstate->p_rtable = list_make1(copyObject(relation->query));
+	else if (relation->relkind == RELKIND_VIEW || relation->row_security)
+	{
+		Relation	rel = relation_open(relation->relid, AccessShareLock);
+
+		(void) addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+		relation_close(rel, NoLock);
+	}
+	else
+		return;
+	from->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->canSetTag = true;
+	query->rtable = pstate->p_rtable;
+	citer_compat_take_permissions(query, pstate);
+	query->jointree = makeFromExpr(list_make1(from), NULL);
+	AcquireRewriteLocks(query, true, false);
+	relation->rewritten = linitial_node(Query, QueryRewrite(query));
 }
 
 /* What the relation is called in messages: its name in SQL, or "the query". */
@@ -264,26 +285,6 @@ column_names(const CiterRelation *relation)
 	statement = makeNode(PlannedStmt);
 	statement->rtable = list_make1(relation->query);
 	return deparse_context_for_plan_tree(statement, list_make1(relation->name));
-}
-
-/*
- * The query that selects from the one range table entry of a parse state, with
- * the queries of views and the conditions of policies in it.
- */
-static Query *
-rewritten_query(ParseState *pstate)
-{
-	Query	   *query = makeNode(Query);
-	RangeTblRef *from = makeNode(RangeTblRef);
-
-	from->rtindex = 1;
-	query->commandType = CMD_SELECT;
-	query->canSetTag = true;
-	query->rtable = pstate->p_rtable;
-	citer_compat_take_permissions(query, pstate);
-	query->jointree = makeFromExpr(list_make1(from), NULL);
-	AcquireRewriteLocks(query, true, false);
-	return linitial_node(Query, QueryRewrite(query));
 }
 
 /*

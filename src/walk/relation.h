@@ -28,8 +28,7 @@ typedef struct CiterRelation
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
-	Query	   *rewritten;		/* what reads it, if that has the queries of
-								 * views or policies in it; NULL: it has not */
+	Query	   *rewritten;		/* NULL: none; see citer_relation_rewrite */
 
 	/* What must not change while the relation is walked. */
 	uint64		definition_version;
@@ -44,6 +43,7 @@ extern CiterRelation *citer_relation_under_name(const CiterRelation *relation, c
 extern CiterRelation *citer_relation_of_subquery(RangeTblEntry *entry, const char *select,
 												 TupleDesc columns);
 extern void citer_relation_check_row(Oid type, const char *name);
+extern void citer_relation_rewrite(CiterRelation *relation);
 extern const char *citer_relation_describe(const CiterRelation *relation);
 extern bool citer_relation_is_table(const CiterRelation *relation);
 extern bool citer_relation_same_columns(TupleDesc a, TupleDesc b);

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "utils/guc.h"
+#include "catalog/namespace.h"
 #include "utils/snapmgr.h"
 
 #include "walk/session.h"
@@ -27,8 +27,9 @@ void
 citer_session_remember(CiterSession *session, const CiterWalk *walk)
 {
 	session->user = GetUserId();
-	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	session->search_path = pstrdup(namespace_search_path);
 	session->settings = citer_settings_save();
+	session->settings_version = citer_settings_version();
 	session->news = walk->relation->news;
 	session->functions = citer_function_version(walk);
 	session->started_at = GetActiveSnapshot()->curcid;
@@ -75,13 +76,13 @@ check_relations(CiterSession *session, const CiterWalk *walk)
  * chunk has its own, and puts search_path back to what it was at the start,
  * since the filter and the key may have names in them, and the settings, since
  * under another TimeZone the day of a time stamp is another key.  Returns what
- * citer_session_end() needs.
+ * citer_session_end() needs: 0 if there was nothing to put back.
  */
 int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
 {
 	CiterSetting settings[] = {{"search_path", session->search_path}, {NULL, NULL}};
-	int			nestlevel;
+	int			nestlevel = 0;
 
 	citer_session_check(session, walk);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
@@ -90,10 +91,13 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 		PushCopiedSnapshot(GetTransactionSnapshot());
 		GetActiveSnapshot()->curcid = session->started_at;
 	}
-	nestlevel = citer_settings_begin();
-	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
+	if (strcmp(namespace_search_path, session->search_path) != 0 ||
+		citer_settings_version() != session->settings_version)
+	{
+		nestlevel = citer_settings_begin();
 		citer_settings_set(settings);
-	citer_settings_restore(session->settings);
+		citer_settings_restore(session->settings);
+	}
 	citer_function_version_check(&session->functions, walk);
 	return nestlevel;
 }
@@ -106,7 +110,8 @@ void
 citer_session_end(CiterSession *session, const CiterWalk *walk, int nestlevel)
 {
 	citer_function_version_check(&session->functions, walk);
-	citer_settings_end(nestlevel);
+	if (nestlevel > 0)
+		citer_settings_end(nestlevel);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PopActiveSnapshot();
 }

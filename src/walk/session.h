@@ -18,6 +18,7 @@ typedef struct CiterSession
 	Oid			user;
 	char	   *search_path;
 	ArrayType  *settings;		/* others that SQL goes by */
+	uint64		settings_version;
 	uint64		news;			/* citer_relation_news() of the last check */
 	CiterFunctionVersion functions;
 	CommandId	started_at;		/* the calling statement's command */

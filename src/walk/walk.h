@@ -52,6 +52,9 @@ typedef enum CiterComparer
 	CITER_COMPARES_BOTH			/* this one and others, which have to agree */
 } CiterComparer;
 
+/* The queries of a walk that were written before; see walk.c. */
+typedef struct CiterQueries CiterQueries;
+
 typedef struct CiterWalk
 {
 	int			chunk_size;		/* rows */
@@ -69,6 +72,7 @@ typedef struct CiterWalk
 	Bitmapset  *columns;		/* that are read; NULL: all */
 	int			ncolumns;		/* columns after this one are not used */
 	char	   *locking;		/* a locking clause; NULL: rows are not locked */
+	CiterQueries *queries;
 	CiterPosition after;
 	CiterPosition upto;
 	CiterStrategy strategy;
@@ -98,6 +102,7 @@ typedef struct CiterWalkQueries
 
 /* walk_resolve.c */
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
+extern CiterWalk *citer_walk_resolve_key(const CiterOptions *options);
 
 /* walk_strategy.c */
 extern void citer_walk_choose_strategy(CiterWalk *walk);
@@ -108,6 +113,7 @@ extern int	citer_walk_grow_chunk(const CiterWalk *walk, int rows);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 /* walk.c */
+extern CiterQueries *citer_walk_create_queries(void);
 extern CiterWalkQueries citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows);
 extern CiterWalkQueries citer_walk_cut_queries(const CiterWalk *walk, const CiterQueryRows *rows);
 extern bool citer_walk_next_query(CiterWalkQueries *queries);

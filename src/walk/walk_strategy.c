@@ -142,7 +142,7 @@ choose_by_tid(CiterWalk *walk)
 		walk->strategy.with_tid = true;
 }
 
-/* Error context callback: what keeps its rows elsewhere, as TimescaleDB does when it compresses them, may have no ctids. */
+/* Error context callback: where TimescaleDB has compressed the rows, there are no ctids. */
 static void
 advise_order(void *arg pg_attribute_unused())
 {
