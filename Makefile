@@ -6,13 +6,19 @@
 #:
 #:   make test REGRESS='setup walk' ISOLATION= TAP='t/0*.pl'
 #:                   only these; an empty list leaves a kind out
+#:   make test QUICK=1
+#:                   all but the TAP files that take long
 #:   make test PG_CONFIG=/path/to/pg_config
 #:                   on a PostgreSQL of your own; demo and bench take it too
 #:   make test TMPDIR=/var/tmp
 #:                   where the temporary directory goes; demo and bench too
+#:   make test-settings
+#:                   the SQL tests under settings that change plans; SETTINGS
+#:                   and REGRESS say which, as in SETTINGS=enable_sort=off
 #:   make test-releases
 #:                   make test under each newer release that Debian has, in
 #:                   chroots; as root on a Debian (scripts/releases.sh)
+#:   make test-ci    make test, and then test-releases with QUICK=1
 #:
 #: For a PostgreSQL you run, as with every PGXS extension (add PG_CONFIG=...
 #: unless pg_config is in the PATH; with_llvm=no leaves out the JIT bitcode):
@@ -58,8 +64,13 @@ EXTRA_CLEAN = test-results
 
 all:
 
+# The TAP files that take long or need many packages, for QUICK=1
+SLOW_TAP = $(call files,$(addprefix t/,002_* 006_* 020_* 021_fuzz.pl 040_* 046_* 047_* 051_* 052_* 054_* \
+	058_* 059_* 060_* 061_* 062_*))
+LEFT_OUT = $(if $(QUICK),$(SLOW_TAP))
+
 # These work without pg_config: see the scripts.
-own_targets = bench demo dist help indent plots test test-releases typedefs
+own_targets = bench demo dist help indent plots test test-ci test-packages test-releases test-settings typedefs
 .PHONY: $(own_targets)
 
 PG_CONFIG ?= pg_config
@@ -85,12 +96,20 @@ help:
 given_pg_config = $(if $(filter file,$(origin PG_CONFIG)),,$(PG_CONFIG))
 
 # The shell gives way to the script, so that a signal for make reaches the script.
-test:
+# test-packages only installs what the tests need.
+test test-packages:
 	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
-		TAP='$(call files,$(TAP))' scripts/test.sh
+		TAP='$(filter-out $(LEFT_OUT),$(call files,$(TAP)))' LEFT_OUT='$(LEFT_OUT)' \
+		scripts/test.sh $(filter test-packages,$@)
 
 test-releases:
 	@exec scripts/releases.sh
+
+test-settings:
+	@exec env PG_CONFIG='$(given_pg_config)' REGRESS='$(REGRESS)' scripts/settings.sh
+
+test-ci:
+	@exec scripts/releases.sh ci
 
 demo plots typedefs:
 	@exec env PG_CONFIG='$(given_pg_config)' scripts/$@.sh

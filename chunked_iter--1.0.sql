@@ -18,7 +18,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_support_1_0'
 LANGUAGE C STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION chunked_iter_support(internal) IS
-'planner support for chunked_iter and chunked_iter_query: row estimates, and streaming in FROM';
+'planner support for chunked_iter and its kin: row estimates, streaming in FROM, and what is seen to be wrong';
 
 CREATE FUNCTION chunked_iter(
 	rel        anyelement,
@@ -58,7 +58,8 @@ CREATE FUNCTION chunked_iter_key(
 	order_by   text    DEFAULT NULL)
 RETURNS text[]
 AS 'MODULE_PATHNAME', 'chunked_iter_key_1_0'
-LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT;
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT
+SUPPORT chunked_iter_support;
 
 COMMENT ON FUNCTION chunked_iter_key(anyelement, text) IS
 'the key of a row under an ORDER BY list: the bookmark to pass to chunked_iter as "after" or "upto"';
@@ -91,6 +92,83 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_explain(anyelement, bigint, text, boolean, text, text[], text[], text) IS
 'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
+
+/*
+ * The name of a table is what people write first where a NULL of its row type
+ * belongs: chunked_iter('orders').  The parser takes a literal for a value of
+ * this type, since its category is that of strings, and its input function
+ * says what to write instead.  That is before the parser looks for columns that
+ * the call would have.  No other call fits these functions.
+ */
+CREATE TYPE chunked_iter_table_name;
+
+CREATE FUNCTION chunked_iter_table_name_in(cstring) RETURNS chunked_iter_table_name
+AS 'MODULE_PATHNAME', 'chunked_iter_table_name_in_1_0'
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_table_name_in(cstring) IS
+'refuses every value, and says what to write';
+
+CREATE FUNCTION chunked_iter_table_name_out(chunked_iter_table_name) RETURNS cstring
+AS 'textout'
+LANGUAGE internal IMMUTABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_table_name_out(chunked_iter_table_name) IS
+'never called: there are no values';
+
+CREATE TYPE chunked_iter_table_name (
+	INPUT    = chunked_iter_table_name_in,
+	OUTPUT   = chunked_iter_table_name_out,
+	LIKE     = text,
+	CATEGORY = 'S');
+
+COMMENT ON TYPE chunked_iter_table_name IS
+'has no values: catches the name of a table where a NULL of its row type belongs';
+
+CREATE FUNCTION chunked_iter(
+	rel        chunked_iter_table_name,
+	chunk_size bigint  DEFAULT 1000,
+	order_by   text    DEFAULT NULL,
+	reverse    boolean DEFAULT false,
+	filter     text    DEFAULT NULL,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter(chunked_iter_table_name, bigint, text, boolean, text, text[], text[], text) IS
+'says what to write in place of a table''s name';
+
+CREATE FUNCTION chunked_iter_explain(
+	rel        chunked_iter_table_name,
+	chunk_size bigint  DEFAULT 1000,
+	order_by   text    DEFAULT NULL,
+	reverse    boolean DEFAULT false,
+	filter     text    DEFAULT NULL,
+	after      text[]  DEFAULT NULL,
+	upto       text[]  DEFAULT NULL,
+	snapshot   text    DEFAULT 'statement')
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_explain(chunked_iter_table_name, bigint, text, boolean, text, text[], text[], text) IS
+'says what to write in place of a table''s name';
+
+CREATE FUNCTION chunked_iter_ranges(
+	rel            chunked_iter_table_name,
+	parts          bigint  DEFAULT NULL,
+	chunk_size     bigint  DEFAULT NULL,
+	order_by       text    DEFAULT NULL,
+	filter         text    DEFAULT NULL)
+RETURNS TABLE (range_no integer, after text[], upto text[], estimated_rows bigint)
+AS 'MODULE_PATHNAME', 'chunked_iter_ranges_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_ranges(chunked_iter_table_name, bigint, bigint, text, text) IS
+'says what to write in place of a table''s name';
 
 CREATE FUNCTION chunked_iter_queries(
 	OUT query_no    bigint,
@@ -163,6 +241,7 @@ CREATE TABLE chunked_iter_jobs (
 	workers        integer NOT NULL CHECK (workers OPERATOR(pg_catalog.>) 0),
 	follow         boolean NOT NULL,
 	follow_delay   interval,
+	settled        boolean NOT NULL,
 	nap_ms         integer NOT NULL CHECK (nap_ms OPERATOR(pg_catalog.>) 0),
 	max_failed     bigint CHECK (max_failed OPERATOR(pg_catalog.>=) 0::bigint),
 	revisit        boolean NOT NULL,
@@ -171,6 +250,7 @@ CREATE TABLE chunked_iter_jobs (
 		duty_percent OPERATOR(pg_catalog.<=) 100),
 	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>) 0::bigint),
 	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>) 0::bigint),
+	detached       boolean NOT NULL,
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	waiting_for    text,
@@ -183,6 +263,10 @@ COMMENT ON COLUMN chunked_iter_jobs.database_id IS
 'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
 COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
 'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.settled IS
+'whether the transactions that wrote to the relation when the end was fixed have ended, where a job follows';
+COMMENT ON COLUMN chunked_iter_jobs.detached IS
+'whether it was last run by chunked_iter_start, so that chunked_iter_resume starts it again';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
 'parameters under which the SQL of the job is read, as they were when it was made';
 
@@ -194,7 +278,25 @@ CREATE TABLE chunked_iter_job_requests (
 );
 
 COMMENT ON TABLE chunked_iter_job_requests IS
-'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has not succeeded';
+'what jobs were asked for by chunked_iter_pause and chunked_iter_cancel; it overrides the state of a job that has neither succeeded nor, for a pause, failed';
+
+/* Likewise: what a job is told while it runs.  0 and '' switch off. */
+CREATE TABLE chunked_iter_job_tunings (
+	job            text COLLATE "C" PRIMARY KEY REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	chunk_size     integer CHECK (chunk_size OPERATOR(pg_catalog.>=) 1 AND
+		chunk_size OPERATOR(pg_catalog.<=) 1000000000),
+	target_ms      integer CHECK (target_ms OPERATOR(pg_catalog.>=) 0),
+	pause_ms       integer CHECK (pause_ms OPERATOR(pg_catalog.>=) 0),
+	throttle_query text,
+	duty_percent   integer CHECK (duty_percent OPERATOR(pg_catalog.>=) 1 AND
+		duty_percent OPERATOR(pg_catalog.<=) 100),
+	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>=) 0::bigint),
+	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>=) 0::bigint),
+	tuned_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+COMMENT ON TABLE chunked_iter_job_tunings IS
+'what chunked_iter_tune has changed of jobs; it overrides the columns of chunked_iter_jobs until the job is run again, which takes it over';
 
 CREATE TABLE chunked_iter_job_ranges (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -218,7 +320,7 @@ CREATE TABLE chunked_iter_job_ranges (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped, rows_passed what others had locked';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped and rows_passed what others had locked, less what was done since';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -235,6 +337,47 @@ CREATE TABLE chunked_iter_failed_rows (
 COMMENT ON TABLE chunked_iter_failed_rows IS
 'rows that jobs with on_error => ''skip'' have skipped, each with its key and the error';
 
+CREATE TABLE chunked_iter_passed_rows (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	range_no       integer NOT NULL,
+	passed_no      bigint NOT NULL,
+	key            text[] NOT NULL,
+	passed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (job, range_no, passed_no)
+);
+
+COMMENT ON TABLE chunked_iter_passed_rows IS
+'the keys of rows that others had locked and SKIP LOCKED has left out, of jobs with revisit => true, until they are done';
+
+CREATE TABLE chunked_iter_runs (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	run_no         bigint NOT NULL,
+	call           text NOT NULL CHECK (call OPERATOR(pg_catalog.=) ANY (ARRAY['run', 'work', 'worker'])),
+	role           name NOT NULL DEFAULT current_user,
+	pid            integer NOT NULL DEFAULT pg_catalog.pg_backend_pid(),
+	started_at     timestamptz NOT NULL,
+	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	ended_at       timestamptz,
+	rows_done      bigint NOT NULL DEFAULT 0,
+	rows_changed   bigint,
+	chunks_done    bigint NOT NULL DEFAULT 0,
+	rows_failed    bigint NOT NULL DEFAULT 0,
+	rows_passed    bigint NOT NULL DEFAULT 0,
+	seconds_worked double precision NOT NULL DEFAULT 0,
+	seconds_throttled double precision NOT NULL DEFAULT 0,
+	seconds_paused double precision NOT NULL DEFAULT 0,
+	outcome        text,
+	error          text,
+	PRIMARY KEY (job, run_no)
+);
+
+COMMENT ON TABLE chunked_iter_runs IS
+'the last calls of each job, chunked_iter.runs_limit of them: what each has done, how long it worked and waited, and how it ended';
+COMMENT ON COLUMN chunked_iter_runs.ended_at IS
+'NULL while the call runs; a call whose session died has no end until the job is run again, and then ended when it last wrote its row';
+COMMENT ON COLUMN chunked_iter_runs.outcome IS
+'the state of the job when the call ended; running: a session that helped found no more ranges';
+
 /*
  * Only its owner runs a job, says what it does and reads the rows it has kept.
  * Members of the owning role see the job, and may stop and forget it.
@@ -244,8 +387,11 @@ COMMENT ON TABLE chunked_iter_failed_rows IS
 
 ALTER TABLE chunked_iter_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_job_tunings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_passed_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_runs ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY members_see ON chunked_iter_jobs FOR SELECT
 	USING (pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 0::oid), 'USAGE'));
@@ -258,6 +404,10 @@ CREATE POLICY members_forget ON chunked_iter_jobs FOR DELETE
 CREATE POLICY members ON chunked_iter_job_requests
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_requests.job));
+CREATE POLICY owner ON chunked_iter_job_tunings
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_tunings.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 CREATE POLICY owner ON chunked_iter_job_ranges
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_job_ranges.job
@@ -265,6 +415,17 @@ CREATE POLICY owner ON chunked_iter_job_ranges
 CREATE POLICY owner ON chunked_iter_failed_rows
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
+CREATE POLICY owner ON chunked_iter_passed_rows
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_passed_rows.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
+CREATE POLICY members_see ON chunked_iter_runs FOR SELECT
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_runs.job));
+CREATE POLICY owner ON chunked_iter_runs
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_runs.job
 		AND j.owner OPERATOR(pg_catalog.=) current_user));
 
 COMMENT ON POLICY members_see ON chunked_iter_jobs IS
@@ -277,126 +438,182 @@ COMMENT ON POLICY members_forget ON chunked_iter_jobs IS
 'members of the owning role may forget its jobs';
 COMMENT ON POLICY members ON chunked_iter_job_requests IS
 'members of the owning role may pause and cancel its jobs';
+COMMENT ON POLICY owner ON chunked_iter_job_tunings IS
+'only its owner says how a job is done: the throttle query runs with the owner''s rights';
 COMMENT ON POLICY owner ON chunked_iter_job_ranges IS
 'only its owner moves a job; chunked_iter_progress shows members how far it is';
 COMMENT ON POLICY owner ON chunked_iter_failed_rows IS
 'only the owner of a job reads the rows it has kept';
+COMMENT ON POLICY owner ON chunked_iter_passed_rows IS
+'only the owner of a job reads the keys it has kept';
+COMMENT ON POLICY members_see ON chunked_iter_runs IS
+'members of the owning role see the calls of its jobs';
+COMMENT ON POLICY owner ON chunked_iter_runs IS
+'only its owner writes what the calls of a job have done';
 
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_tunings', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_passed_rows', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_runs', '');
 
-CREATE FUNCTION chunked_iter_guard(job text, range_no integer) RETURNS oid[]
+CREATE FUNCTION chunked_iter_guard(owner oid, job text, range_no integer) RETURNS bigint
 AS 'MODULE_PATHNAME', 'chunked_iter_guard_1_0'
 LANGUAGE C IMMUTABLE PARALLEL SAFE STRICT;
 
-COMMENT ON FUNCTION chunked_iter_guard(text, integer) IS
-'the lock of the session at work on a range of a job, or on the whole job (0), as pg_locks shows it: {classid,objid,objsubid}';
+COMMENT ON FUNCTION chunked_iter_guard(oid, text, integer) IS
+'the lock of the session at work on a range of a role''s job, or on the whole job (0): classid and objid of pg_locks as one number';
 
 /*
- * The sessions at work are those that hold a guard of the job.  The view runs
- * with its owner's rights and so has to check by itself whose jobs it shows.
+ * The sessions at work are those that hold a guard of the job; 17225 is the
+ * class of these locks.  The view runs with its owner's rights and so has to
+ * check by itself whose jobs it shows.
+ *
+ * The speed of a range is an average that counts pauses.  While the range waits
+ * for something else it goes down, at the same rate as if chunks had been empty.
  */
 CREATE VIEW chunked_iter_progress WITH (security_barrier) AS
 WITH guards AS MATERIALIZED (
-	SELECT ARRAY[l.classid, l.objid, l.objsubid::oid] AS guard,
+	SELECT (l.classid::bigint OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) l.objid::bigint AS guard,
 	       l.pid,
 	       CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock'
 	            THEN 'lock: ' OPERATOR(pg_catalog.||) a.wait_event
 	       END AS lock,
-	       a.wait_event_type OPERATOR(pg_catalog.=) 'Timeout' AS sleeps
+	       a.wait_event_type OPERATOR(pg_catalog.=) ANY (ARRAY['Timeout', 'Extension']) AS sleeps
 	  FROM pg_catalog.pg_locks AS l
 	  LEFT JOIN pg_catalog.pg_stat_activity AS a
 	    ON a.pid OPERATOR(pg_catalog.=) l.pid
 	 WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
 	   AND l.granted
+	   AND l.objsubid OPERATOR(pg_catalog.=) 17225::smallint
+	   AND l.mode OPERATOR(pg_catalog.=) 'ExclusiveLock'
 	   AND l.database OPERATOR(pg_catalog.=) (
 	       SELECT d.oid
 	         FROM pg_catalog.pg_database AS d
 	        WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
-), ranges AS (
-	SELECT r.*,
-	       g.pid,
-	       coalesce(g.lock, CASE WHEN g.sleeps THEN r.waiting_for END) AS waits_for
-	  FROM chunked_iter_job_ranges AS r
-	  LEFT JOIN guards AS g
-	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(r.job, r.range_no)
+), owned AS NOT MATERIALIZED (
+	SELECT j.*,
+	       coalesce(o.oid, 0::oid) AS owner_oid
+	  FROM chunked_iter_jobs AS j
+	  LEFT JOIN pg_catalog.pg_roles AS o
+	    ON o.rolname OPERATOR(pg_catalog.=) j.owner
+	 WHERE pg_catalog.pg_has_role(coalesce(o.oid, 0::oid), 'USAGE')
+), working AS (
+	SELECT r.job,
+	       pg_catalog.sum(
+	           CASE WHEN w.waits_for OPERATOR(pg_catalog.<>) ALL (ARRAY[
+	                     'pause_ms', 'duty_percent', 'max_rows_per_second', 'max_wal_per_second'])
+	                THEN r.rows_per_second OPERATOR(pg_catalog.*) pg_catalog.exp(greatest(-700::double precision,
+	                     extract(epoch FROM r.updated_at OPERATOR(pg_catalog.-) pg_catalog.clock_timestamp())::double precision
+	                     OPERATOR(pg_catalog./) 10::double precision))
+	                ELSE r.rows_per_second
+	           END) AS rows_per_second,
+	       pg_catalog.string_agg(DISTINCT w.waits_for, ', '::text) AS waiting_for,
+	       pg_catalog.min(g.pid) AS pid,
+	       pg_catalog.array_agg(g.pid) AS pids
+	  FROM guards AS g
+	  JOIN (owned AS j
+	        JOIN chunked_iter_job_ranges AS r
+	          ON r.job OPERATOR(pg_catalog.=) j.job)
+	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(j.owner_oid, r.job, r.range_no)
+	 CROSS JOIN LATERAL (SELECT coalesce(g.lock, CASE WHEN g.sleeps THEN r.waiting_for END) AS waits_for) AS w
+	 GROUP BY r.job
 ), totals AS (
 	SELECT r.job,
-	       pg_catalog.sum(r.rows_done)::bigint AS rows_done,
-	       pg_catalog.sum(r.rows_changed)::bigint AS rows_changed,
-	       pg_catalog.sum(r.chunks_done)::bigint AS chunks_done,
-	       pg_catalog.sum(r.estimated_rows)::bigint AS estimated_rows,
-	       pg_catalog.sum(r.rows_per_second) FILTER (WHERE r.pid IS NOT NULL) AS rows_per_second,
-	       (pg_catalog.array_agg(pg_catalog.to_jsonb(r."position")
-	                             ORDER BY r.updated_at DESC, r.range_no))[1] AS last_key,
-	       (pg_catalog.array_agg(r.chunk_size
-	                             ORDER BY r.updated_at DESC, r.range_no))[1] AS chunk_size,
-	       pg_catalog.string_agg(DISTINCT r.waits_for, ', '::text) AS waiting_for,
-	       pg_catalog.min(r.pid) AS pid,
-	       pg_catalog.array_agg(r.pid) FILTER (WHERE r.pid IS NOT NULL) AS pids,
-	       pg_catalog.max(r.updated_at) AS updated_at
-	  FROM ranges AS r
+	       pg_catalog.sum(r.rows_done::double precision) AS rows_done,
+	       pg_catalog.sum(r.rows_changed::double precision) AS rows_changed,
+	       pg_catalog.sum(r.rows_failed::double precision) AS rows_failed,
+	       pg_catalog.sum(r.rows_passed::double precision) AS rows_passed,
+	       pg_catalog.sum(r.chunks_done::double precision) AS chunks_done,
+	       pg_catalog.sum(r.estimated_rows::double precision) AS estimated_rows
+	  FROM chunked_iter_job_ranges AS r
 	 GROUP BY r.job
+), latest AS (
+	SELECT DISTINCT ON (r.job) r.job, r."position" AS last_key, r.chunk_size, r.updated_at
+	  FROM chunked_iter_job_ranges AS r
+	 ORDER BY r.job, r.updated_at DESC, r.range_no
 ), jobs AS (
 	SELECT j.job,
-	       j.owner,
-	       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
-	            THEN j.state
-	            ELSE coalesce(q.request, j.state)
-	       END AS state,
+	       coalesce(q.request, j.state) AS state,
 	       j.parts,
 	       g.pid,
 	       coalesce(g.lock, CASE WHEN g.sleeps THEN j.waiting_for END) AS waits_for,
 	       j.started_at,
 	       greatest(j.updated_at, q.requested_at) AS updated_at,
 	       j.last_error
-	  FROM chunked_iter_jobs AS j
+	  FROM owned AS j
 	  LEFT JOIN chunked_iter_job_requests AS q
 	    ON q.job OPERATOR(pg_catalog.=) j.job
+	   AND j.state OPERATOR(pg_catalog.<>) 'succeeded'
+	   AND (j.state OPERATOR(pg_catalog.<>) 'failed' OR q.request OPERATOR(pg_catalog.=) 'cancelled')
 	  LEFT JOIN guards AS g
-	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(j.job, 0)
+	    ON g.guard OPERATOR(pg_catalog.=) chunked_iter_guard(j.owner_oid, j.job, 0)
+), figures AS (
+	SELECT j.*,
+	       t.rows_done,
+	       t.rows_changed,
+	       t.rows_failed,
+	       t.rows_passed,
+	       t.chunks_done,
+	       t.estimated_rows,
+	       w.pid AS range_pid,
+	       w.pids,
+	       w.waiting_for,
+	       w.rows_per_second,
+	       l.last_key,
+	       l.chunk_size,
+	       greatest(j.updated_at, l.updated_at) AS moved_at,
+	       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
+	            THEN 1000
+	            ELSE least(999::double precision, 1000::double precision
+	                 OPERATOR(pg_catalog.*) t.rows_done
+	                 OPERATOR(pg_catalog./) greatest(t.estimated_rows, 1::double precision))::integer
+	       END AS permille,
+	       CASE WHEN w.rows_per_second OPERATOR(pg_catalog.>=) 0.1::double precision
+	            THEN pg_catalog.make_interval(secs => least(1e9::double precision, pg_catalog.ceil(
+	                 greatest(t.estimated_rows OPERATOR(pg_catalog.-) t.rows_done, 0::double precision)
+	                 OPERATOR(pg_catalog./) w.rows_per_second)))
+	       END AS remaining
+	  FROM jobs AS j
+	  LEFT JOIN totals AS t
+	    ON t.job OPERATOR(pg_catalog.=) j.job
+	  LEFT JOIN latest AS l
+	    ON l.job OPERATOR(pg_catalog.=) j.job
+	  LEFT JOIN working AS w
+	    ON w.job OPERATOR(pg_catalog.=) j.job
 )
-SELECT j.job,
-       CASE WHEN j.state OPERATOR(pg_catalog.=) 'running' AND coalesce(j.pid, t.pid) IS NULL
+SELECT f.job,
+       CASE WHEN f.state OPERATOR(pg_catalog.=) 'running' AND coalesce(f.pid, f.range_pid) IS NULL
             THEN 'interrupted'
-            ELSE j.state
+            ELSE f.state
        END AS state,
-       j.parts,
-       t.rows_done,
-       t.chunks_done,
-       t.estimated_rows,
-       CASE WHEN j.state OPERATOR(pg_catalog.=) 'succeeded'
-            THEN 100.0
-            ELSE least(99.9, pg_catalog.round(
-                 100.0 OPERATOR(pg_catalog.*) t.rows_done::numeric
-                 OPERATOR(pg_catalog./) greatest(t.estimated_rows, 1)::numeric, 1))
-       END AS percent,
-       pg_catalog.round(t.rows_per_second::numeric, 1)::double precision AS rows_per_second,
-       CASE WHEN t.rows_per_second OPERATOR(pg_catalog.>) 0::double precision
-            THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) pg_catalog.make_interval(
-                 secs => greatest(t.estimated_rows OPERATOR(pg_catalog.-) t.rows_done, 0)::double precision
-                 OPERATOR(pg_catalog./) t.rows_per_second)
-       END AS eta,
-       CASE WHEN pg_catalog.jsonb_typeof(t.last_key) OPERATOR(pg_catalog.=) 'array'
-            THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text(t.last_key))
-       END AS last_key,
-       t.chunk_size,
-       CASE WHEN j.waits_for IS NULL OR j.pid OPERATOR(pg_catalog.=) ANY (t.pids)
-            THEN t.waiting_for
-            ELSE coalesce(j.waits_for OPERATOR(pg_catalog.||) ', ' OPERATOR(pg_catalog.||) t.waiting_for,
-                          j.waits_for)
+       f.permille::numeric OPERATOR(pg_catalog.*) 0.1 AS percent,
+       f.rows_done::bigint AS rows_done,
+       f.estimated_rows::bigint AS estimated_rows,
+       pg_catalog.round(f.rows_per_second::numeric, 1)::double precision AS rows_per_second,
+       f.remaining,
+       CASE WHEN f.waits_for IS NULL OR f.pid OPERATOR(pg_catalog.=) ANY (f.pids)
+            THEN f.waiting_for
+            ELSE coalesce(f.waits_for OPERATOR(pg_catalog.||) ', ' OPERATOR(pg_catalog.||) f.waiting_for,
+                          f.waits_for)
        END AS waiting_for,
-       coalesce(j.pid, t.pid) AS pid,
-       j.started_at,
-       greatest(j.updated_at, t.updated_at) AS updated_at,
-       j.last_error,
-       t.rows_changed
-  FROM jobs AS j
-  LEFT JOIN totals AS t
-    ON t.job OPERATOR(pg_catalog.=) j.job
- WHERE pg_catalog.pg_has_role(coalesce(pg_catalog.to_regrole(pg_catalog.quote_ident(j.owner::text))::oid, 0::oid), 'USAGE');
+       f.last_error,
+       pg_catalog.substr('####################....................',
+            21 OPERATOR(pg_catalog.-) (f.permille OPERATOR(pg_catalog./) 50), 20) AS bar,
+       f.parts,
+       f.chunks_done::bigint AS chunks_done,
+       f.rows_changed::bigint AS rows_changed,
+       f.rows_failed::bigint AS rows_failed,
+       f.rows_passed::bigint AS rows_passed,
+       pg_catalog.date_trunc('second', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) f.remaining) AS eta,
+       f.last_key,
+       f.chunk_size,
+       coalesce(f.pid, f.range_pid) AS pid,
+       f.started_at,
+       f.moved_at AS updated_at
+  FROM figures AS f;
 
 COMMENT ON VIEW chunked_iter_progress IS
 'one row for each job: how far it is, how fast, and what it waits for';
@@ -438,7 +655,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
 COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
-'runs a statement for each chunk of a table, one transaction a chunk; run again, the job goes on where it stopped';
+'runs a statement for each chunk of a table, one transaction a chunk; run again, the job continues where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)
 AS 'MODULE_PATHNAME', 'chunked_iter_work_1_0'
@@ -447,12 +664,70 @@ LANGUAGE C;
 COMMENT ON PROCEDURE chunked_iter_work(text) IS
 'helps a running job: takes key ranges that no other session is at work on';
 
+CREATE PROCEDURE chunked_iter_retry_failed(job text)
+AS 'MODULE_PATHNAME', 'chunked_iter_retry_failed_1_0'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE chunked_iter_retry_failed(text) IS
+'runs the statement of a job for the rows in chunked_iter_failed_rows, one transaction a key, and removes those that pass';
+
+CREATE FUNCTION chunked_iter_start(
+	job            text,
+	rel            regclass DEFAULT NULL,
+	statement      text     DEFAULT NULL,
+	chunk_size     bigint   DEFAULT NULL,
+	order_by       text     DEFAULT NULL,
+	reverse        boolean  DEFAULT NULL,
+	filter         text     DEFAULT NULL,
+	after          text[]   DEFAULT NULL,
+	upto           text[]   DEFAULT NULL,
+	lock_rows      text     DEFAULT NULL,
+	target_ms      bigint   DEFAULT NULL,
+	pause_ms       bigint   DEFAULT NULL,
+	throttle_query text     DEFAULT NULL,
+	max_chunks     bigint   DEFAULT NULL,
+	max_ms         bigint   DEFAULT NULL,
+	retries        bigint   DEFAULT NULL,
+	on_error       text     DEFAULT NULL,
+	parts          bigint   DEFAULT NULL,
+	dry_run        boolean  DEFAULT false,
+	statement_is_global boolean DEFAULT NULL,
+	workers        bigint   DEFAULT NULL,
+	follow         boolean  DEFAULT NULL,
+	follow_delay   interval DEFAULT NULL,
+	nap_ms         bigint   DEFAULT NULL,
+	max_failed     bigint   DEFAULT NULL,
+	revisit        boolean  DEFAULT NULL,
+	needs          text[]   DEFAULT NULL,
+	duty_percent   bigint   DEFAULT NULL,
+	max_rows_per_second bigint DEFAULT NULL,
+	max_wal_per_second bigint DEFAULT NULL) RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_start_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_start(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
+'starts a job in background workers, when the transaction commits: chunked_iter_run without a client';
+
+CREATE FUNCTION chunked_iter_wait(job text, timeout_ms bigint DEFAULT NULL) RETURNS text
+AS 'MODULE_PATHNAME', 'chunked_iter_wait_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_wait(text, bigint) IS
+'waits until no session is at work on a job, or the time is up; the state that it then has';
+
+CREATE FUNCTION chunked_iter_resume() RETURNS integer
+AS 'MODULE_PATHNAME', 'chunked_iter_resume_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION chunked_iter_resume() IS
+'starts background jobs again that a crash or restart has interrupted: the caller''s, or all for a superuser; how many';
+
 CREATE FUNCTION chunked_iter_pause(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_pause_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_pause(text) IS
-'stops a job before its next chunk; chunked_iter_run goes on with it';
+'stops a job before its next chunk; chunked_iter_run continues it';
 
 CREATE FUNCTION chunked_iter_cancel(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_cancel_1_0'
@@ -460,6 +735,22 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_cancel(text) IS
 'stops a job before its next chunk, for good';
+
+CREATE FUNCTION chunked_iter_tune(
+	job            text,
+	chunk_size     bigint  DEFAULT NULL,
+	pause_ms       bigint  DEFAULT NULL,
+	target_ms      bigint  DEFAULT NULL,
+	throttle_query text    DEFAULT NULL,
+	duty_percent   bigint  DEFAULT NULL,
+	max_rows_per_second bigint DEFAULT NULL,
+	max_wal_per_second bigint DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'chunked_iter_tune_1_0'
+LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
+
+COMMENT ON FUNCTION chunked_iter_tune(text, bigint, bigint, bigint, text, bigint, bigint, bigint) IS
+'changes how a job is done, from its next chunk on; 0 and an empty text switch off, what is left out stays';
 
 CREATE FUNCTION chunked_iter_forget(job text) RETURNS void
 AS 'MODULE_PATHNAME', 'chunked_iter_forget_1_0'
@@ -470,6 +761,7 @@ COMMENT ON FUNCTION chunked_iter_forget(text) IS
 
 /* Row-level security says which rows of the tables this is about. */
 GRANT SELECT, INSERT, UPDATE, DELETE
-	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_ranges, chunked_iter_failed_rows
+	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_tunings, chunked_iter_job_ranges,
+	   chunked_iter_failed_rows, chunked_iter_passed_rows, chunked_iter_runs
 	TO PUBLIC;
 GRANT SELECT ON chunked_iter_progress TO PUBLIC;

@@ -6,7 +6,7 @@
 #
 #   ROWS     rows of the table (1000000)
 #   ROUNDS   how often each way is run, in turns; the medians count (3)
-#   KINDS    which of UPDATE, INSERT, DELETE and PARTS (all of them)
+#   KINDS    which of UPDATE, INSERT, DELETE, WORKERS, SNAPSHOT and QUEUE (all of them)
 #   RESULTS  directory for jobs.csv and jobs.txt (bench/results)
 #
 # "rows locked" needs track_commit_timestamp = on.
@@ -16,7 +16,7 @@ cd "$(dirname "$0")"
 
 ROWS=${ROWS:-1000000}
 ROUNDS=${ROUNDS:-3}
-KINDS=${KINDS:-UPDATE INSERT DELETE PARTS}
+KINDS=${KINDS:-UPDATE INSERT DELETE WORKERS SNAPSHOT QUEUE}
 RESULTS=${RESULTS:-results}
 for argument in "$@"; do
 	case $argument in
@@ -42,7 +42,7 @@ sql_of()
 		"INSERT, job, "*) job_of 'INSERT INTO other SELECT * FROM t WHERE chunk_range(t)' ;;
 		"DELETE, job, "*) job_of 'DELETE FROM t WHERE chunk_range(t)' ;;
 		"UPDATE, job, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' ;;
-		"PARTS, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' 'parts => 2' ;;
+		"WORKERS, "*) job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' "parts => 8, $way" ;;
 	esac
 }
 
@@ -55,7 +55,7 @@ job_of()
 ways_of()
 {
 	case $1 in
-		PARTS) printf '%s\n' 'one session, two parts' 'two sessions, two parts' ;;
+		WORKERS) printf '%s\n' 'workers => 1' 'workers => 2' ;;
 		*) printf '%s\n' 'one statement' 'loop' 'job, chunk_range' 'job, FROM chunk' ;;
 	esac
 }
@@ -77,7 +77,7 @@ reset_tables()
 # run_way KIND WAY ROUND: round 0 is the one in which locks are looked at
 run_way()
 {
-	local kind=$1 way=$2 round=$3 changed=t helper= status=0
+	local kind=$1 way=$2 round=$3 changed=t
 
 	[ "$kind" != INSERT ] || changed=other
 	reset_tables
@@ -85,12 +85,7 @@ run_way()
 		"${psql[@]}" --command="CREATE TRIGGER note_lock BEFORE INSERT OR UPDATE OR DELETE ON $changed
 								EXECUTE FUNCTION note_lock()"
 	fi
-	if [ "$way" = 'two sessions, two parts' ]; then
-		# It cannot help before there is a job.
-		(until "${psql[@]}" --command="CALL chunked_iter_work('bench')" 2>/dev/null; do sleep 0.005; done) &
-		helper=$!
-	fi
-	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL || status=$?
+	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL
 		SELECT clock_timestamp() AS started, pg_current_wal_insert_lsn() AS lsn \gset
 		$(sql_of "$kind" "$way");
 		INSERT INTO runs
@@ -100,11 +95,6 @@ run_way()
 		UPDATE runs SET answer = (SELECT concat(count(*), ' ', sum(val)) FROM $changed)
 		 WHERE kind = :'kind' AND way = :'way' AND round = :round;
 	SQL
-	if [ -n "$helper" ]; then
-		[ $status = 0 ] || kill $helper 2>/dev/null || true
-		wait $helper || true
-	fi
-	[ $status = 0 ] || exit $status
 	"${psql[@]}" --set=kind="$kind" --set=way="$way" --set=round="$round" <<-SQL >/dev/null
 		-- until the counters are there
 		SELECT pg_sleep(0.6) WHERE current_setting('server_version_num')::integer < 150000;
@@ -113,8 +103,61 @@ run_way()
 	SQL
 }
 
+# time_way KIND WAY ROUND SQL: how long it takes, and no more
+time_way()
+{
+	"${psql[@]}" --set=kind="$1" --set=way="$2" --set=round="$3" <<-SQL >/dev/null
+		SELECT clock_timestamp() AS started \gset
+		$4;
+		INSERT INTO runs
+		SELECT :'kind', :'way', :round, extract(epoch FROM clock_timestamp() - :'started') * 1000, 0, 0;
+	SQL
+}
+
+# Chunks of a row while another session holds a snapshot that is older: the
+# first eighth of them, and the last one
+run_snapshot()
+{
+	local round=$1 eighth=$(((ROWS < 16000 ? ROWS : 16000) / 8)) holder
+
+	reset_tables
+	PGAPPNAME=chunked_iter_old "${psql[@]}" --command='BEGIN ISOLATION LEVEL REPEATABLE READ' \
+		--command='SELECT count(*) FROM t' --command='SELECT pg_sleep(3600)' >/dev/null 2>&1 &
+	holder=$!
+	until [ "$("${psql[@]}" -At --command="SELECT count(*) FROM pg_stat_activity
+			   WHERE application_name = 'chunked_iter_old' AND wait_event = 'PgSleep'")" = 1 ]; do sleep 0.1; done
+	time_way SNAPSHOT 'first chunks' "$round" \
+		"$(job_of 'UPDATE t SET val = val + 1 WHERE chunk_range(t)' "chunk_size => 1, max_chunks => $eighth")"
+	"${psql[@]}" --command="CALL chunked_iter_run('bench', max_chunks => $((6 * eighth)))"
+	time_way SNAPSHOT 'last chunks' "$round" "CALL chunked_iter_run('bench', max_chunks => $eighth)"
+	"${psql[@]}" --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+							WHERE application_name = 'chunked_iter_old'" >/dev/null
+	wait $holder || true
+}
+
+# Where nine tenths of the rows, at the head of the order, have been deleted and
+# not been vacuumed
+run_queue()
+{
+	local round=$1 done=$((ROWS / 10 * 9)) first='SELECT count(*) FROM (SELECT FROM chunked_iter(NULL::t, 100'
+
+	reset_tables
+	"${psql[@]}" --command="$(job_of 'DELETE FROM t WHERE chunk_range(t)' "chunk_size => 1000, max_chunks => $((done / 1000))")"
+	time_way QUEUE 'job, continued' "$round" "CALL chunked_iter_run('bench', chunk_size => 100, max_chunks => 1)"
+	time_way QUEUE 'walk, with after' "$round" "$first, after => '{$((done + 100))}') LIMIT 100) AS s"
+	time_way QUEUE 'walk, from the beginning' "$round" "$first) LIMIT 100) AS s"
+	time_way QUEUE 'walk, once more' "$round" "$first) LIMIT 100) AS s"
+	time_way QUEUE 'SELECT min(id)' "$round" 'SELECT min(id) FROM t'
+}
+
 "${psql[@]}" --set=rows="$ROWS" --file=jobs.sql
 for kind in $KINDS; do
+	case $kind in
+		SNAPSHOT | QUEUE)
+			for ((round = 1; round <= ROUNDS; round++)); do "run_${kind,,}" "$round"; done
+			echo "Measured: $kind"
+			continue ;;
+	esac
 	mapfile -t ways < <(ways_of "$kind")
 	for ((round = 0; round <= ROUNDS; round++)); do
 		for ((i = 0; i < ${#ways[@]}; i++)); do

@@ -49,6 +49,18 @@ INSERT INTO pairs (a, b, target, a_sql, b_sql) VALUES
  $$SELECT insert_from('SELECT * FROM chunked_iter(NULL::t)')$$,
  $$SELECT insert_from('SELECT * FROM t')$$);
 
+-- A fifth of the rows, so that a partition has a fifth of a chunk's.
+INSERT INTO pairs (a, b, target, calls, a_sql, b_sql) VALUES
+('walk of 1000 range partitions', 'SELECT ... ORDER BY id', 1.3, 1,
+ 'SELECT count(*), sum(val) FROM chunked_iter(NULL::ranged)',
+ 'SELECT count(*), sum(val) FROM (SELECT * FROM ranged ORDER BY id) AS s'),
+('first 5 rows of 1000 range partitions', 'of SELECT ... ORDER BY id', 0.3, 20,
+ $$SELECT first_rows('SELECT * FROM chunked_iter(NULL::ranged)', 20)$$,
+ $$SELECT first_rows('SELECT * FROM ranged ORDER BY id', 20)$$),
+('walk of 1000 hash partitions', 'SELECT ... ORDER BY id', NULL, 1,
+ 'SELECT count(*), sum(val) FROM chunked_iter(NULL::hashed)',
+ 'SELECT count(*), sum(val) FROM (SELECT * FROM hashed ORDER BY id) AS s');
+
 INSERT INTO pairs (a, b, target, slack, a_sql, b_sql) VALUES
 ('walk in FROM, chunks of 10000 rows', 'of 1000 rows', 1.0, 0.05,
  replace(:'walk', 'NULL::t', 'NULL::t, 10000'),
@@ -73,9 +85,9 @@ INSERT INTO pairs (a, b, a_sql, b_sql) VALUES
  :'walk_in_list',
  :'walk');
 
-INSERT INTO pairs (a, b, calls, a_sql, b_sql) VALUES
-('first 5 rows of a walk', 'of SELECT ... ORDER BY id', 1000,
+INSERT INTO pairs (a, b, target, calls, a_sql, b_sql) VALUES
+('first 5 rows of a walk', 'of SELECT ... ORDER BY id', 2.5, 1000,
  $$SELECT first_rows('SELECT * FROM chunked_iter(NULL::t)', 1000)$$,
  $$SELECT first_rows('SELECT * FROM t ORDER BY id', 1000)$$),
-('page of 50 rows with "after"', 'prepared keyset query', 10000,
+('page of 50 rows with "after"', 'prepared keyset query', 1.3, 10000,
  'SELECT pages_by_walk(10000)', 'SELECT pages_by_hand(10000)');

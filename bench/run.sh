@@ -52,4 +52,6 @@ psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 \
 				ORDER BY pair, round, side) TO STDOUT (FORMAT csv, HEADER)" >"$RESULTS/times.csv"
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 \
 	--command="SET client_min_messages = warning" \
+	--command="DROP TABLE chunked_iter_bench.ranged" \
+	--command="DROP TABLE chunked_iter_bench.hashed" \
 	--command="DROP SCHEMA chunked_iter_bench CASCADE"

@@ -31,6 +31,18 @@ CREATE INDEX t_grp_rank ON t (grp, rank DESC, id);
 VACUUM (ANALYZE) t;
 CHECKPOINT;
 
+-- The same rows in 1000 partitions: in the order of their ids, or of none.
+CREATE TABLE ranged (LIKE t, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE hashed (LIKE t, PRIMARY KEY (id)) PARTITION BY HASH (id);
+SELECT format('CREATE TABLE ranged_%s PARTITION OF ranged FOR VALUES FROM (%s) TO (%s)',
+			  i, i * :rows / 5000 + 1, (i + 1) * :rows / 5000 + 1)
+  FROM generate_series(0, 999) AS i \gexec
+SELECT format('CREATE TABLE hashed_%s PARTITION OF hashed FOR VALUES WITH (MODULUS 1000, REMAINDER %s)', i, i)
+  FROM generate_series(0, 999) AS i \gexec
+INSERT INTO ranged SELECT * FROM t WHERE id <= :rows / 5;
+INSERT INTO hashed SELECT * FROM t WHERE id <= :rows / 5;
+VACUUM (ANALYZE) ranged, hashed;
+
 -- Where rows are written to.
 CREATE TABLE other (LIKE t);
 

@@ -85,6 +85,17 @@ want_extension()
 		want "postgresql-$version-$1" test -e "/usr/lib/postgresql/$version/lib/$2.so"
 }
 
+# Extensions that hook into the same places of the server
+want_neighbours()
+{
+	want_extension timescaledb timescaledb
+	want_extension pg-hint-plan pg_hint_plan
+	want_extension pgaudit pgaudit
+	want_extension cron pg_cron
+	want_extension partman pg_partman_bgw
+	want_extension repack pg_repack
+}
+
 # In the interpreter that is first in the PATH, or the system's own
 has_python_module()
 {
@@ -191,7 +202,7 @@ can_be_root()
 	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
 }
 
-# Adds the wanted packages that apt-get offers to those to be installed.
+# Adds the wanted packages that apt-get can install to those to be installed.
 add_wanted()
 {
 	local package
@@ -199,7 +210,7 @@ add_wanted()
 	[ ${#wanted[@]} -gt 0 ] && on_debian && can_be_root || return 0
 	update_lists
 	for package in "${wanted[@]}"; do
-		if apt-cache show "$package" >/dev/null 2>&1; then
+		if apt-get -q --simulate install --no-install-recommends "$package" >/dev/null 2>&1; then
 			missing+=("$package")
 			reasons+=("tests use it")
 		fi

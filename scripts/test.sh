@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # make test: the tests named in REGRESS, ISOLATION and TAP, on a throwaway
-# server. The last line of the output is "N passed, N failed".
+# server. The last line of the output is "N passed, N failed". LEFT_OUT names
+# the TAP files that were left out. make test-packages: only what they need.
 
 . "$(dirname "$0")/private.sh"
 
 need_compiler
 need_postgres
 need_perl
-case $TAP in *examples* | *bench*) want_clients ;; esac
+case $TAP in *django* | *rails* | *pgbouncer* | *clients* | *bench*) want_clients ;; esac
 case $TAP in *packaging*) want_packaging ;; esac
 case $TAP in *cron*) want_extension cron pg_cron ;; esac
+case $TAP in *neighbours*) want_neighbours ;; esac
 case $TAP in *explained*) want_extension hypopg hypopg ;; esac
 install_packages
+[ "${1:-}" != test-packages ] || exit 0
 
 results=$top/test-results
 regress=($REGRESS)
@@ -84,13 +87,15 @@ check_source()
 	fi
 }
 
-rm -rf "$results"
+# The logs of make test-releases stay.
+find "$results" -mindepth 1 -maxdepth 1 ! -name releases -exec rm -rf {} + 2>/dev/null || true
 check_source
 private_create
 if private_build && private_start scripts/throwaway.conf; then
 	run_tests REGRESS '^ok [0-9]|\.\.\. ok ' "${regress[@]}"
 	run_tests ISOLATION '^ok [0-9]|\.\.\. ok ' "${isolation[@]}"
 	run_tests TAP '^t/.* \.+ ok' "${tap[@]}"
+	[ -z "$LEFT_OUT" ] || echo "Left out, for they take long (make test-releases runs them): $LEFT_OUT"
 	[ $failed = 0 ] || show_failures
 else
 	failed=$((failed + ${#regress[@]} + ${#isolation[@]} + ${#tap[@]}))

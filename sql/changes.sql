@@ -311,6 +311,64 @@ SET LOCAL changes.sign = '-1';
 SELECT failure('FETCH ALL FROM c');
 ROLLBACK;
 
+-- So does a function that is defined anew, in the key, the filter, a condition, or what is walked,
+-- and also where the server puts the bodies of SQL functions in their place.
+CREATE FUNCTION inner_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT id';
+CREATE FUNCTION outer_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT changes.inner_score(id)';
+CREATE FUNCTION other_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT id';
+CREATE FUNCTION is_wanted(id integer) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN true; END';
+CREATE VIEW scores AS SELECT id, outer_score(id) AS score FROM scored;
+CREATE TABLE guarded AS TABLE scored;
+ALTER TABLE guarded ADD PRIMARY KEY (id), ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wanted ON guarded USING (is_wanted(id));
+GRANT SELECT ON guarded TO regress_chunked_other;
+CREATE FUNCTION walk_across_functions(command text, query text, as_other boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	rows refcursor;
+	id integer;
+	ids text := '';
+	state text := 'complete';
+	self name := current_user;
+BEGIN
+	IF as_other THEN SET LOCAL ROLE regress_chunked_other; END IF;
+	OPEN rows FOR EXECUTE query;
+	LOOP
+		FETCH rows INTO id;
+		EXIT WHEN NOT FOUND;
+		ids := ids || ' ' || id;
+		IF id = 3 THEN
+			PERFORM set_config('role', self, true);
+			EXECUTE command;
+			IF as_other THEN SET LOCAL ROLE regress_chunked_other; END IF;
+		END IF;
+	END LOOP;
+	RAISE EXCEPTION 'undo';
+EXCEPTION WHEN OTHERS THEN
+	IF SQLERRM <> 'undo' THEN
+		state := SQLSTATE || ' ' || SQLERRM;
+	END IF;
+	RETURN state || ':' || ids;
+END $$;
+CREATE TABLE redefinition (what text, command text);
+INSERT INTO redefinition VALUES
+	('inner', $$CREATE OR REPLACE FUNCTION inner_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN id < 7 THEN id ELSE -id END'$$),
+	('outer', $$CREATE OR REPLACE FUNCTION outer_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN id < 7 THEN id ELSE -id END'$$),
+	('outer is strict', 'ALTER FUNCTION outer_score STRICT'),
+	('the same', $$CREATE OR REPLACE FUNCTION outer_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT changes.inner_score(id)'$$),
+	('granted', 'GRANT EXECUTE ON FUNCTION outer_score, inner_score, is_wanted TO regress_chunked_other'),
+	('other', $$CREATE OR REPLACE FUNCTION other_score(id integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'$$),
+	('wanted', $$CREATE OR REPLACE FUNCTION is_wanted(id integer) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN id < 7; END'$$);
+SELECT what, walk, walk_across_functions(command, query, walk = 'policy') AS ends
+FROM redefinition, (VALUES
+	('key', $$SELECT id FROM chunked_iter(NULL::scored, 2, 'outer_score(id)')$$),
+	('filter', $$SELECT id FROM chunked_iter(NULL::scored, 2, filter => 'is_wanted(id) AND outer_score(id) > 0')$$),
+	('condition', $$SELECT id FROM chunked_iter(NULL::scored, 2) WHERE is_wanted(id) AND outer_score(id) > 0$$),
+	('view', $$SELECT id FROM chunked_iter(NULL::scores, 2, 'score')$$),
+	('query', $$SELECT id FROM chunked_iter_query('SELECT id, outer_score(id) FROM scored WHERE is_wanted(id)', 'id', 2) AS t(id integer, score integer)$$),
+	('policy', $$SELECT id FROM chunked_iter(NULL::guarded, 2)$$),
+	('none', $$SELECT id FROM chunked_iter(NULL::scored, 2)$$)) AS walk(walk, query)
+ORDER BY 1, 2;
+
 -- A partition that is attached has no rows in a walk of a view that began before it.
 CREATE TABLE divided (id integer) PARTITION BY RANGE (id);
 CREATE TABLE divided_1 PARTITION OF divided FOR VALUES FROM (1) TO (4);

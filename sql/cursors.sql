@@ -119,7 +119,7 @@ FETCH ALL FROM c;
 ROLLBACK;
 
 -- One walk for each row of another table, begun where that row says.
-SELECT start.after, array_agg((r).id)
+SELECT start.after, array_agg((r).id ORDER BY (r).id)
 FROM (VALUES ('{2}'::text[]), (NULL), ('{8}'), ('{10}')) AS start(after)
 LEFT JOIN LATERAL (SELECT chunked_iter(NULL::item, 2, after => start.after) AS r LIMIT 3) s ON true
 GROUP BY start.after ORDER BY start.after;

@@ -24,6 +24,20 @@ SELECT chunked_iter_cancel('cancel');
 SELECT chunked_iter_forget('cancel');
 CALL chunked_iter_run('cancel');
 
+-- A job that is cancelled in the chunk after which the call would pause it, is cancelled.
+CALL chunked_iter_run('limit', 'item', 'SELECT chunked_iter_cancel(''limit'')', chunk_size => 20, max_chunks => 1);
+SELECT state FROM progress WHERE job = 'limit';
+
+-- A job that has failed cannot be paused any more, but cancelled.
+CALL chunked_iter_run('failed', 'item', 'SELECT 1 / 0');
+SELECT chunked_iter_pause('failed');
+SELECT state, last_error FROM chunked_iter_progress WHERE job = 'failed';
+CALL chunked_iter_work('failed');
+SELECT chunked_iter_cancel('failed');
+SELECT state FROM progress WHERE job = 'failed';
+CALL chunked_iter_run('failed');
+SELECT chunked_iter_forget(job) FROM unnest(ARRAY['limit', 'failed']) AS job;
+
 -- While it is run, a job cannot be forgotten, not even by its own statement.
 CALL chunked_iter_run('forget', 'item', 'SELECT chunked_iter_forget(''forget'')');
 SELECT chunked_iter_forget('forget');

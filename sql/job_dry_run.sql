@@ -7,6 +7,7 @@ CREATE TABLE item (id integer PRIMARY KEY, grp integer NOT NULL, n integer NOT N
 INSERT INTO item SELECT i, i % 7, 0 FROM generate_series(1, 5000) i;
 CREATE INDEX ON item (grp DESC, id);
 ANALYZE item;
+SELECT planner_defaults();
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 
@@ -24,6 +25,11 @@ SELECT count(*) FROM chunked_iter_jobs;
 SELECT count(*), sum(n) FROM item;
 
 CALL chunked_iter_run('dry', 'item', 'UPDATE item SET n = n + 1 WHERE chunk_range(item)', order_by => 'grp DESC', filter => 'n >= 0', after => '{5,4000}', chunk_size => 1000, dry_run => true);
+
+-- Its estimates are for these very bounds, whichever plans the session prefers.
+SET plan_cache_mode = force_generic_plan;
+CALL chunked_iter_run('dry', 'item', 'UPDATE item SET n = n + 1 WHERE id BETWEEN $1 AND $2', chunk_size => 2000, dry_run => true);
+RESET plan_cache_mode;
 
 -- Its errors are those of the job.
 CALL chunked_iter_run('dry', 'item', 'UPDATE item SET nonsense = 1', dry_run => true);

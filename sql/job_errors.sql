@@ -31,7 +31,7 @@ ALTER TABLE copy ADD CHECK (v NOT IN (1, 33, 34, 100));
 CALL chunked_iter_run('skip', 'item', 'INSERT INTO copy SELECT * FROM chunk', chunk_size => 20, on_error => 'skip');
 SELECT job, state, rows_done, last_key FROM progress WHERE job = 'skip';
 SELECT * FROM failed;
-SELECT count(*), string_agg(id::text, ' ') FROM (TABLE item EXCEPT ALL TABLE copy) s;
+SELECT count(*), string_agg(id::text, ' ' ORDER BY id) FROM (TABLE item EXCEPT ALL TABLE copy) s;
 
 -- A statement that goes by the bounds.
 CALL chunked_iter_run('skip bounds', 'item', 'UPDATE copy SET v = CASE WHEN id = 42 THEN 1 ELSE -v END WHERE id BETWEEN $1 AND $2', chunk_size => 30, on_error => 'skip');
@@ -111,8 +111,9 @@ SELECT count(*) FROM picky;
 CALL chunked_iter_run('timeout', 'item', 'SELECT CASE WHEN $2 = 40 THEN pg_sleep(60) END', chunk_size => 20, max_chunks => 1);
 SET statement_timeout = '100ms';
 CALL chunked_iter_run('timeout');
-RESET statement_timeout;
 SELECT * FROM progress WHERE job = 'timeout';
+CALL chunked_iter_run('timeout', statement_is_global => true, throttle_query => 'SELECT true');
+RESET statement_timeout;
 
 -- Retries: as many as are asked for, of the whole transaction.
 CREATE SEQUENCE tries;

@@ -122,6 +122,36 @@ CALL chunked_iter_run('a', 'item', 'COPY item TO STDOUT');
 \echo :LAST_ERROR_SQLSTATE
 CALL chunked_iter_run('a', 'item', 'DECLARE c CURSOR WITH HOLD FOR SELECT * FROM chunk');
 \echo :LAST_ERROR_SQLSTATE
+CALL chunked_iter_run('a', 'item', 'COPY chunk TO ''/nowhere''');
+\echo :LAST_ERROR_SQLSTATE
+CALL chunked_iter_run('a', 'item', 'COPY (SELECT id FROM (SELECT * FROM chunk) AS c) TO ''/nowhere''');
+\echo :LAST_ERROR_SQLSTATE
+CALL chunked_iter_run('a', 'item', 'INSERT INTO chunk SELECT * FROM item WHERE chunk_range(item)');
+CALL chunked_iter_run('a', 'item', 'SELECT 1; DELETE FROM chunk');
+
+-- What people try first.
+CALL chunked_iter_run('a', 'item', 'UPDATE item SET v = v + 1 FROM chunk WHERE item.id = chunk.id');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item USING chunk WHERE chunk_range(item); DELETE FROM other USING chunk WHERE "id" = chunk.id');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE item.id = chunk.id');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE id IN (SELECT id FROM chunks)');
+CALL chunked_iter_run('a', 'item', 'INSERT INTO other SELECT * FROM public.chunk');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk_range');
+-- Releases differ in what else they say of this.
+DO $$
+DECLARE
+	hint text;
+BEGIN
+	CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk(item)', dry_run => true);
+EXCEPTION WHEN undefined_function THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RAISE INFO '%', hint;
+END $$;
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE id BETWEEN :first AND :last');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE v = 0 LIMIT 1000');
+CALL chunked_iter_run('a', 'item', 'SELECT 1; UPDATE item SET v = v + 1');
+CALL chunked_iter_run('a', 'item', 'UPDATE item SET v = 1 WHERE chunk_range(item); /* é */ UPDATE other SET w = 1 WHERE id BETWEEN $1 AND $2');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk_range(item)', filter => 'WHERE v = 0');
+CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk_range(item)', order_by => 'ORDER BY id');
 
 -- Of all this nothing is left.
 SELECT count(*) FROM chunked_iter_jobs;
@@ -133,6 +163,15 @@ CALL chunked_iter_run('commits', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN
 \echo :LAST_ERROR_SQLSTATE
 SELECT job, state, rows_done, last_error FROM chunked_iter_progress;
 SELECT v, count(*) FROM item GROUP BY v;
+
+-- A table called "chunk" is hidden by the rows of the chunk.
+CREATE TABLE chunk (id integer PRIMARY KEY);
+CALL chunked_iter_run('named', 'item', 'INSERT INTO other SELECT id FROM chunk', chunk_size => 4, max_chunks => 1);
+CALL chunked_iter_run('named', max_chunks => 1);
+CALL chunked_iter_run('chunk', 'chunk', 'UPDATE chunk SET id = id WHERE chunk_range(chunk)');
+CALL chunked_iter_run('chunk', 'chunk', 'UPDATE job_refusals.chunk SET id = id WHERE chunk_range(chunk)');
+DROP TABLE chunk;
+SELECT chunked_iter_forget('named'), chunked_iter_forget('chunk');
 
 -- A name is taken for one table, statement and order.
 CALL chunked_iter_run('same', 'item', 'UPDATE item SET v = 1 WHERE chunk_range(item)', filter => 'id > 2', chunk_size => 2, max_chunks => 1);
@@ -158,7 +197,17 @@ CALL chunked_iter_run('same', 'item', 'UPDATE item SET v = 1 WHERE chunk_range(i
 \echo :LAST_ERROR_SQLSTATE
 SELECT v, count(*) FROM item GROUP BY v ORDER BY v;
 
+-- Another table of the same name is another table.
+CALL chunked_iter_run('other', 'other', 'DELETE FROM other WHERE chunk_range(other)');
+DROP TABLE other;
+CREATE TABLE other (LIKE item INCLUDING ALL);
+CALL chunked_iter_run('other', 'other');
+\echo :LAST_ERROR_SQLSTATE
+
 -- Jobs that there are not.
+CALL chunked_iter_run('nonsense');
+\echo :LAST_ERROR_SQLSTATE
+CALL chunked_iter_run('nonsense', max_chunks => 5);
 CALL chunked_iter_work('nonsense');
 \echo :LAST_ERROR_SQLSTATE
 SELECT chunked_iter_pause('nonsense');

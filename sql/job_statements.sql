@@ -53,6 +53,42 @@ SELECT pg_temp.try('mixed directions', 'DELETE FROM ten WHERE (tenant, id) <= ($
 SELECT pg_temp.try('row down', 'DELETE FROM ten WHERE (tenant, id) <= ($1, $2) AND (tenant, id) >= ($3, $4)', order_by => 'tenant', reverse => true);
 SELECT pg_temp.try('row up', 'DELETE FROM ten WHERE (tenant, id) BETWEEN ($1, $2) AND ($3, $4)', order_by => 'tenant', reverse => true);
 
+-- The relation once more in the statement: there it may be compared otherwise.
+SELECT pg_temp.try('rows before', 'UPDATE ten SET n = (SELECT count(*) FROM ten AS p WHERE p.id < $1) WHERE id BETWEEN $1 AND $2');
+SELECT pg_temp.try('rows after', 'INSERT INTO place (id) SELECT id FROM ten WHERE id BETWEEN $1 AND $2 AND NOT EXISTS (SELECT FROM ten AS p WHERE p.id > $2 AND p.tenant = ten.tenant)');
+SELECT pg_temp.try('beside chunk_range', 'UPDATE ten SET n = p.n FROM ten AS p WHERE chunk_range(ten) AND p.id < $1 AND p.tenant = ten.tenant');
+SELECT pg_temp.try('beside chunk', 'INSERT INTO place (id, n) SELECT id, (SELECT count(*) FROM ten AS p WHERE p.id > $2) FROM chunk');
+SELECT pg_temp.try('joined', 'UPDATE ten SET n = 1 FROM ten AS p WHERE ten.id = p.id AND p.id BETWEEN $1 AND $2');
+SELECT pg_temp.try('target', 'DELETE FROM ten USING ten AS p WHERE ten.id = p.id AND p.id BETWEEN $1 AND $2 AND ten.id > $1');
+SELECT pg_temp.try('target beside chunk', 'DELETE FROM ten USING chunk WHERE ten.id = chunk.id AND ten.id < $2');
+SELECT pg_temp.try('only one', 'INSERT INTO place (id) SELECT p.id FROM ten AS p WHERE p.id > $1 AND p.id <= $2');
+SELECT pg_temp.try('outer one', 'INSERT INTO place (id) SELECT p.id FROM ten AS p WHERE p.id > $1 AND p.id <= $2 AND EXISTS (SELECT FROM ten AS q WHERE q.id BETWEEN $1 AND $2)');
+
+-- Bounds that bound nothing, or two rows.
+SELECT pg_temp.try('either key', 'UPDATE ten SET n = 1 WHERE id = $1 OR id = $2');
+SELECT pg_temp.try('IN', 'UPDATE ten SET n = 1 WHERE id IN ($1, $2)');
+SELECT pg_temp.try('either row', 'DELETE FROM ten WHERE (tenant, id) = ($1, $2) OR (tenant, id) = ($3, $4)', order_by => 'tenant');
+SELECT pg_temp.try('either side', 'DELETE FROM ten WHERE id >= $1 OR id <= $2');
+SELECT pg_temp.try('one side', 'DELETE FROM ten WHERE (id >= $1 OR tenant = 1) AND id <= $2');
+SELECT pg_temp.try('other source', 'INSERT INTO place (id) SELECT id FROM ten WHERE id = $1 OR id = $2');
+SELECT pg_temp.try('by groups', 'DELETE FROM ten WHERE (tenant = $1 AND id >= $2 OR tenant > $1) AND (tenant = $3 AND id <= $4 OR tenant < $3)', order_by => 'tenant');
+SELECT pg_temp.try('also the ends', 'UPDATE ten SET n = 1 WHERE id = $1 OR id = $2 OR (id > $1 AND id < $2)');
+SELECT pg_temp.try('and more', 'UPDATE ten SET n = 1 WHERE (id >= $1 OR id <= $2) AND int4range($1, $2, ''[]'') @> id');
+SELECT pg_temp.try('another table', 'UPDATE place SET n = 1 WHERE id = $1 OR id = $2');
+
+-- Nothing says which rows of the target are meant.
+SELECT pg_temp.try('exists', 'UPDATE ten SET n = 1 WHERE EXISTS (SELECT FROM ten AS o WHERE chunk_range(o))');
+SELECT pg_temp.try('exists for it', 'UPDATE ten SET n = 1 WHERE EXISTS (SELECT FROM ten AS o WHERE chunk_range(o) AND o.id = ten.id)');
+SELECT pg_temp.try('not empty', 'DELETE FROM ten WHERE tenant = 1 AND (SELECT count(*) FROM chunk) > 0');
+SELECT pg_temp.try('set alone', 'UPDATE ten SET n = (SELECT c.n FROM chunk AS c WHERE c.id = ten.id)');
+SELECT pg_temp.try('not joined', 'UPDATE ten SET n = 1 FROM chunk WHERE ten.n = 0 AND chunk.n = 0');
+SELECT pg_temp.try('in WITH', 'WITH u AS (UPDATE ten SET n = 1 WHERE EXISTS (SELECT FROM chunk) RETURNING id) SELECT count(*) FROM u');
+SELECT pg_temp.try('by place', 'DELETE FROM ten WHERE ctid = ANY (ARRAY(SELECT t.ctid FROM ten AS t WHERE chunk_range(t)))');
+SELECT pg_temp.try('between', 'UPDATE ten SET n = 1 WHERE id BETWEEN (SELECT min(id) FROM chunk) AND (SELECT max(id) FROM chunk)');
+SELECT pg_temp.try('a total', 'UPDATE place SET n = n + (SELECT count(*) FROM chunk) WHERE id = 1');
+SELECT pg_temp.try('copy with', 'COPY (WITH u AS (UPDATE place SET id = id RETURNING 1) SELECT count(*) FROM u) TO ''/nowhere/file''');
+SELECT pg_temp.try('copy reads', 'COPY (WITH u AS (SELECT 1) SELECT count(*) FROM u) TO ''/nowhere/file''');
+
 -- chunk_range() is a word of the statement, and of nothing else.
 SELECT pg_temp.try('alias', 'UPDATE ten AS "T t" SET n = 1 WHERE chunk_range("T t")');
 SELECT pg_temp.try('keyword', 'UPDATE ten AS action SET n = 1 WHERE Chunk_Range /* here */ ( action )');

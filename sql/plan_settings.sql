@@ -118,11 +118,13 @@ BEGIN
 		AND current_setting('plan_cache_mode') = 'force_custom_plan' AND current_setting('join_collapse_limit') = '3';
 END $$;
 SET enable_seqscan = off;
+SET enable_sort = on;
 SET plan_cache_mode = force_custom_plan;
 SET join_collapse_limit = 3;
 SELECT count(*) FROM (SELECT chunked_iter(NULL::wanted, 30, filter => 'setting_now(id)') OFFSET 0) s;
 SELECT count(*) FROM (SELECT chunked_iter(NULL::wanted, 30, 'ctid', filter => 'setting_now(id)') OFFSET 0) s;
 RESET enable_seqscan;
+RESET enable_sort;
 RESET plan_cache_mode;
 RESET join_collapse_limit;
 

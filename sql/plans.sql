@@ -57,13 +57,35 @@ ORDER BY order_by NULLS FIRST, reverse, chunk_size;
 CREATE TABLE tiny (id integer PRIMARY KEY, note text);
 INSERT INTO tiny SELECT i, 'x' FROM generate_series(1, 3) i;
 ANALYZE tiny;
+BEGIN;
+SELECT planner_defaults();
 EXPLAIN (COSTS OFF) SELECT * FROM tiny ORDER BY id LIMIT 1000;
+ROLLBACK;
 SELECT plan_lines('NULL::tiny');
 
--- Without an index: one warning a walk, which names the index that helps.
-SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 5000, 'b DESC NULLS LAST') OFFSET 0) s;
+-- Without an index: a warning, which names the index that helps.
+SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 3000, 'b DESC NULLS LAST') OFFSET 0) s;
 CREATE INDEX ON plans.reading (b DESC NULLS LAST, id);
-SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 5000, 'b DESC NULLS LAST') OFFSET 0) s;
+SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 3000, 'b DESC NULLS LAST') OFFSET 0) s;
+
+-- It is said once in a session for a table and an order, also if a query begins the walk many times.
+SELECT n, x.id FROM generate_series(1, 3) n, LATERAL (SELECT id FROM chunked_iter(NULL::reading, order_by => 'a, c', after => ARRAY[n::text]) LIMIT 1) x ORDER BY n;
+SELECT id FROM chunked_iter(NULL::reading, 2, 'a, c') LIMIT 2;
+SELECT id FROM chunked_iter(NULL::reading, 2, 'a, c DESC') LIMIT 2;
+
+-- The session remembers the last 64 of them.
+SET client_min_messages = error;
+DO $$ BEGIN FOR i IN 1 .. 64 LOOP PERFORM id FROM chunked_iter(NULL::reading, 2, 'c + ' || i) LIMIT 1; END LOOP; END $$;
+RESET client_min_messages;
+SELECT id FROM chunked_iter(NULL::reading, 2, 'c + 1') LIMIT 2;
+SELECT id FROM chunked_iter(NULL::reading, 2, 'a, c') LIMIT 2;
+
+-- A table of a few chunks, or of a few thousand rows, does not need an index; a filter does not make one small.
+CREATE TABLE few AS SELECT i AS id, i % 7 AS v FROM generate_series(1, 2900) i;
+ANALYZE few;
+SELECT id FROM chunked_iter(NULL::few, 2, 'v, id') LIMIT 2;
+SELECT id FROM chunked_iter(NULL::reading, 4000, 'c DESC') LIMIT 2;
+SELECT id FROM chunked_iter(NULL::reading, 3000, 'c DESC', filter => 'b % 7 = 3') LIMIT 2;
 
 -- An index of the first columns is put to use, and what is missing is named.
 CREATE INDEX reading_b_a ON reading (b, a);
@@ -71,7 +93,7 @@ SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 100, 'b, a, c') OFFSET 
 SELECT examined_per_row('NULL::reading, 1000, ''b, a, c''') < 1.1 AS few_in_vain;
 
 -- No index can hold a key that is not immutable, so none is named.
-SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 5000, 'to_char(b, ''9999'')') OFFSET 0) s;
+SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 3000, 'to_char(b, ''9999'')') OFFSET 0) s;
 
 -- With a filter the planner chooses: here the filter's own index and a sort.
 CREATE TABLE log_line (id integer PRIMARY KEY, level integer, message text);

@@ -69,7 +69,10 @@ END $$;
 SELECT generic_plans + custom_plans AS executions FROM pg_prepared_statements WHERE name = 'of_group';
 
 -- A condition of LATERAL, and one of a subquery, has the value of each row.
+BEGIN;
+SELECT planner_defaults();
 SELECT plan_of('SELECT * FROM generate_series(1, 3) g, LATERAL (SELECT id FROM chunked_iter(NULL::item) x WHERE x.grp = g ORDER BY id LIMIT 2) s');
+ROLLBACK;
 SELECT * FROM generate_series(1, 3) g, LATERAL (SELECT id FROM chunked_iter(NULL::item) x WHERE x.grp = g ORDER BY id LIMIT 2) s;
 SELECT g, (SELECT max(id) FROM chunked_iter(NULL::item, 7) x WHERE x.grp = g AND x.word > 'w' || g) FROM generate_series(498, 501) g;
 SELECT g, id FROM generate_series(1, 2) g, LATERAL (SELECT id FROM chunked_iter(NULL::item, after => ARRAY[(g * 100)::text], upto => ARRAY[(g * 100 + 600)::text]) x WHERE x.grp % 250 = g) s ORDER BY 1, 2;
@@ -81,7 +84,10 @@ SELECT estimates('SELECT * FROM chunked_iter(NULL::item)', 20000), estimates('SE
 	estimates('SELECT * FROM chunked_iter(NULL::item, order_by => ''ctid'')', 20000);
 SET plan_cache_mode = force_generic_plan;
 SELECT estimates('SELECT * FROM chunked_iter(NULL::item, after => ''{19900}'')', 100), estimates('EXECUTE ordered(NULL)', 6667), estimates('EXECUTE of_group(NULL, 1)', 13);
+BEGIN;
+SELECT planner_defaults();
 SELECT plan_of('SELECT i.id FROM chunked_iter(NULL::item, after => ''{19900}'', upto => ''{19910}'') x JOIN item i ON i.id = x.id');
+ROLLBACK;
 
 -- What is changed: a generic plan that knows no bounds is made again.
 CREATE TABLE changed (id integer PRIMARY KEY, a integer, b text);

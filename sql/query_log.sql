@@ -1,6 +1,8 @@
 -- Which queries a session remembers, and how they are told apart.
 CREATE SCHEMA query_log;
 SET search_path = query_log, public;
+-- Rows that are gathered from workers come later, and after an error not at all.
+SET max_parallel_workers_per_gather = 0;
 
 CREATE TABLE item (id integer PRIMARY KEY, grp integer NOT NULL);
 INSERT INTO item SELECT i, i % 3 FROM generate_series(1, 25) i;

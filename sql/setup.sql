@@ -41,3 +41,9 @@ EXCEPTION WHEN OTHERS THEN
 	IF hint <> '' THEN RETURN NEXT 'HINT: ' || hint; END IF;
 END
 $$;
+
+-- For plans that are not those of walks: has the planner's settings be the server's defaults,
+-- whatever this session was started with; until a rollback, or for good.
+CREATE FUNCTION planner_defaults() RETURNS void LANGUAGE sql AS
+$$SELECT set_config(name, boot_val, false) FROM pg_settings
+  WHERE name ~ '^enable_' OR name IN ('plan_cache_mode', 'force_parallel_mode', 'debug_parallel_query')$$;

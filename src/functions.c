@@ -10,10 +10,12 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
@@ -26,6 +28,7 @@ PG_FUNCTION_INFO_V1(chunked_iter_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_query_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_ranges_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_explain_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_table_name_in_1_0);
 
 static ReturnSetInfo *begin_table(FunctionCallInfo fcinfo);
 static void put_range(const CiterSplitRange *range, void *table);
@@ -33,6 +36,8 @@ static Datum return_next_row(FunctionCallInfo fcinfo);
 static void read_options(FunctionCallInfo fcinfo, CiterOptions *options);
 static void close_iterator(Datum iterator);
 static List *split_lines(char *text);
+static Oid	rowtype_argument(FunctionCallInfo fcinfo);
+pg_noreturn static void refuse_name(const char *name);
 
 /* chunked_iter(rel anyelement, ...) RETURNS SETOF anyelement */
 Datum
@@ -56,9 +61,7 @@ Datum
 chunked_iter_ranges_1_0(PG_FUNCTION_ARGS)
 {
 	CiterOptions options;
-	int			parts = citer_options_read_ranges(&options,
-												  get_fn_expr_argtype(fcinfo->flinfo, 0),
-												  fcinfo->args);
+	int			parts = citer_options_read_ranges(&options, rowtype_argument(fcinfo), fcinfo->args);
 
 	citer_split(&options, parts, put_range, begin_table(fcinfo));
 	return (Datum) 0;
@@ -80,7 +83,7 @@ chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
 
 		funcctx = SRF_FIRSTCALL_INIT();
 		caller = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
-		citer_options_read(&options, get_fn_expr_argtype(fcinfo->flinfo, 0), fcinfo->args);
+		citer_options_read(&options, rowtype_argument(fcinfo), fcinfo->args);
 		initStringInfo(&output);
 		citer_explain_walk(&options, &output);
 		funcctx->user_fctx = split_lines(output.data);
@@ -93,6 +96,18 @@ chunked_iter_explain_1_0(PG_FUNCTION_ARGS)
 		SRF_RETURN_DONE(funcctx);
 	line = list_nth(lines, funcctx->call_cntr);
 	SRF_RETURN_NEXT(funcctx, CStringGetTextDatum(line));
+}
+
+/*
+ * chunked_iter_table_name_in(cstring) RETURNS chunked_iter_table_name
+ *
+ * The parser reads a literal, or a NULL without a type, as a value of this
+ * type where a row type belongs.  42804 for each of them.
+ */
+Datum
+chunked_iter_table_name_in_1_0(PG_FUNCTION_ARGS)
+{
+	refuse_name(PG_ARGISNULL(0) ? NULL : PG_GETARG_CSTRING(0));
 }
 
 /*
@@ -185,13 +200,13 @@ read_options(FunctionCallInfo fcinfo, CiterOptions *options)
 
 	if (fcinfo->nargs == CITER_ARGUMENTS)
 	{
-		citer_options_read(options, get_fn_expr_argtype(fcinfo->flinfo, 0), fcinfo->args);
+		citer_options_read(options, rowtype_argument(fcinfo), fcinfo->args);
 		return;
 	}
 	if (columns == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s has to be called in FROM", "chunked_iter_query"),
+				 errmsg("%s must be called in FROM", "chunked_iter_query"),
 				 errhint("SELECT * FROM chunked_iter_query('SELECT ...', 'id') AS t(id integer, ...)")));
 	citer_options_read_query(options, BlessTupleDesc(CreateTupleDescCopy(columns)), fcinfo->args);
 }
@@ -212,4 +227,35 @@ split_lines(char *text)
 	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
 		lines = lappend(lines, line);
 	return lines;
+}
+
+/* The type of the first argument; 42804 if its value is the name of a table. */
+static Oid
+rowtype_argument(FunctionCallInfo fcinfo)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			output;
+	bool		is_varlena;
+
+	if ((type == REGCLASSOID || type == TEXTOID || type == VARCHAROID || type == NAMEOID) &&
+		!fcinfo->args[0].isnull)
+	{
+		getTypeOutputInfo(type, &output, &is_varlena);
+		refuse_name(OidOutputFunctionCall(output, fcinfo->args[0].value));
+	}
+	return type;
+}
+
+/* 42804, with what to write in place of a table's name, or of a query. */
+static void
+refuse_name(const char *name)
+{
+	bool		is_query = name != NULL && strpbrk(name, " \t\n") != NULL;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("a table is given by a null of its row type, not by its name"),
+			 name != NULL ? errdetail("The argument is '%s'.", name) : 0,
+			 is_query ? errhint("For a query: SELECT * FROM chunked_iter_query('SELECT ...', 'column, ...') AS t(column type, ...)") :
+			 errhint("Write NULL::%s.", name != NULL ? name : "my_table")));
 }

@@ -6,11 +6,13 @@
 
 #include "fmgr.h"
 
+#include "job/resume.h"
 #include "log/query_log.h"
 #include "log/hooks.h"
 #include "scan/scan.h"
 #include "base/settings.h"
 #include "sql/explaining.h"
+#include "walk/relation_news.h"
 
 PG_MODULE_MAGIC;
 
@@ -25,5 +27,7 @@ _PG_init(void)
 	citer_settings_init();
 	citer_query_log_hooks_init();
 	citer_explaining_init();
+	citer_relation_news_init();
 	citer_scan_init();
+	citer_resume_init();
 }

@@ -28,7 +28,7 @@
 
 #include "base/compat.h"
 #include "base/options.h"
-#include "walk/bookmark.h"
+#include "walk/walk_kept.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_key_1_0);
 
@@ -39,6 +39,7 @@ typedef struct KeyFunction
 	char	   *order_by;		/* NULL: the default order */
 	Oid			user;
 	SearchPathMatcher *search_path;
+	uint64		changes;		/* of the catalogs, when it was looked at last */
 	CiterKey   *key;
 	CiterKeyReader *reader;
 	TupleTableSlot *slot;
@@ -46,7 +47,7 @@ typedef struct KeyFunction
 } KeyFunction;
 
 static KeyFunction *get_function(FunctionCallInfo fcinfo);
-static bool is_current(const KeyFunction *function, Oid rowtype, NullableDatum order_by);
+static bool is_current(KeyFunction *function, Oid rowtype, NullableDatum order_by);
 static bool same_text(const char *before, NullableDatum now);
 static KeyFunction *make_function(Oid rowtype, NullableDatum order_by, MemoryContext context);
 static void free_function(KeyFunction *function);
@@ -108,12 +109,18 @@ get_function(FunctionCallInfo fcinfo)
 
 /* Whether a resolved key is for these arguments, and still means the same. */
 static bool
-is_current(const KeyFunction *function, Oid rowtype, NullableDatum order_by)
+is_current(KeyFunction *function, Oid rowtype, NullableDatum order_by)
 {
-	return function->relation->rowtype == rowtype && same_text(function->order_by, order_by) &&
-		function->user == GetUserId() &&
-		assign_record_type_identifier(rowtype, -1) == function->relation->rowtype_version &&
-		SearchPathMatchesCurrentEnvironment(function->search_path);
+	uint64		changes = citer_walk_kept_changes();
+
+	if (function->relation->rowtype != rowtype || !same_text(function->order_by, order_by) ||
+		function->user != GetUserId() ||
+		!SearchPathMatchesCurrentEnvironment(function->search_path))
+		return false;
+	if (function->changes == changes)
+		return true;
+	function->changes = changes;
+	return assign_record_type_identifier(rowtype, -1) == function->relation->rowtype_version;
 }
 
 /* Whether a text argument, or NULL, is the same as when it was read. */
@@ -134,13 +141,19 @@ static KeyFunction *
 make_function(Oid rowtype, NullableDatum order_by, MemoryContext context)
 {
 	KeyFunction *function = palloc0(sizeof(KeyFunction));
+	CiterOptions options = {.rowtype = rowtype};
+	CiterWalk  *walk;
 
 	function->context = context;
 	function->user = GetUserId();
+	function->changes = citer_walk_kept_changes();
 	function->search_path = GetSearchPathMatcher(context);
 	function->order_by = citer_options_text(order_by);
-	function->relation = citer_relation_open(rowtype);
-	function->key = citer_key_resolve(function->relation, function->order_by, false);
+	citer_relation_check_row(rowtype, NULL);
+	options.order_by = function->order_by;
+	walk = citer_walk_resolve_key(&options);
+	function->relation = walk->relation;
+	function->key = walk->key;
 	if (function->key->physical)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

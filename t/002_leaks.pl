@@ -175,11 +175,13 @@ sub check
 		$end, "10,000 walks ended by $what");
 	compare_states($what, \@before, [ state($session) ]);
 	is( $session->query(
-			q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'chunked_iter %' AND name <> 'chunked_iter plan')
+			q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'chunked_iter %' AND name NOT IN ('chunked_iter plan', 'chunked_iter resolved', 'chunked_iter settings'))
 		),
 		0,
 		"no walk is left after $what");
 	cmp_ok(plans($session), '<=', 64, "few plans after $what");
+	cmp_ok(kept($session, 'resolved'),
+		'<=', 32, "few walks are kept after $what");
 	$session->close;
 	return;
 }
@@ -210,8 +212,15 @@ sub compare_states
 sub plans
 {
 	my ($session) = @_;
+	return kept($session, 'plan');
+}
+
+# How many the session keeps of something
+sub kept
+{
+	my ($session, $what) = @_;
 	return $session->query(
-		q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'chunked_iter plan')
+		"SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'chunked_iter $what'"
 	);
 }
 
@@ -358,9 +367,9 @@ sub check_cancels
 	state($session);
 	my @before = state($session);
 	my @errors = $cancel->(300) =~ /ERROR:  (\w+)/g;
-	is(scalar(grep { $_ eq '57014' } @errors),
-		300, '300 walks ended by a timeout');
-	is(scalar(@errors), 300, 'and by nothing else');
+	# So may the SET in between, on a busy machine.
+	cmp_ok(scalar(@errors), '>=', 300, '300 walks ended by a timeout');
+	is(join(' ', grep { $_ ne '57014' } @errors), '', 'and by nothing else');
 	compare_states('a timeout', \@before, [ state($session) ]);
 	cmp_ok(plans($session), '<=', 64, 'few plans after a timeout');
 	$session->close;

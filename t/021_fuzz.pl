@@ -15,9 +15,9 @@
 # it have written to the tables.  From the environment:
 #
 #   CHUNKED_ITER_CALLS  how many calls to make (1500)
-#   CHUNKED_ITER_SEED   the seed (1), any number
 #   CHUNKED_ITER_CALL   make just the call of this number and show its SQL
-#   CHUNKED_ITER_JOBS   how many sessions share the work (2)
+#
+# and those of lib/Batches.pm.
 #
 #   CHUNKED_ITER_CALLS=10000 make test REGRESS= ISOLATION= TAP=t/021_fuzz.pl
 
@@ -25,25 +25,21 @@ use strict;
 use warnings;
 
 use FindBin qw($RealBin);
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use lib "$RealBin/lib";
+use Batches;
 use Fuzz::Call;
 use Property::Dice;
 
-my $calls_per_batch = 250;
 my $failures_shown = 20;
 
-my $seed = $ENV{CHUNKED_ITER_SEED} // 1;
-my $jobs = $ENV{CHUNKED_ITER_JOBS} // 2;
 my $only = $ENV{CHUNKED_ITER_CALL};
 my @numbers =
   defined $only ? ($only) : (1 .. $ENV{CHUNKED_ITER_CALLS} // 1500);
 
-my $directory = $PostgreSQL::Test::Utils::tmp_check;
 my $log_directory = $PostgreSQL::Test::Utils::log_path;
 my %ours = functions_by_file();
 my %documented = map { $_ => 1 } documented_errors();
@@ -57,7 +53,13 @@ diag(sprintf 'seed %s, %d calls', $seed, scalar @numbers);
 cmp_ok(scalar keys %documented, '>', 15, 'docs/errors.md names errors');
 cmp_ok(scalar @signatures, '>', 10, 'there is something to call');
 note(call_script($only)) if defined $only;
-run_all(@numbers);
+run_batches(
+	node => $node,
+	numbers => \@numbers,
+	make => \&make_batch,
+	judge => \&judge_batch,
+	errors => 1,
+	failures => sub { $failures });
 is($failures, 0, 'every call ends with a result or a proper error');
 note('errors of ours: '
 	  . join(', ', map { "$_ $raised{$_}" } sort keys %raised));
@@ -88,9 +90,7 @@ statement_timeout = '500ms'
 max_stack_depth = 1MB
 CONF
 	$new->start;
-	$new->safe_psql('postgres', $prelude);
-	$new->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres")
-	  for 0 .. $jobs - 1;
+	make_databases($new, $prelude);
 	return $new;
 }
 
@@ -106,6 +106,7 @@ SELECT p.proname, p.prokind, pg_get_function_result(p.oid), p.pronargs - p.prona
   FROM pg_depend AS d
   JOIN pg_proc AS p ON p.oid = d.objid
  WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND p.prorettype <> 'internal'::regtype
+   AND 'chunked_iter_table_name'::regtype::oid <> ALL (p.proargtypes::oid[] || p.prorettype)
    AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'chunked_iter')
  ORDER BY p.oid::regprocedure::text
 SQL
@@ -187,63 +188,20 @@ sub call_script
 		'');
 }
 
-# Run the calls, batch by batch, several batches at a time.
-sub run_all
+# The calls of those numbers: psql input, and the numbers.
+sub make_batch
 {
-	my @batches;
-
-	while (my @some = splice(@_, 0, $calls_per_batch))
-	{
-		push @batches, \@some;
-	}
-	while (my @round = splice(@batches, 0, $jobs))
-	{
-		my @runs =
-		  map { start_batch("job_$_", @{ $round[$_] }) } 0 .. $#round;
-		for my $run (@runs)
-		{
-			my @unfinished = finish_batch($run);
-			unshift @batches, \@unfinished if @unfinished;
-		}
-		last if $failures > 200;
-	}
-	return;
+	return (join('', "\\set VERBOSITY verbose\n", map { call_script($_) } @_), [@_]);
 }
 
-# Start psql on some calls in that database; what it reports goes to a file.
-sub start_batch
+# Judges each call.  Returns the numbers of those that a crash kept from being
+# made.
+sub judge_batch
 {
-	my ($database, @some) = @_;
-	my $file = "$directory/batch_$some[0]";
+	my ($made, $output) = @_;
+	my %reports = read_reports($output);
+	my @numbers = @$made;
 
-	write_file(
-		"$file.sql",
-		"\\set VERBOSITY verbose\n",
-		map { call_script($_) } @some);
-	my $psql = IPC::Run::start(
-		[
-			'psql', '-XAtq',
-			'-d', $node->connstr($database),
-			'-f', "$file.sql"
-		],
-		'<',
-		\undef,
-		'>',
-		'/dev/null',
-		'2>',
-		"$file.err");
-	return { numbers => \@some, file => $file, psql => $psql };
-}
-
-# Wait for a batch and judge each call.  Returns the numbers of those that a
-# crash kept from being made.
-sub finish_batch
-{
-	my ($run) = @_;
-	my @numbers = @{ $run->{numbers} };
-
-	$run->{psql}->finish;
-	my %reports = read_reports("$run->{file}.err");
 	while (defined(my $number = shift @numbers))
 	{
 		my $report = $reports{$number} // '';
@@ -254,21 +212,20 @@ sub finish_batch
 			next;
 		}
 		fail_call($number, "the session ended: $report");
-		wait_for_recovery();
+		wait_for_recovery($node);
 		return @numbers;
 	}
-	unlink "$run->{file}.sql", "$run->{file}.err";
 	return;
 }
 
 # From a call's number to what psql has reported of it.
 sub read_reports
 {
-	my ($file) = @_;
+	my ($output) = @_;
 	my %reports;
 	my $number = 0;
 
-	for my $line (split /\n/, slurp_file($file))
+	for my $line (split /\n/, $output)
 	{
 		$line =~ s/^psql:\S+:\d+: //;
 		$number = $1 if $line =~ /^CALL (\d+)$/;
@@ -302,20 +259,6 @@ sub judge
 	return;
 }
 
-# Wait until a server that lost a backend takes connections again.
-sub wait_for_recovery
-{
-	for (1 .. 60)
-	{
-		return
-		  if system("psql -X -d '"
-			  . $node->connstr('postgres')
-			  . "' -c 'SELECT 1' >/dev/null 2>&1") == 0;
-		sleep 1;
-	}
-	BAIL_OUT('the server does not come back');
-}
-
 # Say what is wrong with a call and how to see it again.
 sub fail_call
 {
@@ -330,15 +273,5 @@ sub fail_call
 		"call $number: $wrong\nagain: CHUNKED_ITER_SEED=$seed CHUNKED_ITER_CALL=$number\nwith all it needs: psql -X -f $file"
 	);
 	diag(substr($script, 0, 4000)) if $failures <= $failures_shown;
-	return;
-}
-
-sub write_file
-{
-	my ($file, @parts) = @_;
-
-	open my $handle, '>:encoding(UTF-8)', $file or die "$file: $!";
-	print $handle @parts;
-	close $handle or die "$file: $!";
 	return;
 }

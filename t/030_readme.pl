@@ -171,7 +171,7 @@ sub run_examples
 
 	ok(IPC::Run::run(\@psql, '<', \$script, '>', \$output, '2>&1'),
 		"$database: psql runs to the end");
-	$output =~ s/^NOTICE:  job "[^"\n]+", range \d+: \d+ of about \d+ rows\n//mg;
+	$output =~ s/^NOTICE:  job "[^"\n]+"(?:, range \d+)?: \d+ %, \d+ rows\/s, \d+ \w+ left\n//mg;
 	my @printed = split /^$end_of_block\n/m, $output, -1;
 	is(pop @printed, '', 'and prints nothing behind the last example');
 	return map { trimmed($_) } @printed;

@@ -32,7 +32,7 @@ foreach (split /\n/, slurp_file("$results/jobs.csv"))
 	$runs{$kind}{$way} = { ms => $ms, wal => $wal, dead => $dead };
 }
 is(join(' ', map { "$_ " . keys %{ $runs{$_} } } sort keys %runs),
-	'DELETE 4 INSERT 4 PARTS 2 UPDATE 4', 'each way is measured');
+	'DELETE 4 INSERT 4 QUEUE 5 SNAPSHOT 2 UPDATE 4 WORKERS 2', 'each way is measured');
 is($runs{UPDATE}{'one statement'}{dead}, $rows, 'dead rows are counted');
 cmp_ok($runs{DELETE}{loop}{wal}, '>', 20 * $rows, 'and so is WAL');
 like($out, qr/^ UPDATE +\| \Q$_\E +\| loop +\| +\d+ +\| +\d+ +\| +\d+\.\d\d/m,

@@ -11,6 +11,7 @@
 #define CITER_COMPAT_H
 
 #include "access/attmap.h"
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/tupdesc.h"
@@ -25,8 +26,11 @@
 #include "optimizer/pathnode.h"
 #include "parser/parse_param.h"
 #include "parser/parse_relation.h"
+#include "pgstat.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
+#include "storage/lock.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -34,15 +38,26 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000
 #error "chunked_iter needs PostgreSQL 14 or later"
 #endif
 
+#if PG_VERSION_NUM >= 190000
+#include "access/tableam.h"
+#endif
 #if PG_VERSION_NUM >= 180000
 #include "access/cmptype.h"
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
+#endif
+
+/* For MAX_BACKENDS */
+#if PG_VERSION_NUM >= 180000
+#include "storage/procnumber.h"
+#else
+#include "postmaster/postmaster.h"
 #endif
 
 /* For CleanQuerytext() */
@@ -54,6 +69,17 @@
 
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* A background worker for a role that must not log in, where that can be had */
+#if PG_VERSION_NUM < 170000
+#define BGWORKER_BYPASS_ROLELOGINCHECK 0
+#define LockHeldByMe(tag, mode, orstronger) LockHeldByMe(tag, mode)
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define pg_analyze_and_rewrite_fixedparams(tree, sql, types, ntypes, env) \
+	pg_analyze_and_rewrite(tree, sql, types, ntypes, env)
 #endif
 
 /* Before the declaration of a function that does not return */
@@ -71,6 +97,13 @@
 /* A type of 19 and later */
 #ifndef REGDATABASEOID
 #define REGDATABASEOID InvalidOid
+#endif
+
+/* A wait event of our own, which releases before 17 show as PgSleep */
+#if PG_VERSION_NUM >= 170000
+#define citer_compat_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define citer_compat_wait_event(name) WAIT_EVENT_PG_SLEEP
 #endif
 
 /* Asks the processor for memory that is about to be read, if it can be asked. */
@@ -275,6 +308,21 @@ citer_compat_tuples_returned(Oid relid)
 	return returned;
 }
 
+/* A virtual transaction, as pg_locks shows it. */
+static inline VirtualTransactionId
+citer_compat_vxid(int backend, LocalTransactionId number)
+{
+	VirtualTransactionId vxid;
+
+#if PG_VERSION_NUM >= 170000
+	vxid.procNumber = backend;
+#else
+	vxid.backendId = backend;
+#endif
+	vxid.localTransactionId = number;
+	return vxid;
+}
+
 /* Gives a query that is parsed parameters of these types, and no others. */
 static inline void
 citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
@@ -283,6 +331,30 @@ citer_compat_set_fixed_params(ParseState *pstate, const Oid *types, int ntypes)
 	setup_parse_fixed_parameters(pstate, types, ntypes);
 #else
 	parse_fixed_parameters(pstate, (Oid *) types, ntypes);
+#endif
+}
+
+/* Gives a query the permissions that its range table needs, from 16 on apart. */
+static inline void
+citer_compat_take_permissions(Query *query, ParseState *pstate)
+{
+#if PG_VERSION_NUM >= 160000
+	query->rteperminfos = pstate->p_rteperminfos;
+#else
+	(void) query;
+	(void) pstate;
+#endif
+}
+
+/* The expressions that a query is grouped by, if that is its entry for them (18). */
+static inline List *
+citer_compat_group_exprs(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP ? rte->groupexprs : NIL;
+#else
+	(void) rte;
+	return NIL;
 #endif
 }
 
@@ -298,6 +370,17 @@ citer_compat_add_permissions(Query *query, RangeTblEntry *rte)
 #else
 	(void) query;
 	(void) rte;
+#endif
+}
+
+/* Runs a portal to its end, as one at top level; what it returns is dropped. */
+static inline void
+citer_compat_portal_run(Portal portal)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, NULL);
+#else
+	(void) PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, NULL);
 #endif
 }
 
@@ -323,6 +406,20 @@ citer_compat_append_path(PlannerInfo *root, RelOptInfo *rel, Path *first, Path *
 #else
 	return (Path *) create_append_path(root, rel, list_make2(first, second), NIL, NIL, NULL,
 									   0, false, -1);
+#endif
+}
+
+/* Begins an index scan that nobody measures. */
+static inline IndexScanDesc
+citer_compat_begin_index_scan(Relation table, Relation index, Snapshot snapshot, int nkeys,
+							  int norderbys)
+{
+#if PG_VERSION_NUM >= 190000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, norderbys, SO_NONE);
+#elif PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, norderbys);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, norderbys);
 #endif
 }
 
@@ -525,6 +622,13 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_EXECUTOR_RUN_PARAMS \
 	QueryDesc *desc, ScanDirection direction, uint64 count, bool execute_once
 #define CITER_EXECUTOR_RUN_ARGS desc, direction, count, execute_once
+#endif
+
+/* The parameters of a syscache callback. */
+#if PG_VERSION_NUM >= 190000
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, SysCacheIdentifier cacheid, uint32 hashvalue
+#else
+#define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, int cacheid, uint32 hashvalue
 #endif
 
 #if PG_VERSION_NUM >= 190000

@@ -33,6 +33,8 @@ typedef struct CiterJobOptions
 {
 	bool		stored;			/* the bookmarks are of our own writing */
 	char	   *locking;		/* a locking clause; NULL: do not lock rows */
+	bool		keeps_skipped;	/* the keys of rows that others have locked */
+	bool		after_included; /* the walk begins with that key */
 	bool		quiet;			/* no warning if there is no index */
 } CiterJobOptions;
 
@@ -49,8 +51,8 @@ typedef struct CiterPlannerOptions
 	int			nparams;		/* of the conditions: $1 ... */
 	Oid		   *param_types;
 	NullableDatum *param_values;	/* NULL: not known before the query runs */
+	int			first_rows;		/* rows that may be all; 0: not known */
 	bool		measure;		/* count the rows that scans examine */
-	bool		rescan;			/* the walk has been told of before */
 } CiterPlannerOptions;
 
 /* The request for a walk: the user's, and what is behind it. */

@@ -10,16 +10,28 @@
 #include "parser/scanner.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "parser/parse_expr.h"
+#include "pgtime.h"
+#include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
+#include "utils/memutils.h"
+#include "utils/xml.h"
 
 #include "base/compat.h"
 #include "base/settings.h"
 
+static void read_numbers(intptr_t * numbers);
+static void remember_present(const intptr_t * numbers);
+static ArrayType *save_settings(void);
 static bool is_saved(const char *name);
 static bool has_plain_backslash(const char *sql);
 static void set_parameter(const char *name, const char *value);
 
 static int	chunk_memory_kb = 4096;
+static int	runs_limit = 100;
 
 const CiterSetting citer_settings_exact[] = {
 	{"datestyle", "ISO"},
@@ -43,6 +55,19 @@ static const char *const saved_settings[] = {
 	"DateStyle", "IntervalStyle", "TimeZone", "bytea_output", "extra_float_digits",
 	"default_text_search_config", "transform_null_equals", "xmloption"
 };
+
+/* How many of them are not strings. */
+#define SAVED_NUMBERS 8
+
+/* What they are, as far as anybody has asked. */
+static struct
+{
+	MemoryContext context;		/* holds the next two */
+	ArrayType  *saved;			/* NULL: nobody has asked */
+	char	   *search_config;
+	intptr_t	numbers[SAVED_NUMBERS];
+	uint64		version;
+}			present;
 
 /*
  * All that decides about plans and is not a measure of the machine (costs,
@@ -102,6 +127,14 @@ citer_settings_init(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 
+	DefineCustomIntVariable("chunked_iter.runs_limit",
+							"Sets how many calls of each job chunked_iter_runs keeps.",
+							"-1 means no limit; 0 keeps none.",
+							&runs_limit,
+							100, -1, INT_MAX,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved("chunked_iter");
 }
 
@@ -110,6 +143,13 @@ Size
 citer_settings_chunk_memory(void)
 {
 	return (Size) chunk_memory_kb * 1024;
+}
+
+/* chunked_iter.runs_limit: calls of a job that are remembered; -1: no limit. */
+int
+citer_settings_runs_limit(void)
+{
+	return runs_limit;
 }
 
 /*
@@ -142,11 +182,70 @@ citer_settings_end(int nestlevel)
 }
 
 /*
+ * A number for the settings that citer_settings_save() saves, as they are now:
+ * as long as it is the same, so are they.  Much faster than to save them.
+ */
+uint64
+citer_settings_version(void)
+{
+	intptr_t	numbers[SAVED_NUMBERS];
+
+	read_numbers(numbers);
+	if (present.saved == NULL || memcmp(numbers, present.numbers, sizeof(numbers)) != 0 ||
+		strcmp(TSCurrentConfig, present.search_config) != 0)
+		remember_present(numbers);
+	return present.version;
+}
+
+/*
  * The settings that SQL goes by, beside citer_settings_sql and search_path, as
  * they are now: a text[] of name=value, as pg_proc.proconfig is one.
  */
 ArrayType *
 citer_settings_save(void)
+{
+	(void) citer_settings_version();
+	return DatumGetArrayTypePCopy(PointerGetDatum(present.saved));
+}
+
+/* The settings that are not strings, as the server has them. */
+static void
+read_numbers(intptr_t * numbers)
+{
+	numbers[0] = DateStyle;
+	numbers[1] = DateOrder;
+	numbers[2] = IntervalStyle;
+	numbers[3] = bytea_output;
+	numbers[4] = extra_float_digits;
+	numbers[5] = Transform_null_equals;
+	numbers[6] = xmloption;
+	/* There is one such pointer for a zone, see pg_tzset(). */
+	numbers[7] = (intptr_t) session_timezone;
+}
+
+/* Sets what is known of the present settings, for the session's life. */
+static void
+remember_present(const intptr_t * numbers)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter settings",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ArrayType  *saved = save_settings();
+	char	   *search_config = pstrdup(TSCurrentConfig);
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextSetParent(context, TopMemoryContext);
+	if (present.context != NULL)
+		MemoryContextDelete(present.context);
+	present.context = context;
+	memcpy(present.numbers, numbers, sizeof(present.numbers));
+	present.search_config = search_config;
+	present.saved = saved;
+	present.version++;
+}
+
+static ArrayType *
+save_settings(void)
 {
 	Datum		elements[lengthof(saved_settings)];
 

@@ -25,9 +25,11 @@ extern const CiterSetting citer_settings_planner[];
 
 extern void citer_settings_init(void);
 extern Size citer_settings_chunk_memory(void);
+extern int	citer_settings_runs_limit(void);
 extern int	citer_settings_begin(void);
 extern void citer_settings_set(const CiterSetting *settings);
 extern void citer_settings_end(int nestlevel);
+extern uint64 citer_settings_version(void);
 extern ArrayType *citer_settings_save(void);
 extern void citer_settings_restore(ArrayType *saved);
 extern void citer_settings_check_sql(const char *argument, const char *sql);

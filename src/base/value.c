@@ -35,6 +35,17 @@ citer_value_write(Oid type, Datum value)
 	return OidOutputFunctionCall(typoutput, value);
 }
 
+/* The function that writes values of a type; what it remembers is in the context. */
+void
+citer_value_find_output(Oid type, FmgrInfo *output, MemoryContext context)
+{
+	Oid			typoutput;
+	bool		is_varlena;
+
+	getTypeOutputInfo(type, &typoutput, &is_varlena);
+	fmgr_info_cxt(typoutput, output, context);
+}
+
 /*
  * Reads a text that was written; false, and why, if it is not read.  Then the
  * caller has to throw an error, for what the input function has left behind is

@@ -10,12 +10,12 @@
 
 #include "catalog/pg_type.h"
 #include "parser/scansup.h"
-#include "postmaster/postmaster.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "base/settings.h"
 #include "job/arguments.h"
@@ -23,7 +23,7 @@
 #define MS_MAX 86400000
 
 static int	read_flag(NullableDatum value);
-static Interval *read_delay(NullableDatum value);
+static Interval * read_delay(NullableDatum value);
 static NullableDatum read_names(const char *argument, NullableDatum value);
 static NullableDatum read_bookmark(const char *argument, NullableDatum value);
 static int64 read_number(const char *argument, NullableDatum value, int64 number,
@@ -75,7 +75,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"%s\": \"%s\"", "on_error", arguments->on_error),
-				 errhint("Use 'stop' to stop at the first error, or 'skip' to pass over the rows that fail.")));
+				 errhint("Use 'stop' to stop at the first error, or 'skip' to skip the rows that fail.")));
 	citer_settings_check_sql("statement", arguments->statement);
 	citer_settings_check_sql("order_by", arguments->order_by);
 	citer_settings_check_sql("filter", arguments->filter);
@@ -92,7 +92,7 @@ citer_job_arguments_read(CiterJobArguments *arguments, const NullableDatum *valu
 	arguments->revisit = read_flag(values[CITER_RUN_REVISIT]);
 	arguments->needs = read_names("needs", values[CITER_RUN_NEEDS]);
 	arguments->duty_percent = READ_NUMBER("duty_percent", CITER_RUN_DUTY_PERCENT, DatumGetInt64,
-										  1, 100, 0);
+										  0, 100, -1);
 	arguments->max_rows_per_second = READ_NUMBER("max_rows_per_second", CITER_RUN_MAX_ROWS_PER_SECOND,
 												 DatumGetInt64, 0, PG_INT64_MAX, -1);
 	arguments->max_wal_per_second = READ_NUMBER("max_wal_per_second", CITER_RUN_MAX_WAL_PER_SECOND,
@@ -198,7 +198,8 @@ read_number(const char *argument, NullableDatum value, int64 number,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"%s\": %lld", argument, (long long) number),
-				 errdetail("It has to be between %lld and %lld.", (long long) min, (long long) max),
+				 max == PG_INT64_MAX ? errdetail("It must be at least %lld.", (long long) min) :
+				 errdetail("It must be between %lld and %lld.", (long long) min, (long long) max),
 				 errhint("Leave it out for the default, or for what the job has already.")));
 	return number;
 }

@@ -36,7 +36,7 @@ typedef struct CiterJobArguments
 	int64		max_failed;		/* -1: not given */
 	int			revisit;		/* 0 or 1; -1: not given */
 	NullableDatum needs;		/* text[] */
-	int			duty_percent;	/* 0: not given */
+	int			duty_percent;	/* 0: off; -1: not given */
 	int64		max_rows_per_second;	/* 0: none; -1: not given */
 	int64		max_wal_per_second; /* bytes; 0: none; -1: not given */
 } CiterJobArguments;

@@ -4,8 +4,8 @@
  *
  * Two values compare as they did when a position was stored only if more than
  * their type is the same: a collation has to sort as it did, the labels of an
- * enum to follow each other as they did, and so on, down to what ranges,
- * arrays and composite types are made of.  Each such fact is written as a
+ * enum to follow each other as they did, a function to be defined as it was, and
+ * so on, down to what ranges, arrays and composite types are made of.  Each such fact is written as a
  * phrase, in an order that depends on the key alone.  A job goes on if all
  * facts that it has stored still hold, in the same order: labels that were
  * added to an enum come in between and do no harm.
@@ -17,16 +17,21 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_opfamily.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
@@ -58,6 +63,8 @@ static void note_labels(Basis *basis, Oid type);
 static int	compare_labels(const void *a, const void *b);
 static void note_range(Basis *basis, Oid type);
 static void note_attributes(Basis *basis, Oid type);
+static bool note_functions(Node *node, Basis *basis);
+static bool note_function(Oid function, void *basis);
 static void note_collation(Basis *basis, Oid collation);
 static void describe_locale(StringInfo text, char provider, const char *locale);
 static const char *actual_version(char provider, const char *locale);
@@ -84,6 +91,7 @@ citer_job_basis(const CiterKey *key)
 													citer_key_column(element)));
 		note_type(&basis, element->type, false);
 		note_collation(&basis, element->collation);
+		(void) note_functions((Node *) element->expr, &basis);
 	}
 	elements = palloc(sizeof(Datum) * list_length(basis.facts));
 	foreach(cell, basis.facts)
@@ -220,6 +228,41 @@ note_attributes(Basis *basis, Oid type)
 		nattributes++;
 	}
 	basis->facts = lappend(basis->facts, psprintf("%d attributes of %s", nattributes, type_name(type)));
+}
+
+/* Expression walker: notes the functions that are called. */
+static bool
+note_functions(Node *node, Basis *basis)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, note_function, basis);
+	return expression_tree_walker(node, note_functions, basis);
+}
+
+/* What a function returns, by its source, if it is not one of the server's. */
+static bool
+note_function(Oid function, void *basis)
+{
+	List	  **facts = &((Basis *) basis)->facts;
+	Datum		oid = ObjectIdGetDatum(function);
+	HeapTuple	tuple;
+	char	   *source;
+	bool		isnull;
+
+	if (function < FirstNormalObjectId)
+		return false;
+	tuple = SearchSysCache1(PROCOID, oid);
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	(void) SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosqlbody, &isnull);
+	source = isnull ?
+		TextDatumGetCString(SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull)) :
+		TextDatumGetCString(DirectFunctionCall1(pg_get_function_sqlbody, oid));
+	ReleaseSysCache(tuple);
+	*facts = lappend(*facts, psprintf("function %s of source %08x", format_procedure_qualified(function),
+									  hash_bytes((unsigned char *) source, strlen(source))));
+	return false;
 }
 
 /*

@@ -9,7 +9,8 @@
  * visibly wrong is refused before the job begins:
  *
  *	  a command that writes and has nothing of the chunk in it, or only a part
- *	  of the bounds that the chunk has;
+ *	  of the bounds that the chunk has, or nothing that says which rows of the
+ *	  job's relation are meant, if these are what it changes;
  *	  bounds that are compared with other columns than theirs, or the other way
  *	  than the walk goes (comparison.c);
  *	  bounds alone, where the job has a filter or locks rows: these are not in
@@ -21,7 +22,10 @@
  */
 #include "postgres.h"
 
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
 #include "tcop/utility.h"
 
 #include "job/check.h"
@@ -40,9 +44,13 @@ typedef struct Mentions
 	int			flags;			/* QTW_ flags for the walk */
 } Mentions;
 
+static const RangeVar *target_of(const Node *command);
+static bool is_chunk(const RangeVar *name);
+static bool names_chunk(Node *node, void *context);
 static void check_utility(const CiterJobCheck *check, Query *command);
 static bool copy_writes(const CopyStmt *copy);
 static void check_write(const CiterJobCheck *check, Query *query);
+static bool is_restricted(const CiterJobCheck *check, Query *query);
 static void check_bounds(const CiterJobCheck *check, const Mentions *found);
 static Mentions find_mentions(const CiterJobCheck *check, Node *node, int flags);
 static bool note_mention(Node *node, Mentions *found);
@@ -67,12 +75,61 @@ citer_job_check_kind(const CiterJob *job, Node *command)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the statement of a job must not copy to or from the client"),
 				 errhint("Use INSERT, or COPY with a file.")));
+	if (is_chunk(target_of(command)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the statement of a job cannot change \"%s\"", "chunk"),
+				 errdetail("It has the rows as they were read."),
+				 errhint("Change %s itself; a table called \"%s\" is written with its schema.",
+						 job->relation, "chunk")));
+	if (IsA(command, CopyStmt) && names_chunk(command, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("COPY in the statement of a job does not see \"%s\"", "chunk"),
+				 errhint("INSERT the rows into a table and COPY that when the job has ended.")));
 	/* It could outlive the chunk. */
 	if (IsA(command, DeclareCursorStmt))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the statement of a job must not declare a cursor"),
 				 errhint("Use a query over \"%s\" as it is.", "chunk")));
+}
+
+/* What a parsed command changes rows of; NULL if that is no one relation. */
+static const RangeVar *
+target_of(const Node *command)
+{
+	switch (nodeTag(command))
+	{
+		case T_InsertStmt:
+			return ((const InsertStmt *) command)->relation;
+		case T_UpdateStmt:
+			return ((const UpdateStmt *) command)->relation;
+		case T_DeleteStmt:
+			return ((const DeleteStmt *) command)->relation;
+		default:
+			return NULL;
+	}
+}
+
+static bool
+is_chunk(const RangeVar *name)
+{
+	return name != NULL && name->schemaname == NULL && strcmp(name->relname, "chunk") == 0;
+}
+
+/* Whether a parsed COPY, or its query, reads or writes "chunk". */
+static bool
+names_chunk(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeVar))
+		return is_chunk((RangeVar *) node);
+	if (IsA(node, CopyStmt))
+		return names_chunk((Node *) ((CopyStmt *) node)->relation, context) ||
+			names_chunk(((CopyStmt *) node)->query, context);
+	return raw_expression_tree_walker(node, names_chunk, context);
 }
 
 /*
@@ -95,7 +152,7 @@ citer_job_check_command(const CiterJobCheck *check, Query *command)
 				 errmsg("%s() does not go with lock_rows => '%s'", CITER_CHUNK_RANGE, check->job->lock_rows),
 				 errdetail("It has the rows in it that the chunk leaves to others."),
 				 errhint("Let the statement join \"%s\", which has only the rows that were locked.", "chunk")));
-	citer_job_check_comparisons(check, command);
+	citer_job_check_comparisons(check, command, found.rows || found.ranges);
 	if (check->job->statement_is_global)
 		return;
 	if (query == NULL)
@@ -140,11 +197,26 @@ check_utility(const CiterJobCheck *check, Query *command)
 						 "It has nothing of the chunk in it.");
 }
 
-/* Whether a COPY changes rows: its query sees neither parameters nor "chunk". */
+/*
+ * Whether a COPY changes rows: its query, which is not analyzed yet, sees
+ * neither parameters nor "chunk".
+ */
 static bool
 copy_writes(const CopyStmt *copy)
 {
-	return copy->is_from || (copy->query != NULL && !IsA(copy->query, SelectStmt));
+	WithClause *with;
+	ListCell   *cell;
+
+	if (copy->is_from || copy->query == NULL)
+		return copy->is_from;
+	if (!IsA(copy->query, SelectStmt))
+		return true;
+	with = ((SelectStmt *) copy->query)->withClause;
+	if (with != NULL)
+		foreach(cell, with->ctes)
+			if (!IsA(lfirst_node(CommonTableExpr, cell)->ctequery, SelectStmt))
+			return true;
+	return false;
 }
 
 /* 22023 for a query that writes and mentions nothing of the chunk. */
@@ -156,6 +228,35 @@ check_write(const CiterJobCheck *check, Query *query)
 	if (!found.rows && !found.ranges && !found.ctes && bms_is_empty(found.bounds))
 		citer_job_refuse(check, "the statement would change the same rows for every chunk",
 						 psprintf("It uses neither %s(), nor \"%s\", nor $1 ...", CITER_CHUNK_RANGE, "chunk"));
+	if ((query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE) &&
+		rt_fetch(query->resultRelation, query->rtable)->relid == check->walk->relation->relid &&
+		!is_restricted(check, query))
+		citer_job_refuse(check, "the statement would change the same rows for every chunk",
+						 psprintf("No condition says which rows of %s are those of the chunk.",
+								  check->walk->relation->sql));
+}
+
+/*
+ * Whether a condition of an UPDATE or DELETE, of those that are joined by AND,
+ * has both its target and something else in it that can be of the chunk.
+ */
+static bool
+is_restricted(const CiterJobCheck *check, Query *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, make_ands_implicit((Expr *) query->jointree->quals))
+	{
+		Node	   *condition = lfirst(cell);
+		Bitmapset  *sources = pull_varnos_of_level(NULL, condition, 0);
+		Mentions	found = find_mentions(check, condition, 0);
+
+		if (bms_is_member(query->resultRelation, sources) &&
+			(bms_num_members(sources) > 1 || found.rows || found.ranges || found.ctes ||
+			 !bms_is_empty(found.bounds)))
+			return true;
+	}
+	return false;
 }
 
 /*

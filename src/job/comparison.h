@@ -7,6 +7,7 @@
 
 #include "job/refusal.h"
 
-extern void citer_job_check_comparisons(const CiterJobCheck *check, Query *command);
+extern void citer_job_check_comparisons(const CiterJobCheck *check, Query *command,
+										bool has_chunk);
 
 #endif							/* CITER_JOB_COMPARISON_H */

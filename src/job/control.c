@@ -18,8 +18,6 @@
 #include "sql/spi.h"
 
 static void request(Oid procedure, NullableDatum name, CiterJobState state);
-static CiterJob *find_job(Oid procedure, NullableDatum name);
-static void check_unfinished(const CiterJob *job, CiterJobState state);
 
 /* The job stops before its next chunk, and can go on later. */
 void
@@ -42,8 +40,8 @@ citer_job_forget(Oid procedure, NullableDatum name)
 	CiterJob   *job;
 
 	citer_spi_connect(0);
-	job = find_job(procedure, name);
-	if (!citer_guard_exclude(job->name))
+	job = citer_job_control_find(procedure, name);
+	if (!citer_guard_exclude(job->owner_oid, job->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("job \"%s\" is being run by a session", job->name),
@@ -58,15 +56,15 @@ request(Oid procedure, NullableDatum name, CiterJobState state)
 	CiterJob   *job;
 
 	citer_spi_connect(0);
-	job = find_job(procedure, name);
-	check_unfinished(job, state);
+	job = citer_job_control_find(procedure, name);
+	citer_job_control_check_unfinished(job, state);
 	citer_job_request(job, state);
 	citer_spi_finish();
 }
 
 /* The job of that name.  42704 if there is none. */
-static CiterJob *
-find_job(Oid procedure, NullableDatum name)
+CiterJob *
+citer_job_control_find(Oid procedure, NullableDatum name)
 {
 	char	   *text = citer_job_arguments_name(name);
 	CiterJob   *job = citer_job_read(procedure, text);
@@ -75,13 +73,16 @@ find_job(Oid procedure, NullableDatum name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job \"%s\" does not exist", text),
-				 errhint("The view chunked_iter_progress has the jobs there are.")));
+				 errhint("The view chunked_iter_progress shows all jobs.")));
 	return job;
 }
 
-/* 55000 if the job has ended. */
-static void
-check_unfinished(const CiterJob *job, CiterJobState state)
+/*
+ * 55000 if the job has ended; one that has been cancelled can be cancelled
+ * again.
+ */
+void
+citer_job_control_check_unfinished(const CiterJob *job, CiterJobState state)
 {
 	if (job->state != CITER_JOB_SUCCEEDED &&
 		(job->state != CITER_JOB_CANCELLED || state == CITER_JOB_CANCELLED))

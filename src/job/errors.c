@@ -64,3 +64,19 @@ citer_job_error_text(const ErrorData *error)
 	return psprintf("%s: %s%s%s", unpack_sql_state(error->sqlerrcode), error->message,
 					error->detail != NULL ? ". " : "", error->detail != NULL ? error->detail : "");
 }
+
+/*
+ * Adds to an error of a job which job that was and where it was ("place" may be
+ * NULL), and, unless the error has a hint of its own, how to continue it.
+ */
+void
+citer_job_error_place(ErrorData *error, const char *job, const char *place)
+{
+	char	   *context = psprintf("job \"%s\"%s%s", job, place != NULL ? ", " : "",
+								   place != NULL ? place : "");
+
+	error->context = error->context != NULL ? psprintf("%s\n%s", error->context, context) : context;
+	if (error->hint == NULL)
+		error->hint = psprintf("CALL chunked_iter_run(%s) continues the job.",
+							   quote_literal_cstr(job));
+}

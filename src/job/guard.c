@@ -6,7 +6,8 @@
  * level: it survives the commits between two chunks and ends with the session,
  * however that ends.  The lock has a class of its own, so that it can never be
  * one that users take with pg_advisory_lock(), and its key is a hash of the
- * job's name and the range's number.  The view chunked_iter_progress asks here
+ * job's owner and name and the range's number: nobody holds off another role's
+ * job by calling one of that name.  The view chunked_iter_progress asks here
  * which lock that is (citer_guard_lock).
  *
  * Beside its guards, each session at work on a job holds its presence, a lock
@@ -22,51 +23,82 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
+#include "base/compat.h"
 #include "job/guard.h"
 
 /* The class: advisory locks of SQL have 1 and 2. */
 #define GUARD_CLASS 17225
 
-/* The number that stands for the presence of sessions. */
-#define PRESENCE (-1)
+/* The numbers that stand for locks that sessions share. */
+#define PRESENCE (-1)			/* at work on the job */
+#define SHARING (-2)			/* at work on a range, at a rate */
 
 static LockAcquireResult acquire_once(const LOCKTAG *tag, LOCKMODE mode);
 static void release(const LOCKTAG *tag, LOCKMODE mode);
-static LOCKTAG guard_tag(const char *job, int range_no);
+static LOCKTAG guard_tag(Oid owner, const char *job, int range_no);
 
 /*
  * Takes the guard, until it is released or the session ends; false if it is
  * taken already, by this session or another.
  */
 bool
-citer_guard_take(const char *job, int range_no)
+citer_guard_take(Oid owner, const char *job, int range_no)
 {
-	LOCKTAG		tag = guard_tag(job, range_no);
+	LOCKTAG		tag = guard_tag(owner, job, range_no);
 
 	return acquire_once(&tag, ExclusiveLock) == LOCKACQUIRE_OK;
 }
 
+/* Takes the guard of the whole job when it is free. */
+void
+citer_guard_wait(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, CITER_GUARD_JOB);
+
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+}
+
+/*
+ * Takes the guard of the whole job, and keeps it from being forgotten, to the
+ * end of the transaction; false if a session has it, this one included.
+ */
+bool
+citer_guard_hold(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, CITER_GUARD_JOB);
+	LOCKTAG		presence = guard_tag(owner, job, PRESENCE);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_OK &&
+		LockAcquire(&presence, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Whether this session has the guard of the whole job. */
+bool
+citer_guard_is_mine(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, CITER_GUARD_JOB);
+
+	return LockHeldByMe(&tag, ExclusiveLock, false);
+}
+
 /* Takes back a guard that this session may have lost; false if it is gone. */
 bool
-citer_guard_keep(const char *job, int range_no)
+citer_guard_keep(Oid owner, const char *job, int range_no)
 {
-	LOCKTAG		tag = guard_tag(job, range_no);
+	LOCKTAG		tag = guard_tag(owner, job, range_no);
 
 	return acquire_once(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /* Releases the guard; no harm if it is lost. */
 void
-citer_guard_release(const char *job, int range_no)
+citer_guard_release(Oid owner, const char *job, int range_no)
 {
-	LOCKTAG		tag = guard_tag(job, range_no);
+	LOCKTAG		tag = guard_tag(owner, job, range_no);
 
 	release(&tag, ExclusiveLock);
 }
@@ -77,18 +109,43 @@ citer_guard_release(const char *job, int range_no)
  * job is being forgotten.
  */
 bool
-citer_guard_enter(const char *job)
+citer_guard_enter(Oid owner, const char *job)
 {
-	LOCKTAG		tag = guard_tag(job, PRESENCE);
+	LOCKTAG		tag = guard_tag(owner, job, PRESENCE);
 
 	return acquire_once(&tag, ShareLock) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /* The session no longer works on the job. */
 void
-citer_guard_leave(const char *job)
+citer_guard_leave(Oid owner, const char *job)
 {
-	LOCKTAG		tag = guard_tag(job, PRESENCE);
+	LOCKTAG		tag = guard_tag(owner, job, PRESENCE);
+
+	release(&tag, ShareLock);
+}
+
+/*
+ * Counts this session among those that share the job's rates, until it says
+ * that it does not, and returns how many these are.  A session that is just
+ * between two transactions may be left out.
+ */
+int
+citer_guard_share(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, SHARING);
+	int			others;
+
+	(void) acquire_once(&tag, ShareLock);
+	pfree(GetLockConflicts(&tag, ExclusiveLock, &others));
+	return others + 1;
+}
+
+/* The session does not share the job's rates any more. */
+void
+citer_guard_unshare(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, SHARING);
 
 	release(&tag, ShareLock);
 }
@@ -98,9 +155,9 @@ citer_guard_leave(const char *job)
  * if one is at work, this session included.
  */
 bool
-citer_guard_exclude(const char *job)
+citer_guard_exclude(Oid owner, const char *job)
 {
-	LOCKTAG		tag = guard_tag(job, PRESENCE);
+	LOCKTAG		tag = guard_tag(owner, job, PRESENCE);
 
 	switch (acquire_once(&tag, ShareLock))
 	{
@@ -112,18 +169,13 @@ citer_guard_exclude(const char *job)
 	}
 }
 
-/* The guard as pg_locks shows it: an oid[] of classid, objid and objsubid. */
-ArrayType *
-citer_guard_lock(const char *job, int range_no)
+/* The guard as pg_locks shows it: classid, then objid. */
+int64
+citer_guard_lock(Oid owner, const char *job, int range_no)
 {
-	LOCKTAG		tag = guard_tag(job, range_no);
-	Datum		columns[] = {
-		ObjectIdGetDatum(tag.locktag_field2),
-		ObjectIdGetDatum(tag.locktag_field3),
-		ObjectIdGetDatum(tag.locktag_field4)
-	};
+	LOCKTAG		tag = guard_tag(owner, job, range_no);
 
-	return construct_array(columns, lengthof(columns), OIDOID, sizeof(Oid), true, TYPALIGN_INT);
+	return (int64) (((uint64) tag.locktag_field2 << 32) | tag.locktag_field3);
 }
 
 /* Acquires a lock at session level, or finds that the session has it, once. */
@@ -151,14 +203,13 @@ release(const LOCKTAG *tag, LOCKMODE mode)
 }
 
 static LOCKTAG
-guard_tag(const char *job, int range_no)
+guard_tag(Oid owner, const char *job, int range_no)
 {
 	LOCKTAG		tag;
+	uint64		seed = ((uint64) owner << 32) | (uint32) range_no;
 	uint64		hash;
 
-	hash = DatumGetUInt64(DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
-												  CStringGetTextDatum(job),
-												  Int64GetDatum((int64) range_no)));
+	hash = DatumGetUInt64(hash_any_extended((const unsigned char *) job, strlen(job), seed));
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, GUARD_CLASS);
 	return tag;
 }

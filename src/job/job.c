@@ -12,17 +12,27 @@
  */
 #include "job/job.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
+#include "base/settings.h"
+#include "job/begin.h"
 #include "job/errors.h"
+#include "job/follow.h"
 #include "job/guard.h"
-#include "job/open.h"
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
+#include "job/retry.h"
+#include "job/revisit.h"
+#include "job/runs.h"
 #include "job/transaction.h"
+#include "job/worker.h"
+#include "job/workers.h"
 #include "sql/spi.h"
 
 /*
@@ -31,6 +41,9 @@
  */
 #define OTHERS_FIRST_MS 5.0
 #define OTHERS_MAX_MS 100.0
+
+/* What a call does, once it is connected. */
+typedef void (*Verb) (CiterJobRun *run);
 
 /* A range to work on: the argument of claim_range. */
 typedef struct Claim
@@ -47,21 +60,25 @@ typedef struct Finish
 	CiterJobState state;
 } Finish;
 
-static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
+static void hint_at_cancel(void *arg);
+static void run_connected(Oid procedure, const NullableDatum *arguments, Verb verb);
 static void run_job(CiterJobRun *run);
+static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
+static void retry_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
-static CiterJobOutcome open_job(CiterJobRun *run, void *argument);
-static void create_job(CiterJobRun *run);
-static bool can_resume(const CiterJob *job);
-static CiterJobOutcome open_help(CiterJobRun *run, void *argument);
+static void run_detached(CiterJobRun *run);
+static CiterJobOutcome store_interrupt(CiterJobRun *run, void *argument);
+static bool wait_for_guard(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
+static void fail_with_worker(CiterJobRun *run);
+static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
+static CiterJobState work_in_rounds(CiterJobRun *run);
 static CiterJobState work_on_ranges(CiterJobRun *run);
 static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
 static int	claim_behind(const CiterJob *job, int range_no);
 static CiterJobOutcome finish_job(CiterJobRun *run, void *argument);
-static void drop_statement(CiterJobRun *run);
 static void give_back(CiterJobRun *run);
 
 /*
@@ -72,21 +89,33 @@ static void give_back(CiterJobRun *run);
 void
 citer_job_run(Oid procedure, const NullableDatum *arguments)
 {
-	run_connected(procedure, arguments, false);
+	run_connected(procedure, arguments, run_job);
 }
 
 /* chunked_iter_work: takes ranges of a job that nobody is at work on. */
 void
 citer_job_work(Oid procedure, const NullableDatum *arguments)
 {
-	run_connected(procedure, arguments, true);
+	run_connected(procedure, arguments, help_job);
 }
 
-/* The frame of both: connects to SPI, and gives everything back in the end. */
+/*
+ * chunked_iter_retry_failed: runs the statement for the rows that failed.  42704
+ * if there is no such job, 55000 if it was cancelled, 55P03 if a session runs it,
+ * 0A000 if its rows have no key.
+ */
+void
+citer_job_retry_failed(Oid procedure, const NullableDatum *arguments)
+{
+	run_connected(procedure, arguments, retry_job);
+}
+
+/* The frame of all: connects to SPI, and gives everything back in the end. */
 static void
-run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
+run_connected(Oid procedure, const NullableDatum *arguments, Verb verb)
 {
 	CiterJobRun *run;
+	ErrorContextCallback context = {.previous = error_context_stack,.callback = hint_at_cancel};
 
 	citer_spi_connect(SPI_OPT_NONATOMIC);
 	run = palloc0(sizeof(CiterJobRun));
@@ -95,28 +124,54 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 										 ALLOCSET_DEFAULT_SIZES);
 	run->procedure = procedure;
 	run->role = GetUserId();
-	run->helps = helps;
-	if (helps)
+	run->helps = verb == help_job;
+	if (verb != run_job)
 		run->arguments.job = citer_job_arguments_name(arguments[CITER_RUN_JOB]);
 	else
 		citer_job_arguments_read(&run->arguments, arguments);
 	run->message_mark = citer_pace_now();
 	if (run->arguments.max_ms > 0)
 		run->deadline = citer_pace_now() + run->arguments.max_ms;
+	citer_worker_join(run);
 
+	context.arg = run;
+	error_context_stack = &context;
 	PG_TRY();
 	{
-		if (helps)
-			help_job(run);
+		if (run->detached)
+			run_detached(run);
 		else
-			run_job(run);
+			verb(run);
 	}
 	PG_FINALLY();
 	{
 		give_back(run);
 	}
 	PG_END_TRY();
+	error_context_stack = context.previous;
 	citer_spi_finish();
+}
+
+/*
+ * Error context callback: a call that is cancelled can be made again.  Cancels
+ * and statement_timeout have one SQLSTATE; the time tells them apart.
+ */
+static void
+hint_at_cancel(void *arg)
+{
+	const CiterJobRun *run = arg;
+	const char *call;
+
+	if (geterrcode() != ERRCODE_QUERY_CANCELED || run->job == NULL)
+		return;
+	call = psprintf("CALL %s(%s)", run->helps ? "chunked_iter_work" : "chunked_iter_run",
+					quote_literal_cstr(run->arguments.job));
+	if (StatementTimeout > 0 &&
+		TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(),
+								   StatementTimeout))
+		errhint("SET statement_timeout = 0, then %s to continue: it counts for the whole call, not for a chunk.", call);
+	else
+		errhint("%s continues the job.", call);
 }
 
 static void
@@ -124,48 +179,70 @@ run_job(CiterJobRun *run)
 {
 	ErrorData  *error;
 	bool		resuming = false;
-	double		wait_ms = OTHERS_FIRST_MS;
-	Finish		finish = {.shows_wait = true};
+	CiterJobState state;
 
-	run->has_job_guard = citer_guard_take(run->arguments.job, CITER_GUARD_JOB);
+	if (run->detached)
+	{
+		if (!wait_for_guard(run))
+			return;
+	}
+	else
+		run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("job \"%s\" is being run by another session", run->arguments.job),
-				 errhint("CALL chunked_iter_work(%s) to help with it.", quote_literal_cstr(run->arguments.job))));
+		citer_job_refuse_busy(run->arguments.job);
 	enter(run);
-	switch (citer_job_do(run, open_job, &resuming, &error))
+	switch (citer_job_do(run, citer_job_begin_run, &resuming, &error))
 	{
 		case CITER_OUTCOME_FAILED:
 			if (resuming)
 				fail_to_resume(run, error);
 			ReThrowError(error);
 		case CITER_OUTCOME_STOPPED:
-			ereport(NOTICE,
-					(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
+			if (!run->detached)
+				ereport(NOTICE,
+						(errmsg("job \"%s\" has succeeded already", run->arguments.job)));
 			return;
 		default:
 			break;
 	}
-	for (;;)
-	{
-		finish.state = work_on_ranges(run);
-		if (citer_job_is_active(finish.state))
-			(void) citer_job_do(run, finish_job, &finish, NULL);
-		if (citer_job_is_active(finish.state) && citer_job_pause_at_limit(run))
-			finish.state = CITER_JOB_PAUSED;
-		if (!citer_job_is_active(finish.state))
-			break;
-		finish.shows_wait = false;
-		citer_job_sleep(wait_ms);
-		wait_ms = Min(2 * wait_ms, OTHERS_MAX_MS);
-	}
-	citer_job_report_end(run, finish.state);
-	if (finish.state == CITER_JOB_FAILED)
+	(void) citer_job_follow(run);
+	citer_workers_share(run);
+	state = run_to_end(run);
+	citer_workers_finish(run);
+	citer_job_report_end(run, state);
+	if (state != CITER_JOB_SUCCEEDED)
+		fail_with_worker(run);
+	if (state == CITER_JOB_FAILED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("job \"%s\" has failed in another session", run->job->name),
 				 errhint("The column last_error of chunked_iter_progress says why.")));
+}
+
+/*
+ * Works on the job until all its ranges are done, by whomever, or it has to
+ * stop.  Returns its state then.
+ */
+static CiterJobState
+run_to_end(CiterJobRun *run)
+{
+	double		wait_ms = OTHERS_FIRST_MS;
+	Finish		finish = {.shows_wait = true};
+
+	for (;;)
+	{
+		finish.state = work_in_rounds(run);
+		if (citer_job_is_active(finish.state))
+			(void) citer_job_do(run, finish_job, &finish, NULL);
+		if (citer_job_is_active(finish.state))
+			finish.state = citer_job_pause_at_limit(run);
+		if (!citer_job_is_active(finish.state))
+			return finish.state;
+		fail_with_worker(run);
+		finish.shows_wait = false;
+		citer_job_sleep(wait_ms);
+		wait_ms = Min(2 * wait_ms, OTHERS_MAX_MS);
+	}
 }
 
 static void
@@ -174,19 +251,31 @@ help_job(CiterJobRun *run)
 	Finish		finish = {.shows_wait = false};
 
 	enter(run);
-	if (citer_job_do(run, open_help, NULL, NULL) == CITER_OUTCOME_STOPPED)
+	if (citer_job_do(run, citer_job_begin_help, NULL, NULL) == CITER_OUTCOME_STOPPED)
 		return;
 	finish.state = work_on_ranges(run);
 	if (citer_job_is_active(finish.state))
 		(void) citer_job_do(run, finish_job, &finish, NULL);
-	citer_job_report_end(run, finish.state);
+	/* What a worker has done is told by the run that it is one of. */
+	if (run->shared == NULL)
+		citer_job_report_end(run, finish.state);
+}
+
+static void
+retry_job(CiterJobRun *run)
+{
+	run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
+	if (!run->has_job_guard)
+		citer_job_refuse_busy(run->arguments.job);
+	enter(run);
+	citer_job_retry_rows(run);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */
 static void
 enter(CiterJobRun *run)
 {
-	run->has_presence = citer_guard_enter(run->arguments.job);
+	run->has_presence = citer_guard_enter(run->role, run->arguments.job);
 	if (!run->has_presence)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -195,95 +284,66 @@ enter(CiterJobRun *run)
 }
 
 /*
- * The first transaction of a run; CITER_OUTCOME_STOPPED if the job has
- * succeeded already.  The argument, a bool, becomes whether it goes on with an
- * old job; it is set also if the transaction fails.
+ * The same for a job that runs on its own.  That it was cancelled is stored
+ * also if it was between two chunks: unlike one whose worker is gone, it is not
+ * to be resumed.
  */
-static CiterJobOutcome
-open_job(CiterJobRun *run, void *argument)
+static void
+run_detached(CiterJobRun *run)
 {
-	bool	   *resuming = argument;
-	CiterJob   *job;
-
-	*resuming = false;
-	/* What is found here outlives the transaction. */
-	MemoryContextSwitchTo(run->context);
-	drop_statement(run);
-	job = citer_job_find(run->procedure, run->arguments.job);
-	if (job == NULL)
-		create_job(run);
-	else
+	PG_TRY();
 	{
-		run->job = job;
-		citer_job_use_settings(job);
-		citer_job_change(job, &run->arguments);
-		if (!can_resume(job))
-			return CITER_OUTCOME_STOPPED;
-		*resuming = true;
-		citer_job_prepare(job, &run->statement);
-		citer_job_start(job);
+		run_job(run);
 	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		ErrorData  *other;
+
+		if (run->job == NULL || geterrcode() != ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(run->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		SPI_rollback();
+		SPI_start_transaction();
+		(void) citer_job_do(run, store_interrupt, NULL, &other);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+static CiterJobOutcome
+store_interrupt(CiterJobRun *run, void *argument pg_attribute_unused())
+{
+	citer_job_set_state(run->job, CITER_JOB_INTERRUPTED, NULL);
+	citer_job_runs_end(run, CITER_JOB_INTERRUPTED, NULL);
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* Makes and stores a new job. */
-static void
-create_job(CiterJobRun *run)
-{
-	CiterJobRange *ranges;
-	CiterJob   *job = citer_job_create(run->procedure, &run->arguments, &run->statement, &ranges);
-
-	citer_job_insert(job);
-	for (int i = 0; i < job->parts; i++)
-		citer_job_insert_range(job, &ranges[i]);
-	run->job = job;
-}
-
 /*
- * Whether a job that was found is to go on.  One that has succeeded is left
- * alone, so that it can be run every night until it is done; 55000 if it was
- * cancelled.
+ * Takes the guard of a job that was started on its own, once the transaction
+ * that has started it is over, however long that takes; false if it was rolled
+ * back.
  */
 static bool
-can_resume(const CiterJob *job)
+wait_for_guard(CiterJobRun *run)
 {
-	if (job->state == CITER_JOB_CANCELLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" was cancelled", job->name),
-				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
-	return job->state != CITER_JOB_SUCCEEDED;
-}
+	static const CiterSetting patient[] = {
+		{"lock_timeout", "0"},
+		{"transaction_timeout", "0"},
+		{NULL, NULL}
+	};
+	int			nestlevel = citer_settings_begin();
 
-/*
- * The first transaction of a helper; CITER_OUTCOME_STOPPED if there is nothing
- * left to do.
- */
-static CiterJobOutcome
-open_help(CiterJobRun *run, void *argument pg_attribute_unused())
-{
-	CiterJob   *job;
-
-	MemoryContextSwitchTo(run->context);
-	drop_statement(run);
-	job = citer_job_find(run->procedure, run->arguments.job);
-	if (job == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job \"%s\" does not exist", run->arguments.job),
-				 errhint("CALL chunked_iter_run() starts one.")));
-	run->job = job;
-	citer_job_use_settings(job);
-	if (job->state == CITER_JOB_SUCCEEDED)
-		return CITER_OUTCOME_STOPPED;
-	if (!citer_job_is_active(job->state))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" is not running", job->name),
-				 errdetail("It is %s.", citer_job_state_name(job->state)),
-				 errhint("CALL chunked_iter_run(%s) goes on with it.", quote_literal_cstr(job->name))));
-	citer_job_prepare(job, &run->statement);
-	return CITER_OUTCOME_COMMITTED;
+	citer_settings_set(patient);
+	if (citer_worker_was_started())
+	{
+		citer_guard_wait(run->role, run->arguments.job);
+		run->has_job_guard = true;
+	}
+	citer_settings_end(nestlevel);
+	return run->has_job_guard;
 }
 
 /*
@@ -301,11 +361,63 @@ fail_to_resume(CiterJobRun *run, ErrorData *error)
 	ReThrowError(error);
 }
 
+/*
+ * Throws the error of a worker of this run, if one has failed, which is that of
+ * the job.  The worker has stored it, if it had come as far as a chunk.
+ */
+static void
+fail_with_worker(CiterJobRun *run)
+{
+	ErrorData  *error = citer_workers_error(run);
+	ErrorData  *other;
+
+	if (error == NULL)
+		return;
+	(void) citer_job_do(run, store_worker_failure, citer_job_error_text(error), &other);
+	ThrowErrorData(error);
+}
+
+static CiterJobOutcome
+store_worker_failure(CiterJobRun *run, void *error)
+{
+	citer_job_set_state(run->job, CITER_JOB_FAILED, error);
+	citer_job_runs_end(run, CITER_JOB_FAILED, error);
+	return CITER_OUTCOME_COMMITTED;
+}
+
 static CiterJobOutcome
 store_failure(CiterJobRun *run, void *error)
 {
 	citer_job_fail(run->job, error);
+	citer_job_runs_begin(run);
+	citer_job_runs_end(run, CITER_JOB_FAILED, error);
 	return CITER_OUTCOME_COMMITTED;
+}
+
+/*
+ * Works through ranges as long as there is a free one, then through what has come
+ * since, if the job follows its relation, and the rows to revisit.  On its own such
+ * a job goes on until it is stopped.  Returns the job's state then.
+ */
+static CiterJobState
+work_in_rounds(CiterJobRun *run)
+{
+	CiterJobState state;
+
+	for (;;)
+	{
+		do
+			state = work_on_ranges(run);
+		while (citer_job_is_active(state) && citer_job_follow(run));
+		if (citer_job_is_active(state))
+			state = citer_job_revisit(run);
+		if (!citer_job_is_active(state) || !run->job->follow || !run->detached)
+			return state;
+		state = citer_job_follow_on(run);
+		if (!citer_job_is_active(state))
+			return state;
+		run->revisited = false;
+	}
 }
 
 /*
@@ -323,9 +435,12 @@ work_on_ranges(CiterJobRun *run)
 
 		(void) citer_job_do(run, claim_range, &claim, NULL);
 		if (claim.range_no == 0)
+		{
+			citer_guard_unshare(run->role, run->job->name);
 			return CITER_JOB_RUNNING;
+		}
 		state = citer_job_run_range(run, claim.range_no);
-		citer_guard_release(run->job->name, run->guarded_range);
+		citer_guard_release(run->role, run->job->name, run->guarded_range);
 		run->guarded_range = 0;
 		if (!citer_job_is_active(state))
 			return state;
@@ -344,7 +459,7 @@ claim_range(CiterJobRun *run, void *argument)
 	Claim	   *claim = argument;
 
 	if (run->guarded_range != 0)
-		citer_guard_release(run->job->name, run->guarded_range);
+		citer_guard_release(run->role, run->job->name, run->guarded_range);
 	run->guarded_range = claim_behind(run->job, claim->behind);
 	if (run->guarded_range == 0 && claim->behind > 0)
 		run->guarded_range = claim_behind(run->job, 0);
@@ -364,7 +479,7 @@ claim_behind(const CiterJob *job, int range_no)
 		for (int i = 0; i < nranges; i++)
 		{
 			range_no = range_nos[i];
-			if (citer_guard_take(job->name, range_no))
+			if (citer_guard_take(job->owner_oid, job->name, range_no))
 				return range_no;
 		}
 	}
@@ -380,30 +495,27 @@ finish_job(CiterJobRun *run, void *argument)
 {
 	Finish	   *finish = argument;
 
-	finish->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	finish->state = !(run->helps && run->job->follow) &&
+		citer_job_finish(run->job, !run->job->revisit || run->revisited) ?
+		CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	if (!citer_job_is_active(finish->state) || run->helps)
+		citer_job_runs_end(run, finish->state, NULL);
 	if (citer_job_is_active(finish->state) && finish->shows_wait)
 		citer_job_wait(run->job, 0, "other sessions");
 	return CITER_OUTCOME_COMMITTED;
-}
-
-/* Frees the statement, if there is one, of an attempt that was undone. */
-static void
-drop_statement(CiterJobRun *run)
-{
-	if (run->statement != NULL)
-		citer_job_statement_free(run->statement);
-	run->statement = NULL;
 }
 
 /* Gives back what is held over transactions. */
 static void
 give_back(CiterJobRun *run)
 {
+	citer_workers_stop(run);
 	if (run->guarded_range != 0)
-		citer_guard_release(run->arguments.job, run->guarded_range);
+		citer_guard_release(run->role, run->arguments.job, run->guarded_range);
+	citer_guard_unshare(run->role, run->arguments.job);
 	if (run->has_job_guard)
-		citer_guard_release(run->arguments.job, CITER_GUARD_JOB);
+		citer_guard_release(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (run->has_presence)
-		citer_guard_leave(run->arguments.job);
-	drop_statement(run);
+		citer_guard_leave(run->role, run->arguments.job);
+	citer_job_drop_statement(run);
 }

@@ -13,43 +13,42 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/end.h"
 #include "job/open.h"
+#include "job/plan.h"
 #include "job/target.h"
 #include "walk/iterator.h"
-#include "walk/split.h"
 
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
 
-/* The ranges of a job that are known so far. */
-typedef struct RangePlan
-{
-	const CiterJob *job;
-	CiterJobRange *ranges;
-	int			nranges;
-} RangePlan;
+/* Some ranges take longer than others. */
+#define PARTS_PER_WORKER 4
 
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
-static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
-static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
-static void plan_range(const CiterSplitRange *range, void *arg);
-static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
-static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
+static void warn_of_name(const CiterJobStatement *statement);
 static void check_owner(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
-static void refuse_change(const CiterJob *job, const char *argument);
-static bool differs(const char *given, const char *kept);
+static char *describe_relation(Oid relid, const CiterJob *job);
+static void check_text(const CiterJob *job, const char *argument, const char *given,
+					   const char *kept);
+static void check_array(const CiterJob *job, const char *argument, NullableDatum given,
+						NullableDatum kept);
+pg_noreturn static void refuse_change(const CiterJob *job, const char *argument, const char *given,
+									  const char *kept);
 static void take_settings(CiterJob *job, const CiterJobArguments *arguments);
 static void take_pace(CiterJob *job, const CiterJobArguments *arguments);
 
@@ -82,7 +81,6 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->filter = arguments->filter;
 	job->after = arguments->after;
 	job->upto = arguments->upto;
-	job->parts = Max(arguments->parts, 1);
 	job->chunk_size = CITER_CHUNK_SIZE_DEFAULT;
 	job->retries = RETRIES_DEFAULT;
 	job->on_error = "stop";
@@ -92,15 +90,26 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->needs.isnull = true;
 	job->duty_percent = 100;
 	take_settings(job, arguments);
+	job->parts = arguments->parts > 0 ? arguments->parts :
+		job->workers == 1 ? 1 : Min(PARTS_PER_WORKER * job->workers, CITER_PARTS_MAX);
+	if (job->follow_delay != NULL && !job->follow)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" needs \"%s\"", "follow_delay", "follow => true"),
+				 errhint("Leave it out, or let the job follow its table.")));
 	citer_job_target_choose(job, arguments->relid);
 
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
+	citer_job_check_revisits(job, walk);
+	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk, *statement);
-	*ranges = plan_ranges(job, iterator);
+	citer_job_warn_of_cache(job, walk);
+	warn_of_name(*statement);
+	*ranges = citer_job_plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
 }
@@ -119,15 +128,44 @@ citer_job_find(Oid procedure, const char *name)
 	return job;
 }
 
-/*
- * Changes how a job is done to what the arguments say.  22023 if they would
- * change what it is about.
- */
+/* The same for a call that has only the name.  42704 if there is no such job. */
+CiterJob *
+citer_job_find_named(Oid procedure, const char *name)
+{
+	CiterJob   *job = citer_job_find(procedure, name);
+
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", name),
+				 errhint("CALL chunked_iter_run() starts one.")));
+	return job;
+}
+
+/* 55000 if the job was cancelled. */
 void
+citer_job_check_not_cancelled(const CiterJob *job)
+{
+	if (job->state == CITER_JOB_CANCELLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" was cancelled", job->name),
+				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
+}
+
+/*
+ * Changes how a job is done to what the arguments say; whether that can make its
+ * statement one to be refused.  22023 if they would change what it is about.
+ */
+bool
 citer_job_change(CiterJob *job, const CiterJobArguments *arguments)
 {
+	const CiterJob before = *job;
+
 	check_same(job, arguments);
 	take_settings(job, arguments);
+	return before.statement_is_global != job->statement_is_global ||
+		(job->lock_rows != NULL && strcmp(job->lock_rows, before.lock_rows ? before.lock_rows : "") != 0);
 }
 
 /*
@@ -145,15 +183,17 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	if (nranges != job->parts)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("It has %d ranges, but %d of them are in chunked_iter_job_ranges.",
 						   job->parts, nranges),
-				 errhint("Mend the rows, or forget the job and start it again.")));
+				 errhint("Correct the rows, or forget the job and start it again.")));
 	citer_job_target_find(job);
 	options = citer_job_target_options(job);
 	options.columns_known = true;
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
+	citer_job_check_revisits(job, walk);
+	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 }
 
@@ -172,37 +212,38 @@ citer_job_use_settings(const CiterJob *job)
 		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
 }
 
-/* 22004 if a new job lacks an argument. */
+/*
+ * 42704 if the call names a job that does not exist and not what a new one
+ * needs; 22004 if it has a part of that only.
+ */
 static void
 check_required(const CiterJobArguments *arguments)
 {
 	const char *missing = !OidIsValid(arguments->relid) ? "rel" :
 	arguments->statement == NULL ? "statement" : NULL;
 
-	if (missing != NULL)
+	if (missing == NULL)
+		return;
+	if (!OidIsValid(arguments->relid) && arguments->statement == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", missing),
-				 errdetail("There is no job \"%s\" yet.", arguments->job),
-				 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", arguments->job),
+				 errdetail("To make a new job, a table and a statement are needed."),
+				 errhint("See chunked_iter_progress for the names of jobs, or CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)').", quote_literal_cstr(arguments->job))));
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("argument \"%s\" must not be null", missing),
+			 errdetail("There is no job \"%s\" yet.", arguments->job),
+			 errhint("CALL chunked_iter_run(%s, 'my_table', 'UPDATE my_table SET ... WHERE chunk_range(my_table)')", quote_literal_cstr(arguments->job))));
 }
 
 /* Opens the walk of the whole job, which fixes the end. */
 static CiterIterator *
 open_first_walk(const CiterJob *job)
 {
-	CiterOptions options = citer_job_target_options(job);
-	CiterIterator *iterator;
-	const CiterWalk *walk;
+	CiterIterator *iterator = citer_job_open_to_end(job, job->after, false);
+	const CiterWalk *walk = citer_iterator_walk(iterator);
 
-	options.after = citer_options_bookmark("after", job->after);
-	options.upto = citer_options_bookmark("upto", job->upto);
-	options.job.stored = false;
-	options.snapshot = CITER_SNAPSHOT_CHUNK;
-	options.columns_known = true;
-	options.job.quiet = false;
-	iterator = citer_iterator_open(&options);
-	walk = citer_iterator_walk(iterator);
 	if (walk->key->physical && walk->relation->has_children)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -210,87 +251,6 @@ open_first_walk(const CiterJob *job)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Run a job for each of its children, or order by columns.")));
 	return iterator;
-}
-
-/*
- * The ranges of a new job, job->parts of them.  Where there are too few rows
- * for that many, the others are done from the start.
- */
-static CiterJobRange *
-plan_ranges(const CiterJob *job, CiterIterator *iterator)
-{
-	RangePlan	plan = {job, palloc0(sizeof(CiterJobRange) * job->parts), 0};
-	const CiterWalk *walk = citer_iterator_walk(iterator);
-	const CiterPosition *end = citer_iterator_end(iterator);
-	bool		empty = citer_iterator_is_done(iterator);
-	NullableDatum after = job->after;
-	NullableDatum upto = write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
-
-	if (!after.isnull)
-		after = write_bound(walk->key, &walk->after);
-	if (!empty && (job->parts > 1 || walk->key->physical))
-	{
-		CiterOptions options = citer_job_target_options(job);
-
-		options.after = citer_options_bookmark("after", after);
-		options.upto = citer_options_bookmark("upto", upto);
-		citer_split(&options, job->parts, plan_range, &plan);
-	}
-	else if (!empty)
-		append_range(&plan, after, upto, citer_walk_estimate(walk, &walk->after, &walk->upto));
-	while (plan.nranges < job->parts)
-	{
-		append_range(&plan, upto, upto, 0);
-		plan.ranges[plan.nranges - 1].done = true;
-	}
-	return plan.ranges;
-}
-
-/*
- * A bound of the walk as it is stored, or NULL.  The text that the user passed
- * may depend on settings of this session.
- */
-static NullableDatum
-write_bound(const CiterKey *key, const CiterPosition *bound)
-{
-	NullableDatum text = {(Datum) 0, bound->nelements == 0};
-
-	if (!text.isnull)
-		text.value = PointerGetDatum(citer_bookmark_write(key, bound));
-	return text;
-}
-
-/* Takes a range of the split. */
-static void
-plan_range(const CiterSplitRange *range, void *arg)
-{
-	RangePlan  *plan = arg;
-	MemoryContext caller = MemoryContextSwitchTo(plan->job->context);
-
-	append_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
-	MemoryContextSwitchTo(caller);
-}
-
-static void
-append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
-{
-	CiterJobRange *range = &plan->ranges[plan->nranges++];
-
-	range->range_no = plan->nranges;
-	range->after = range->position = after;
-	range->upto = upto;
-	range->estimated_rows = (int64) rint(rows);
-}
-
-/* A copy of an array, or of NULL. */
-static NullableDatum
-copy_array(const ArrayType *array)
-{
-	NullableDatum copy = {(Datum) 0, array == NULL};
-
-	if (array != NULL)
-		copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(array)));
-	return copy;
 }
 
 /*
@@ -329,6 +289,21 @@ warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 	}
 }
 
+/* A table that is called "chunk" is hidden by the chunk's rows. */
+static void
+warn_of_name(const CiterJobStatement *statement)
+{
+	Oid			relid = RelnameGetRelid("chunk");
+	char	   *name;
+
+	if (!OidIsValid(relid) || !citer_job_statement_uses_rows(statement))
+		return;
+	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), "chunk");
+	ereport(WARNING,
+			(errmsg("\"%s\" in the statement is the rows of the chunk, and not table %s", "chunk", name),
+			 errhint("Write %s if you mean the table.", name)));
+}
+
 /*
  * 42501 unless the role is the owner of the job.  Neither members of that role
  * nor superusers run it: the statement, which the owner has written, would run
@@ -359,39 +334,57 @@ static void
 check_same(const CiterJob *job, const CiterJobArguments *arguments)
 {
 	if (OidIsValid(arguments->relid) && arguments->relid != citer_job_target_relid(job))
-		refuse_change(job, "rel");
-	if (differs(arguments->statement, job->statement))
-		refuse_change(job, "statement");
-	if (differs(arguments->order_by, job->order_by))
-		refuse_change(job, "order_by");
+		refuse_change(job, "rel", describe_relation(arguments->relid, job), job->relation);
+	check_text(job, "statement", arguments->statement, job->statement);
+	check_text(job, "order_by", arguments->order_by, job->order_by);
 	if (arguments->reverse >= 0 && (arguments->reverse == 1) != job->reverse)
-		refuse_change(job, "reverse");
-	if (differs(arguments->filter, job->filter))
-		refuse_change(job, "filter");
-	if (!arguments->after.isnull && !citer_job_same_array(arguments->after, job->after))
-		refuse_change(job, "after");
-	if (!arguments->upto.isnull && !citer_job_same_array(arguments->upto, job->upto))
-		refuse_change(job, "upto");
+		refuse_change(job, "reverse", job->reverse ? "false" : "true", job->reverse ? "true" : "false");
+	check_text(job, "filter", arguments->filter, job->filter);
+	check_array(job, "after", arguments->after, job->after);
+	check_array(job, "upto", arguments->upto, job->upto);
 	if (arguments->parts > 0 && arguments->parts != job->parts)
-		refuse_change(job, "parts");
+		refuse_change(job, "parts", psprintf("%d", arguments->parts), psprintf("%d", job->parts));
 }
 
+/* The name of a relation that is not the job's, although it may be called the same. */
+static char *
+describe_relation(Oid relid, const CiterJob *job)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		return psprintf("%u", relid);
+	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+	return strcmp(name, job->relation) == 0 ? psprintf("%s, another table of that name", name) : name;
+}
+
+/* 22023 if a text is given that is not the job's. */
 static void
-refuse_change(const CiterJob *job, const char *argument)
+check_text(const CiterJob *job, const char *argument, const char *given, const char *kept)
+{
+	if (given != NULL && (kept == NULL || strcmp(given, kept) != 0))
+		refuse_change(job, argument, given, kept);
+}
+
+/* 22023 if a key is given that is not the job's. */
+static void
+check_array(const CiterJob *job, const char *argument, NullableDatum given, NullableDatum kept)
+{
+	if (!given.isnull && !citer_job_same_array(given, kept))
+		refuse_change(job, argument, citer_job_array_text(given),
+					  kept.isnull ? NULL : citer_job_array_text(kept));
+}
+
+/* 22023, with both values as text; the job may have none. */
+static void
+refuse_change(const CiterJob *job, const char *argument, const char *given, const char *kept)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("job \"%s\" was started with another \"%s\"", job->name, argument),
-			 errdetail("Its position is one in the walk it was started with."),
-			 errhint("Leave the argument out to go on, give the new job another name, or SELECT chunked_iter_forget(%s).",
-					 quote_literal_cstr(job->name))));
-}
-
-/* Whether something is given that differs from what is kept. */
-static bool
-differs(const char *given, const char *kept)
-{
-	return given != NULL && (kept == NULL || strcmp(given, kept) != 0);
+			 errdetail("The job has: %s\nThis call has: %s", kept != NULL ? kept : "none", given),
+			 errhint("Leave \"%s\" out to continue the job, give a new job another name, or SELECT chunked_iter_forget(%s) first to start again.",
+					 argument, quote_literal_cstr(job->name))));
 }
 
 /* Takes those arguments that say how the job is done, if they are given. */
@@ -435,8 +428,8 @@ take_pace(CiterJob *job, const CiterJobArguments *arguments)
 		job->revisit = arguments->revisit == 1;
 	if (!arguments->needs.isnull)
 		job->needs = arguments->needs;
-	if (arguments->duty_percent > 0)
-		job->duty_percent = arguments->duty_percent;
+	if (arguments->duty_percent >= 0)
+		job->duty_percent = arguments->duty_percent > 0 ? arguments->duty_percent : 100;
 	if (arguments->max_rows_per_second >= 0)
 		job->max_rows_per_second = arguments->max_rows_per_second;
 	if (arguments->max_wal_per_second >= 0)

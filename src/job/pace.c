@@ -10,13 +10,13 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "pgstat.h"
+#include "parser/parser.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/wait_event.h"
 
+#include "base/compat.h"
 #include "base/options.h"
 #include "job/pace.h"
 #include "sql/spi.h"
@@ -38,6 +38,9 @@
 #define THROTTLE_FIRST_MS 50.0
 #define THROTTLE_MAX_MS 1000.0
 
+static uint32 wait_event(CiterPaceWait what);
+static void check_throttle_query(const char *throttle_query);
+static void name_throttle_query(void *arg);
 static bool is_positive(Datum value, Oid type);
 
 /* Milliseconds since some moment in the past. */
@@ -50,11 +53,29 @@ citer_pace_now(void)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
+/* The number of a wait event of ours. */
+static uint32
+wait_event(CiterPaceWait what)
+{
+	static const char *const names[] = {
+		[CITER_WAIT_PAUSE] = "ChunkedIterPause",
+		[CITER_WAIT_THROTTLE] = "ChunkedIterThrottle",
+		[CITER_WAIT_RETRY] = "ChunkedIterRetry",
+		[CITER_WAIT_OTHERS] = "ChunkedIterOthers",
+	};
+	static uint32 events[lengthof(names)];
+
+	if (events[what] == 0)
+		events[what] = citer_compat_wait_event(names[what]);
+	return events[what];
+}
+
 /* Sleeps, but can be cancelled. */
 void
-citer_pace_sleep(double ms)
+citer_pace_sleep(CiterPaceWait what, double ms)
 {
 	double		end = citer_pace_now() + ms;
+	uint32		event = wait_event(what);
 
 	for (;;)
 	{
@@ -64,7 +85,7 @@ citer_pace_sleep(double ms)
 		if (left <= 0)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 (long) ceil(Min(left, 60000.0)), WAIT_EVENT_PG_SLEEP);
+						 (long) ceil(Min(left, 60000.0)), event);
 		ResetLatch(MyLatch);
 	}
 }
@@ -89,14 +110,26 @@ citer_pace_adapt(int chunk_size, bool full, double chunk_ms, int target_ms)
 	return (int) Max(Min(size, ADAPTED_MAX), CITER_CHUNK_SIZE_MIN);
 }
 
-/* The average speed, after another chunk; 0 means that it is not known. */
-double
-citer_pace_smooth(double rows_per_second, double rows, double ms)
+/*
+ * Adds rows, which took so long, to an average that forgets.  It has no first
+ * value: what it has forgotten, or never known, weighs nothing.
+ */
+void
+citer_pace_add(CiterSpeed *speed, double rows, double ms)
 {
-	double		present = rows * 1000 / Max(ms, 0.01);
-	double		weight = exp(-ms / SMOOTHING_MS);
+	double		present = Max(ms, 0.01);
+	double		past = exp(-present / SMOOTHING_MS);
+	double		weight = SMOOTHING_MS * (1 - past);
 
-	return rows_per_second > 0 ? rows_per_second * weight + present * (1 - weight) : present;
+	speed->rows = speed->rows * past + rows / present * weight;
+	speed->ms = speed->ms * past + weight;
+}
+
+/* The average; 0 if nothing is known yet. */
+double
+citer_pace_rows_per_second(const CiterSpeed *speed)
+{
+	return speed->ms > 0 ? speed->rows * 1000 / speed->ms : 0;
 }
 
 /* How long to wait before a transaction is tried again, from attempt 1 on. */
@@ -115,21 +148,20 @@ citer_pace_throttle_ms(double last_ms)
 
 /*
  * Whether the query returns true, or a number above 0, in the first column of
- * its first row.  With SPI connected.  22023 if that is of another type.
+ * its first row.  With SPI connected.  22023 if that is of another type, or the
+ * query is not one SELECT that does not write.
  */
 bool
 citer_pace_has_to_wait(const char *throttle_query)
 {
 	bool		wait = false;
 	const SPIExecuteOptions options = {.read_only = true,.tcount = 1};
-	int			result = citer_spi_execute(throttle_query, &options);
+	ErrorContextCallback context = {.previous = error_context_stack,.callback = name_throttle_query};
 
-	if (result != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must be a SELECT", "throttle_query"),
-				 errdetail("It is \"%s\".", throttle_query),
-				 errhint("Let it return true while the job has to wait.")));
+	error_context_stack = &context;
+	check_throttle_query(throttle_query);
+	(void) citer_spi_execute(throttle_query, &options);
+	error_context_stack = context.previous;
 	if (SPI_processed > 0 && SPI_tuptable->tupdesc->natts > 0)
 	{
 		bool		isnull;
@@ -139,6 +171,43 @@ citer_pace_has_to_wait(const char *throttle_query)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return wait;
+}
+
+/* 22023 for what is visibly not one SELECT that does not write. */
+static void
+check_throttle_query(const char *throttle_query)
+{
+	CiterQueryContext context;
+	List	   *commands;
+	SelectStmt *select = NULL;
+	bool		reads;
+	ListCell   *cell;
+
+	citer_spi_name_query(&context, throttle_query);
+	commands = raw_parser(throttle_query, RAW_PARSE_DEFAULT);
+	citer_spi_forget_query(&context);
+	if (list_length(commands) == 1)
+		select = (SelectStmt *) linitial_node(RawStmt, commands)->stmt;
+	reads = select != NULL && IsA(select, SelectStmt) &&
+		select->intoClause == NULL && select->lockingClause == NIL;
+	if (reads && select->withClause != NULL)
+	{
+		foreach(cell, select->withClause->ctes)
+			reads &= IsA(lfirst_node(CommonTableExpr, cell)->ctequery, SelectStmt);
+	}
+	if (!reads)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be one SELECT that does not write", "throttle_query"),
+				 errdetail("It is \"%s\".", throttle_query),
+				 errhint("Let it return true while the job must wait.")));
+}
+
+/* Error context callback: says where the query comes from. */
+static void
+name_throttle_query(void *arg pg_attribute_unused())
+{
+	errcontext("argument \"%s\" of a job", "throttle_query");
 }
 
 static bool
@@ -165,6 +234,6 @@ is_positive(Datum value, Oid type)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("argument \"%s\" must return a boolean or a number", "throttle_query"),
 					 errdetail("It returns a value of type %s.", format_type_be(type)),
-					 errhint("Let it return true while the job has to wait.")));
+					 errhint("Let it return true while the job must wait.")));
 	}
 }

@@ -26,8 +26,11 @@
 #include "job/guard.h"
 #include "job/pace.h"
 #include "job/range.h"
+#include "job/rate.h"
 #include "job/report.h"
+#include "job/runs.h"
 #include "job/transaction.h"
+#include "job/worker.h"
 
 /* The range at work, as it is between two transactions. */
 typedef struct RangeWork
@@ -35,13 +38,13 @@ typedef struct RangeWork
 	int			range_no;
 	bool		position_known; /* from the last chunk of this session */
 	NullableDatum position;
+	ItemPointerData place;		/* of the range's row, if valid */
 	int			chunk_size;		/* as adapted; 0: not read yet */
 	int			limit;			/* rows of the next chunk: fewer while an
 								 * error is being narrowed down */
 	CiterJobChunkMode mode;		/* of the next chunk */
 	double		throttle_ms;	/* the last wait for the throttle query; 0:
 								 * none since the last chunk */
-	double		speed_mark;		/* when the chunk before was done */
 	CiterJobRetries retries;
 } RangeWork;
 
@@ -52,13 +55,15 @@ typedef struct RangeWork
 typedef struct Attempt
 {
 	const RangeWork *work;
-	double		started;
 	int			chunk_size;		/* that of the work, once it is read */
 	int			limit;
 	CiterJobState state;		/* of the job */
 	bool		lost;			/* the range to another session */
 	CiterJobRange range;
 	CiterJobChunk chunk;
+	CiterRateChunk rate;		/* what it took */
+	CiterSpeed	speed;			/* with it, and the rest behind it */
+	double		speed_mark;		/* when that will have ended */
 } Attempt;
 
 /* A state to be stored, and why. */
@@ -73,20 +78,16 @@ static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
 static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
-static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
-static void advance(const CiterJobRun *run, Attempt *attempt);
-static void note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt);
+static void advance(CiterJobRun *run, Attempt *attempt);
+static void note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
-static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 static void refuse_lost(const CiterJobRun *run, int range_no);
 static void handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt,
 						 ErrorData *error);
 static bool narrow_down(RangeWork *work, const Attempt *attempt);
-static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
-						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
-static char *describe_error(const Attempt *attempt, const ErrorData *error);
+static char *describe_place(const CiterJobRange *range, const CiterJobChunk *chunk);
 
 /*
  * Works through a range, whose guard this session has, until it is done, a
@@ -97,15 +98,24 @@ CiterJobState
 citer_job_run_range(CiterJobRun *run, int range_no)
 {
 	RangeWork	work = {.range_no = range_no,.retries.max = run->job->retries};
+	CiterJobState state;
 	Attempt		attempt;
 	ErrorData  *error;
 
-	work.speed_mark = citer_pace_now();
+	ItemPointerSetInvalid(&work.place);
+	if (run->speed_mark == 0)
+	{
+		run->speed_mark = citer_pace_now();
+		run->wal_mark = citer_rate_wal();
+	}
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (citer_job_pause_at_limit(run))
-			return CITER_JOB_PAUSED;
+		state = citer_job_pause_at_limit(run);
+		if (!citer_job_is_active(state))
+			return state;
+		if (citer_rate_take_rest(run))
+			continue;
 		begin_attempt(&attempt, &work);
 		switch (citer_job_try(run, do_chunk, &attempt, &work.retries, &error))
 		{
@@ -113,16 +123,16 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 				note_chunk(run, &work, &attempt);
 				if (attempt.range.done)
 					return attempt.state;
-				if (run->job->pause_ms > 0)
-					citer_job_sleep(run->job->pause_ms);
 				break;
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
-				citer_job_sleep(work.throttle_ms);
+				run->totals.throttled_ms += work.throttle_ms;
+				citer_job_sleep_for(CITER_WAIT_THROTTLE, work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
 					refuse_lost(run, range_no);
+				(void) citer_job_do(run, citer_job_runs_store_end, &attempt.state, NULL);
 				return attempt.state;
 			case CITER_OUTCOME_RETRY:
 				work.throttle_ms = 0;
@@ -134,16 +144,20 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 	}
 }
 
-/* Pauses the job if the call has done what it may; returns whether it did. */
-bool
+/*
+ * Pauses the job if the call has done what it may.  Returns the state that the
+ * job then has, which another session can have made something else; it is
+ * active if the call may go on.
+ */
+CiterJobState
 citer_job_pause_at_limit(CiterJobRun *run)
 {
 	NewState	paused = {CITER_JOB_PAUSED, NULL};
 
 	if (!reached_limit(run))
-		return false;
+		return CITER_JOB_RUNNING;
 	(void) citer_job_do(run, store_state, &paused, NULL);
-	return true;
+	return paused.state;
 }
 
 /* Whether the call has done what it may. */
@@ -152,7 +166,7 @@ reached_limit(const CiterJobRun *run)
 {
 	int64		max_chunks = run->arguments.max_chunks;
 
-	return (max_chunks != 0 && run->totals.chunks >= max_chunks) ||
+	return (max_chunks != 0 && citer_worker_chunks(run) >= max_chunks) ||
 		(run->deadline != 0 && citer_pace_now() >= run->deadline);
 }
 
@@ -163,10 +177,11 @@ begin_attempt(Attempt *attempt, const RangeWork *work)
 
 	memset(attempt, 0, sizeof(*attempt));
 	attempt->work = work;
-	attempt->started = citer_pace_now();
+	attempt->rate.started = citer_pace_now();
 	attempt->chunk_size = work->chunk_size;
 	attempt->limit = work->limit;
 	range->range_no = work->range_no;
+	range->place = work->place;
 	range->after.isnull = range->upto.isnull = range->position.isnull = true;
 	attempt->chunk.first.isnull = attempt->chunk.position.isnull = true;
 }
@@ -178,18 +193,23 @@ do_chunk(CiterJobRun *run, void *argument)
 	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
 
-	check_role(run);
+	const char *asked = run->job->throttle_query;
+
+	citer_job_check_role(run);
 	outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED)
 		return outcome;
 	outcome = lock_range(run, attempt);
+	/* A throttle query that has just come counts for this chunk. */
+	if (outcome == CITER_OUTCOME_COMMITTED && run->job->throttle_query != asked)
+		outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED || attempt->range.done)
 		return outcome;
 	if (attempt->chunk_size == 0)
 		set_size(run, attempt);
 	citer_job_chunk_run(run->job, &attempt->range, attempt->limit, attempt->work->mode,
 						&run->statement, &attempt->chunk);
-	check_role(run);
+	citer_job_check_role(run);
 	advance(run, attempt);
 	return CITER_OUTCOME_COMMITTED;
 }
@@ -222,8 +242,8 @@ ask_throttle(const CiterJobRun *run, Attempt *attempt)
 }
 
 /* 55000 if the job's statement has changed the role of the session. */
-static void
-check_role(const CiterJobRun *run)
+void
+citer_job_check_role(const CiterJobRun *run)
 {
 	if (GetUserId() == run->role)
 		return;
@@ -245,8 +265,10 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	CiterJob   *job = run->job;
 	CiterJobRange *range = &attempt->range;
 	const RangeWork *work = attempt->work;
+	int			chunk_size = job->chunk_size;
 
-	attempt->lost = !citer_guard_keep(job->name, range->range_no) || !citer_guard_enter(job->name);
+	attempt->lost = !citer_guard_keep(run->role, job->name, range->range_no) ||
+		!citer_guard_enter(run->role, job->name);
 	if (attempt->lost)
 		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_lock_range(job, range, &attempt->state))
@@ -255,6 +277,11 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 				 errmsg("job \"%s\" has been forgotten while it was running", job->name)));
 	if (!citer_job_is_active(attempt->state))
 		return CITER_OUTCOME_STOPPED;
+	if (job->chunk_size != chunk_size && attempt->chunk_size > 0)
+	{
+		attempt->chunk_size = job->chunk_size;
+		attempt->limit = work->limit < work->chunk_size ? Min(work->limit, job->chunk_size) : job->chunk_size;
+	}
 	if (work->position_known && !citer_job_same_array(range->position, work->position))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -263,9 +290,9 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* Stores where the range is after the chunk. */
+/* Stores where the range is after the chunk, and how long to pause. */
 static void
-advance(const CiterJobRun *run, Attempt *attempt)
+advance(CiterJobRun *run, Attempt *attempt)
 {
 	CiterJobRange *range = &attempt->range;
 	const CiterJobChunk *chunk = &attempt->chunk;
@@ -274,42 +301,58 @@ advance(const CiterJobRun *run, Attempt *attempt)
 		.chunks = chunk->position.isnull ? 0 : 1,
 		.changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted},
 		.failed = chunk->failed,
+		.failure = chunk->failure,
 		.passed = chunk->locked,
+		.passed_keys = chunk->passed,
 	};
 
-	if (!chunk->position.isnull)
-	{
-		range->position = chunk->position;
-		range->rows_per_second = citer_pace_smooth(range->rows_per_second, chunk->rows,
-												   citer_pace_now() - attempt->work->speed_mark);
-	}
 	range->done = chunk->last;
 	range->chunk_size = attempt->chunk_size;
-	step.waiting_for = run->job->pause_ms > 0 && !range->done ? "pause_ms" : NULL;
+	attempt->speed = run->speed;
+	if (!chunk->position.isnull)
+	{
+		CiterRest	rest;
+
+		attempt->rate.rows = chunk->rows;
+		rest = citer_rate_rest_after(run, &attempt->rate);
+		range->position = chunk->position;
+		step.waiting_for = range->done ? NULL : rest.reason;
+		attempt->speed_mark = citer_pace_now() + rest.ms;
+		citer_pace_add(&attempt->speed, chunk->rows, attempt->speed_mark - run->speed_mark);
+		range->rows_per_second = citer_pace_rows_per_second(&attempt->speed);
+	}
 	citer_job_advance(run->job, range, &step);
+	citer_job_runs_note(run);
 }
 
 /* The chunk is committed: remembers that, and sets the size of the next. */
 static void
-note_chunk(CiterJobRun *run, RangeWork *work, const Attempt *attempt)
+note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 {
 	const CiterJobChunk *chunk = &attempt->chunk;
 	double		now = citer_pace_now();
 
 	remember_position(work, attempt->range.position);
+	work->place = attempt->range.place;
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
 	work->limit = attempt->limit;
 	work->mode = CITER_CHUNK_WHOLE;
 	if (chunk->position.isnull)
 		return;
-	add_totals(&run->totals, chunk);
-	work->speed_mark = now;
+	citer_job_add_totals(&run->totals, chunk);
+	citer_worker_note(run);
+	run->totals.worked_ms += now - attempt->rate.started;
+	run->speed = attempt->speed;
+	run->speed_mark = attempt->speed_mark;
+	/* Once more, with the commit. */
+	run->rest_until = now + citer_rate_rest_after(run, &attempt->rate).ms;
+	run->wal_mark = citer_rate_wal();
 	if (work->limit < work->chunk_size)
 		work->limit = (int) Min((int64) work->limit * 2, work->chunk_size);
 	else if (run->job->target_ms > 0)
 		work->limit = work->chunk_size = citer_pace_adapt(work->chunk_size, chunk->full,
-														  now - attempt->started,
+														  now - attempt->rate.started,
 														  run->job->target_ms);
 	citer_job_report_progress(run, &attempt->range, attempt->range.rows_done + chunk->rows);
 }
@@ -326,8 +369,9 @@ remember_position(RangeWork *work, NullableDatum position)
 	work->position_known = true;
 }
 
-static void
-add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
+/* Adds a chunk to what the call has done. */
+void
+citer_job_add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
 {
 	totals->chunks++;
 	totals->rows += chunk->rows;
@@ -357,10 +401,10 @@ static void
 handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt, ErrorData *error)
 {
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		end_with_error(run, attempt, error, CITER_JOB_INTERRUPTED);
+		citer_job_end_with_error(run, &attempt->range, &attempt->chunk, error, CITER_JOB_INTERRUPTED);
 	if (strcmp(run->job->on_error, "skip") != 0 || !citer_job_error_of_rows(error) ||
 		!narrow_down(work, attempt))
-		end_with_error(run, attempt, error, CITER_JOB_FAILED);
+		citer_job_end_with_error(run, &attempt->range, &attempt->chunk, error, CITER_JOB_FAILED);
 	FreeErrorData(error);
 }
 
@@ -396,39 +440,43 @@ narrow_down(RangeWork *work, const Attempt *attempt)
  * Stores that the job has ended with an error, and throws it.  A helper that
  * is interrupted leaves the job to others.
  */
-static void
-end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, CiterJobState state)
+void
+citer_job_end_with_error(CiterJobRun *run, const CiterJobRange *range, const CiterJobChunk *chunk,
+						 ErrorData *error, CiterJobState state)
 {
-	NewState	end = {state, describe_error(attempt, error)};
+	char	   *text = citer_job_error_text(error);
+	char	   *place = describe_place(range, chunk);
+	NewState	end = {state, place != NULL ? psprintf("%s (%s)", text, place) : text};
 	ErrorData  *other;
 
+	citer_job_error_place(error, run->job->name, place);
 	/* Of two errors, the first one counts. */
 	if (state != CITER_JOB_INTERRUPTED || !run->helps)
 		(void) citer_job_do(run, store_state, &end, &other);
+	else
+		(void) citer_job_do(run, citer_job_runs_store_end, &state, &other);
 	ReThrowError(error);
 }
 
 static CiterJobOutcome
 store_state(CiterJobRun *run, void *argument)
 {
-	const NewState *new = argument;
+	NewState   *new = argument;
 
 	citer_job_set_state(run->job, new->state, new->error);
+	new->state = citer_job_read_state(run->job);
+	citer_job_runs_end(run, new->state, new->error);
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* The error and where it was, for last_error. */
+/* The keys of the chunk, as far as they are known; NULL if they are not. */
 static char *
-describe_error(const Attempt *attempt, const ErrorData *error)
+describe_place(const CiterJobRange *range, const CiterJobChunk *chunk)
 {
-	const CiterJobChunk *chunk = &attempt->chunk;
-	const CiterJobRange *range = &attempt->range;
-	char	   *text = citer_job_error_text(error);
-
 	if (chunk->rows > 0 && !chunk->first.isnull)
-		return psprintf("%s (rows %s to %s)", text, citer_job_array_text(chunk->first),
+		return psprintf("rows %s to %s", citer_job_array_text(chunk->first),
 						citer_job_array_text(chunk->position));
 	if (!range->position.isnull)
-		return psprintf("%s (after %s)", text, citer_job_array_text(range->position));
-	return text;
+		return psprintf("after %s", citer_job_array_text(range->position));
+	return NULL;
 }

@@ -16,14 +16,18 @@ typedef struct CiterJobReading
 {
 	const char *sql;			/* the user's text */
 	const char *params_in_words;
-	const char *advice;			/* what to write */
+	const char *alias;			/* the name of the job's relation, quoted */
 	const CiterJobText *text;	/* what is read; NULL: the same */
-	int			start;			/* of the command at hand, in characters */
+	int			start;			/* of the command that is read by itself, in
+								 * characters */
+	int			command;		/* position of the command at hand; 0: it is
+								 * the only one */
 	ErrorContextCallback context;
 } CiterJobReading;
 
 extern void citer_job_reading_begin(CiterJobReading *reading);
 extern void citer_job_reading_end(CiterJobReading *reading);
+extern void citer_job_reading_show_command(CiterJobReading *reading, const RawStmt *raw);
 extern Query *citer_job_reading_analyze(const CiterJobText *text, RawStmt *raw,
 										const Oid *types, int ntypes,
 										EphemeralNamedRelation chunk,

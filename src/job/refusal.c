@@ -22,8 +22,8 @@ citer_job_refuse(const CiterJobCheck *check, const char *message, const char *de
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s", message),
 			 errdetail("%s", detail),
-			 errhint("Write %s, which is exact, or join \"%s\"; statement_is_global => true is for who means it.",
-					 citer_job_advise(check->walk->relation), "chunk")));
+			 errhint("Write %s, which is exact, or join \"%s\"; or pass statement_is_global => true if the same is meant for every chunk.",
+					 citer_job_advise(check->walk->relation->alias), "chunk")));
 }
 
 /*
@@ -51,11 +51,11 @@ citer_job_describe_params(const CiterKey *key)
 					param_list(key, 1, true), param_list(key, key->nelements + 1, false));
 }
 
-/* What to write, in words. */
+/* What to write, in words; the relation goes by the name given. */
 char *
-citer_job_advise(const CiterRelation *relation)
+citer_job_advise(const char *alias)
 {
-	return psprintf("WHERE %s(%s)", CITER_CHUNK_RANGE, relation->alias);
+	return psprintf("WHERE %s(%s)", CITER_CHUNK_RANGE, alias);
 }
 
 /* "$1, $2: customer, id", of the parameters from one on. */

@@ -27,6 +27,6 @@ pg_noreturn extern void citer_job_refuse_range(const CiterJobText *text,
 											   const CiterJobTextRange *range,
 											   const CiterRelation *relation);
 extern char *citer_job_describe_params(const CiterKey *key);
-extern char *citer_job_advise(const CiterRelation *relation);
+extern char *citer_job_advise(const char *alias);
 
 #endif							/* CITER_JOB_REFUSAL_H */

@@ -8,13 +8,21 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "commands/async.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/json.h"
 #include "utils/timestamp.h"
 
 #include "job/sql.h"
 #include "job/state.h"
+
+/* What NOTIFY takes, less a good deal. */
+#define PAYLOAD_MAX 7000
+
+/* Where the columns of chunked_iter_tune begin, as a job is read. */
+#define TUNED_COLUMN 34
 
 static const char *const state_names[] = {
 	[CITER_JOB_RUNNING] = "running",
@@ -25,8 +33,11 @@ static const char *const state_names[] = {
 	[CITER_JOB_FAILED] = "failed",
 };
 
-static void read_pace(CiterJob *job, int column);
+static void announce(const CiterJob *job, CiterJobState state);
+static TimestampTz get_time(int column);
+static void read_limits(CiterJob *job, int column);
 static void drop_request(const CiterJob *job);
+static void drop_tuning(const CiterJob *job);
 static void delete_parts(const CiterJob *job);
 static void add_settings(CiterJobValues *values, const CiterJob *job);
 
@@ -36,8 +47,6 @@ citer_job_read(Oid procedure, const char *name)
 {
 	CiterJob   *job = palloc0(sizeof(CiterJob));
 	CiterJobValues values;
-	Datum		requested_at;
-	bool		isnull;
 
 	job->context = CurrentMemoryContext;
 	job->procedure = procedure;
@@ -62,28 +71,57 @@ citer_job_read(Oid procedure, const char *name)
 	job->after = citer_job_get_array(13);
 	job->upto = citer_job_get_array(14);
 	job->parts = citer_job_get_int(15, 1);
-	job->chunk_size = citer_job_get_int(16, 1);
-	job->lock_rows = citer_job_get_text(17);
-	job->target_ms = citer_job_get_int(18, 0);
-	job->pause_ms = citer_job_get_int(19, 0);
-	job->throttle_query = citer_job_get_text(20);
-	job->retries = citer_job_get_int(21, 0);
-	job->on_error = citer_job_get_text(22);
-	job->statement_is_global = citer_job_get_bool(23);
-	job->owner = citer_job_get_text(24);
-	job->owner_oid = citer_job_get_oid(25);
-	job->key_basis = citer_job_get_array(26);
-	job->settings = citer_job_get_array(27);
-	read_pace(job, 28);
-	requested_at = citer_job_get(38, &isnull);
-	job->requested_at = isnull ? 0 : DatumGetTimestampTz(requested_at);
+	job->lock_rows = citer_job_get_text(16);
+	job->retries = citer_job_get_int(17, 0);
+	job->on_error = citer_job_get_text(18);
+	job->statement_is_global = citer_job_get_bool(19);
+	job->owner = citer_job_get_text(20);
+	job->owner_oid = citer_job_get_oid(21);
+	job->key_basis = citer_job_get_array(22);
+	job->settings = citer_job_get_array(23);
+	read_limits(job, 24);
+	job->requested_at = get_time(31);
+	job->tuned_at = get_time(32);
+	job->detached = citer_job_get_bool(33);
+	citer_job_take_tuned(job, TUNED_COLUMN);
 	SPI_freetuptable(SPI_tuptable);
 	return job;
 }
 
+/* A column that is a time; 0 if it is NULL. */
+static TimestampTz
+get_time(int column)
+{
+	bool		isnull;
+	Datum		value = citer_job_get(column, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+/*
+ * Takes what chunked_iter_tune may have changed, columns of the first row from
+ * "chunk_size" on.  The throttle query stays where it is unless it is another.
+ */
+void
+citer_job_take_tuned(CiterJob *job, int column)
+{
+	char	   *throttle_query = citer_job_get_text(column + 3);
+
+	job->chunk_size = citer_job_get_int(column, 1);
+	job->target_ms = citer_job_get_int(column + 1, 0);
+	job->pause_ms = citer_job_get_int(column + 2, 0);
+	if (throttle_query == NULL)
+		job->throttle_query = NULL;
+	else if (job->throttle_query == NULL || strcmp(job->throttle_query, throttle_query) != 0)
+		job->throttle_query = MemoryContextStrdup(job->context, throttle_query);
+	job->duty_percent = citer_job_get_int(column + 4, 100);
+	job->max_rows_per_second = citer_job_get_bigint(column + 5, 0);
+	job->max_wal_per_second = citer_job_get_bigint(column + 6, 0);
+}
+
 /* Takes the columns that begin with "workers" into the job, in its context. */
 static void
-read_pace(CiterJob *job, int column)
+read_limits(CiterJob *job, int column)
 {
 	bool		isnull;
 	Datum		delay;
@@ -100,18 +138,45 @@ read_pace(CiterJob *job, int column)
 	job->max_failed = citer_job_get_bigint(column + 4, -1);
 	job->revisit = citer_job_get_bool(column + 5);
 	job->needs = citer_job_get_array(column + 6);
-	job->duty_percent = citer_job_get_int(column + 7, 100);
-	job->max_rows_per_second = citer_job_get_bigint(column + 8, 0);
-	job->max_wal_per_second = citer_job_get_bigint(column + 9, 0);
 }
 
-/* The present state of a job; one that has been forgotten is cancelled. */
+/*
+ * The present state of a job, which takes over how it is done now; one that has
+ * been forgotten is cancelled.
+ */
 CiterJobState
-citer_job_read_state(const CiterJob *job)
+citer_job_read_state(CiterJob *job)
 {
-	CiterJob   *now = citer_job_read(job->procedure, job->name);
+	CiterJobValues values = citer_job_values(job->name);
+	CiterJobState state = CITER_JOB_CANCELLED;
 
-	return now != NULL ? now->state : CITER_JOB_CANCELLED;
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_READ, &values);
+	if (SPI_processed > 0)
+	{
+		state = citer_job_get_state(1);
+		citer_job_take_tuned(job, TUNED_COLUMN);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return state;
+}
+
+/*
+ * Reads the state of a job by the snapshot that is active, and whether other
+ * sessions are at work on it or about to begin; false if there is no such job
+ * that the role may see.
+ */
+bool
+citer_job_look_at(Oid procedure, const char *name, CiterJobState *state, bool *attended)
+{
+	CiterJobValues values = citer_job_values(name);
+
+	citer_job_sql_look(procedure, CITER_JOB_SQL_STATE, &values);
+	if (SPI_processed == 0)
+		return false;
+	*state = citer_job_get_state(1);
+	*attended = citer_job_get_bool(2);
+	SPI_freetuptable(SPI_tuptable);
+	return true;
 }
 
 /*
@@ -142,6 +207,7 @@ citer_job_insert(const CiterJob *job)
 	add_settings(&values, job);
 	citer_job_add_array(&values, job->key_basis);
 	citer_job_add_array(&values, job->settings);
+	citer_job_add_bool(&values, job->detached);
 
 	PG_TRY();
 	{
@@ -160,6 +226,7 @@ citer_job_insert(const CiterJob *job)
 	}
 	PG_END_TRY();
 	delete_parts(job);
+	announce(job, CITER_JOB_RUNNING);
 }
 
 /*
@@ -173,11 +240,14 @@ citer_job_start(const CiterJob *job)
 	CiterJobValues values = citer_job_values(job->name);
 
 	drop_request(job);
+	drop_tuning(job);
 	citer_job_add_oid(&values, job->relid);
 	citer_job_add_oid(&values, job->storage);
 	citer_job_add_text(&values, job->home);
 	add_settings(&values, job);
+	citer_job_add_bool(&values, job->detached);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_START, &values);
+	announce(job, CITER_JOB_RUNNING);
 }
 
 /*
@@ -192,6 +262,8 @@ citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error)
 	citer_job_add_text(&values, citer_job_state_name(state));
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SET_STATE, &values);
+	if (SPI_processed > 0)
+		announce(job, state);
 }
 
 /*
@@ -206,6 +278,8 @@ citer_job_fail(const CiterJob *job, const char *error)
 	drop_request(job);
 	citer_job_add_text(&values, error);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FAIL, &values);
+	if (SPI_processed > 0)
+		announce(job, CITER_JOB_FAILED);
 }
 
 /* Drops the request that was there when the job was read. */
@@ -219,6 +293,21 @@ drop_request(const CiterJob *job)
 }
 
 /*
+ * Drops what the job was told by chunked_iter_tune before it was read, for it
+ * has that now.
+ */
+static void
+drop_tuning(const CiterJob *job)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	if (job->tuned_at == 0)
+		return;
+	citer_job_add(&values, TIMESTAMPTZOID, TimestampTzGetDatum(job->tuned_at), false);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DROP_TUNING, &values);
+}
+
+/*
  * Stores the state that a user asks for, in a row of its own: however long the
  * user's transaction lasts, the job does not have to wait for it.
  */
@@ -229,19 +318,43 @@ citer_job_request(const CiterJob *job, CiterJobState state)
 
 	citer_job_add_text(&values, citer_job_state_name(state));
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_REQUEST, &values);
+	announce(job, state);
 }
 
 /*
- * Marks a job as succeeded, unless a range is not done or it was asked to stop;
- * returns whether it was marked.
+ * Marks a job as succeeded, unless a range is not done, it was asked to stop or, if
+ * none may be left, there are rows that others had locked; returns whether it was
+ * marked.
  */
 bool
-citer_job_finish(const CiterJob *job)
+citer_job_finish(const CiterJob *job, bool may_leave_passed)
 {
 	CiterJobValues values = citer_job_values(job->name);
 
+	citer_job_add_bool(&values, may_leave_passed);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FINISH, &values);
-	return SPI_processed > 0;
+	if (SPI_processed == 0)
+		return false;
+	announce(job, CITER_JOB_SUCCEEDED);
+	return true;
+}
+
+/*
+ * Sends a change of state, as JSON, to who LISTENs to chunked_iter, when the
+ * transaction commits.  A name that is too long for that is left to the view.
+ */
+static void
+announce(const CiterJob *job, CiterJobState state)
+{
+	StringInfoData payload;
+
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"job\": ");
+	escape_json(&payload, job->name);
+	appendStringInfo(&payload, ", \"state\": \"%s\"}", citer_job_state_name(state));
+	if (payload.len < PAYLOAD_MAX)
+		Async_Notify("chunked_iter", payload.data);
+	pfree(payload.data);
 }
 
 /* Drops all there is of a job. */
@@ -265,8 +378,11 @@ delete_parts(const CiterJob *job)
 	CiterJobValues values = citer_job_values(job->name);
 
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_REQUEST, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_TUNING, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RANGES, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_FAILED_ROWS, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_PASSED_ROWS, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RUNS, &values);
 }
 
 /*

@@ -10,6 +10,10 @@
 #include "job/sql.h"
 #include "job/state.h"
 
+static void check_failed(const CiterJob *job, const CiterJobStep *step);
+static void run_at_place(const CiterJob *job, const CiterJobRange *range, CiterJobSql at,
+						 CiterJobSql by_key, const CiterJobValues *values);
+
 /* Inserts a range, whose position is its beginning. */
 void
 citer_job_insert_range(const CiterJob *job, const CiterJobRange *range)
@@ -81,17 +85,17 @@ citer_job_unfinished_ranges(const CiterJob *job, int behind, int range_nos[CITER
 
 /*
  * Locks the row of a range to the end of the transaction and reads it into
- * *range, whose number is given, and *state that of the job.  False if the row
- * is gone.
+ * *range, whose number is given, and *state that of the job, which takes over
+ * how it is done now.  False if the row is gone.
  */
 bool
-citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *state)
+citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobState *state)
 {
 	CiterJobValues values = citer_job_values(job->name);
 	bool		isnull;
 
 	citer_job_add_int(&values, range->range_no);
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_RANGE, &values);
+	run_at_place(job, range, CITER_JOB_SQL_LOCK_RANGE_AT, CITER_JOB_SQL_LOCK_RANGE, &values);
 	if (SPI_processed != 1)
 		return false;
 	*state = citer_job_get_state(1);
@@ -105,19 +109,48 @@ citer_job_lock_range(const CiterJob *job, CiterJobRange *range, CiterJobState *s
 		range->rows_per_second = 0;
 	range->rows_done = DatumGetInt64(citer_job_get(8, &isnull));
 	range->estimated_rows = DatumGetInt64(citer_job_get(9, &isnull));
+	range->place = *(ItemPointer) DatumGetPointer(citer_job_get(10, &isnull));
+	citer_job_take_tuned(job, 11);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }
 
 /*
- * Stores a range after another chunk.  55000 if the range is not there any
- * more: then the chunk must not be committed.
+ * Runs the statement that finds the range's row at its place, or else the one
+ * that finds it by its key.
+ */
+static void
+run_at_place(const CiterJob *job, const CiterJobRange *range, CiterJobSql at, CiterJobSql by_key,
+			 const CiterJobValues *values)
+{
+	CiterJobValues values_at = *values;
+
+	if (ItemPointerIsValid(&range->place))
+	{
+		citer_job_add(&values_at, TIDOID, PointerGetDatum(&range->place), false);
+		citer_job_sql_run(job->procedure, at, &values_at);
+		if (SPI_processed > 0)
+			return;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	citer_job_sql_run(job->procedure, by_key, values);
+}
+
+/*
+ * Stores a range after another chunk, which moves its row.  53400 if too many rows
+ * have failed, 55000 if the range is not there any more: then the chunk must not
+ * be committed.
  */
 void
-citer_job_advance(const CiterJob *job, const CiterJobRange *range, const CiterJobStep *step)
+citer_job_advance(const CiterJob *job, CiterJobRange *range, const CiterJobStep *step)
 {
 	CiterJobValues values = citer_job_values(job->name);
+	ListCell   *cell;
+	bool		isnull;
 
+	check_failed(job, step);
+	foreach(cell, step->passed_keys)
+		citer_job_keep_passed(job, range->range_no, *(NullableDatum *) lfirst(cell));
 	citer_job_add_int(&values, range->range_no);
 	citer_job_add_array(&values, range->position);
 	citer_job_add_bool(&values, range->done);
@@ -130,13 +163,54 @@ citer_job_advance(const CiterJob *job, const CiterJobRange *range, const CiterJo
 	citer_job_add(&values, INT8OID, step->changed.value, step->changed.isnull);
 	citer_job_add_bigint(&values, step->failed);
 	citer_job_add_bigint(&values, step->passed);
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_ADVANCE, &values);
+	run_at_place(job, range, CITER_JOB_SQL_ADVANCE_AT, CITER_JOB_SQL_ADVANCE, &values);
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("range %d of job \"%s\" is gone", range->range_no, job->name),
 				 errdetail("Since the chunk began the job was forgotten, or its owner renamed."),
 				 errhint("See whom the job belongs to in chunked_iter_jobs.")));
+	range->place = *(ItemPointer) DatumGetPointer(citer_job_get(1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Whether all ranges of a job are done; and whether those that may have rows up to
+ * the job's end in hand are done with them.
+ */
+bool
+citer_job_look(const CiterJob *job, bool *settled)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	bool		done;
+
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOOK, &values);
+	*settled = SPI_processed > 0 && citer_job_get_bool(1);
+	done = SPI_processed > 0 && citer_job_get_bool(2);
+	SPI_freetuptable(SPI_tuptable);
+	return done;
+}
+
+/* Stores the new end of a range that was done, and how many rows are before it. */
+void
+citer_job_reopen_range(const CiterJob *job, const CiterJobRange *range)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add_int(&values, range->range_no);
+	citer_job_add_array(&values, range->upto);
+	citer_job_add_bigint(&values, range->estimated_rows);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_REOPEN, &values);
+}
+
+/* Stores whether sessions may walk up to the job's end. */
+void
+citer_job_settle(const CiterJob *job, bool settled)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add_bool(&values, settled);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SETTLE, &values);
 }
 
 /*
@@ -153,4 +227,35 @@ citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for)
 		citer_job_add_int(&values, range_no);
 	citer_job_sql_run(job->procedure, range_no != 0 ? CITER_JOB_SQL_WAIT : CITER_JOB_SQL_WAIT_JOB,
 					  &values);
+}
+
+/*
+ * 53400 if with those of this chunk more rows have failed, in all ranges, than
+ * the job may skip.  Sessions whose rows fail at the same time wait for each
+ * other, so that the number is exact.
+ */
+static void
+check_failed(const CiterJob *job, const CiterJobStep *step)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	int64		failed;
+
+	if (step->failed <= 0 || job->max_failed < 0)
+		return;
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_JOB, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SUM_FAILED, &values);
+	failed = citer_job_get_bigint(1, 0);
+	SPI_freetuptable(SPI_tuptable);
+	if (failed + step->failed <= job->max_failed)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg_plural("more than %lld row of job \"%s\" failed",
+						   "more than %lld rows of job \"%s\" failed",
+						   (unsigned long) job->max_failed, (long long) job->max_failed, job->name),
+			 errdetail_plural("%lld row was skipped and is in chunked_iter_failed_rows. The next one is %s.",
+							  "%lld rows were skipped and are in chunked_iter_failed_rows. The next one is %s.",
+							  (unsigned long) failed, (long long) failed, step->failure),
+			 errhint("CALL chunked_iter_run(%s, max_failed => %lld) to go on.",
+					 quote_literal_cstr(job->name), (long long) job->max_failed * 2 + 10)));
 }

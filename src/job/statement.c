@@ -32,8 +32,10 @@
 #include "utils/queryenvironment.h"
 
 #include "job/check.h"
+#include "job/citus.h"
 #include "job/conditions.h"
 #include "job/explain.h"
+#include "job/joined.h"
 #include "job/reading.h"
 #include "job/statement.h"
 #include "job/text.h"
@@ -72,24 +74,27 @@ struct CiterJobStatement
 	List	   *commands;		/* without their place and plan */
 	List	   *shapes;
 	char	   *params_in_words;
-	char	   *advice;
+	char	   *alias;			/* of the relation, quoted */
 	int			nkeys;			/* elements of the key */
 	Oid		   *types;			/* of the parameters, 4 * nkeys */
 	EphemeralNamedRelation chunk;
 	bool		counted;		/* a command changes rows */
+	char	   *two_phase;		/* SQL that has Citus commit in two phases, or
+								 * NULL */
 	CiterJobUses uses;
 };
 
 static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
 						   TupleDesc columns, int chunk_size);
-static void check_statement(CiterJobStatement *statement, const CiterJob *job,
-							const CiterWalk *walk);
+static void expand_text(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk);
+static List *check_statement(CiterJobStatement *statement, const CiterJob *job,
+							 const CiterWalk *walk, CiterJobReading *reading);
 static Shape *find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds);
 static CiterJobReading reading_of(const CiterJobStatement *statement, const char *sql);
 static Shape *prepare_shape(CiterJobStatement *statement, CiterJobReading *reading);
 static CiterStatementSource command_source(const CiterJobStatement *statement,
 										   const CiterJobText *text, const Command *command);
-static void note_uses(CiterJobStatement *statement, const Shape *shape);
+static void note_uses(CiterJobStatement *statement, const CiterJob *job, const Shape *shape);
 static ParamListInfo make_params(const CiterJobStatement *statement, const CiterJobBounds *bounds);
 
 /*
@@ -108,8 +113,8 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	CiterJobStatement *statement = palloc0(sizeof(CiterJobStatement));
 	const CiterKey *key = walk->key;
-	CiterPosition somewhere = citer_position_symbolic(key->nelements);
 	CiterJobReading reading;
+	List	   *implied;
 
 	statement->context = context;
 	statement->nkeys = key->nelements;
@@ -117,18 +122,22 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	for (int i = 0; i < 4 * key->nelements; i++)
 		statement->types[i] = key->elements[i % key->nelements].type;
 	statement->params_in_words = citer_job_describe_params(key);
-	statement->advice = citer_job_advise(walk->relation);
+	statement->alias = pstrdup(walk->relation->alias);
 	register_chunk(statement, caller, walk->relation->tupdesc, job->chunk_size);
 
 	reading = reading_of(statement, job->statement);
 	citer_job_reading_begin(&reading);
 	statement->text = citer_job_text_read(job->statement, 2 * key->nelements);
-	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
-	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
+	expand_text(statement, job, walk);
 	reading.text = statement->text;
-	check_statement(statement, job, walk);
+	implied = check_statement(statement, job, walk, &reading);
+	if (implied != NIL)
+	{
+		citer_job_text_add_implied(statement->text, implied);
+		expand_text(statement, job, walk);
+	}
 	statement->shapes = list_make1(prepare_shape(statement, &reading));
-	note_uses(statement, linitial(statement->shapes));
+	note_uses(statement, job, linitial(statement->shapes));
 	citer_job_reading_end(&reading);
 	MemoryContextSwitchTo(caller);
 	return statement;
@@ -158,7 +167,7 @@ citer_job_statement_uses_bounds(const CiterJobStatement *statement)
 bool
 citer_job_statement_uses_ranges(const CiterJobStatement *statement)
 {
-	return statement->text->nranges > 0;
+	return statement->text->nranges > 0 && !statement->text->ranges[0].implied;
 }
 
 /* Whether one of its commands updates rows of the relation. */
@@ -195,6 +204,8 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	memset(effect, 0, sizeof(*effect));
 	effect->counted = statement->counted;
 	statement->chunk->reldata = rows;
+	if (statement->two_phase != NULL)
+		citer_spi_execute(statement->two_phase, &plain);
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
@@ -282,13 +293,25 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
 		elog(ERROR, "SPI_register_relation returned %s", SPI_result_code_string(result));
 }
 
+/* Puts conditions into the text, of the form that most chunks have. */
+static void
+expand_text(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk)
+{
+	CiterPosition somewhere = citer_position_symbolic(statement->nkeys);
+
+	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
+	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
+}
+
 /*
  * Analyzes the commands of the expanded text and refuses those that no job can
- * have.
+ * have.  Returns ranges that they imply (joined.c).
  */
-static void
-check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk)
+static List *
+check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk,
+				CiterJobReading *reading)
 {
+	List	   *implied = NIL;
 	CiterJobCheck check = {job, walk, statement->text};
 	List	   *commands = raw_parser(statement->text->expanded, RAW_PARSE_DEFAULT);
 	ListCell   *cell;
@@ -298,16 +321,25 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" has no command in it", "statement"),
 				 errdetail("It is \"%s\".", job->statement),
-				 errhint("Pass what is to be done for each chunk, such as UPDATE %s SET ... %s.",
-						 walk->relation->sql, statement->advice)));
-	foreach(cell, commands)
-		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
+				 errhint("Pass the command to run for each chunk, such as UPDATE %s SET ... %s.",
+						 walk->relation->sql, citer_job_advise(statement->alias))));
 	foreach(cell, commands)
 	{
-		Query	   *query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
-													 statement->types, 4 * statement->nkeys,
-													 statement->chunk, walk->relation);
+		if (list_length(commands) > 1)
+			citer_job_reading_show_command(reading, lfirst_node(RawStmt, cell));
+		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
+	}
+	foreach(cell, commands)
+	{
 		Command    *command = palloc0(sizeof(Command));
+		Query	   *query;
+		char	   *name;
+
+		if (list_length(commands) > 1)
+			citer_job_reading_show_command(reading, lfirst_node(RawStmt, cell));
+		query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
+										  statement->types, 4 * statement->nkeys,
+										  statement->chunk, walk->relation);
 
 		command->is_query = query->commandType != CMD_UTILITY;
 		command->counts = command->is_query && query->commandType != CMD_SELECT;
@@ -316,7 +348,13 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 		statement->counted |= command->counts;
 		statement->commands = lappend(statement->commands, command);
 		citer_job_check_command(&check, query);
+		name = citer_job_joined_target(query, CHUNK_NAME, job, walk);
+		if (name != NULL && statement->text->nranges == 0)
+			implied = lappend(implied, citer_job_text_imply(statement->text, name,
+															lfirst_node(RawStmt, cell)));
 	}
+	reading->command = 0;
+	return implied;
 }
 
 /* The plans for chunks with bounds like these, prepared if they are not. */
@@ -360,7 +398,7 @@ reading_of(const CiterJobStatement *statement, const char *sql)
 	CiterJobReading reading = {
 		.sql = sql,
 		.params_in_words = statement->params_in_words,
-		.advice = statement->advice,
+		.alias = statement->alias,
 	};
 
 	return reading;
@@ -419,18 +457,21 @@ command_source(const CiterJobStatement *statement, const CiterJobText *text, con
 	return source;
 }
 
-/* Notes what the statement uses, after rewriting. */
+/* Notes what the statement uses, after rewriting.  0A000 for what Citus cannot run. */
 static void
-note_uses(CiterJobStatement *statement, const Shape *shape)
+note_uses(CiterJobStatement *statement, const CiterJob *job, const Shape *shape)
 {
 	ListCell   *cell;
 
 	foreach(cell, shape->commands)
 	{
 		const Command *command = lfirst(cell);
+		List	   *queries = citer_statement_queries(command->prepared);
+		char	   *two_phase = citer_job_citus_check(job, CHUNK_NAME, queries);
 
-		citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys,
-						   citer_statement_queries(command->prepared));
+		if (two_phase != NULL)
+			statement->two_phase = two_phase;
+		citer_job_uses_add(&statement->uses, CHUNK_NAME, 2 * statement->nkeys, queries);
 	}
 }
 

@@ -37,7 +37,6 @@
 static Oid	find_by_name(const CiterJob *job);
 static void check_basis(const CiterJob *job, const CiterWalk *walk);
 static void refuse_target(const CiterJob *job, const char *detail);
-static char *home_of(const CiterJob *job);
 static NullableDatum describe_key(const CiterKey *key);
 static char *key_in_words(const CiterKey *key);
 static char *describe_element(const CiterKeyElement *element);
@@ -70,7 +69,7 @@ void
 citer_job_target_describe(CiterJob *job, const CiterWalk *walk)
 {
 	job->relation = pstrdup(walk->relation->sql);
-	job->home = home_of(job);
+	job->home = citer_job_home(job->procedure);
 	job->storage = storage_of(walk);
 	job->key = describe_key(walk->key);
 	job->key_basis = citer_job_basis(walk->key);
@@ -84,7 +83,7 @@ citer_job_target_describe(CiterJob *job, const CiterWalk *walk)
 Oid
 citer_job_target_relid(const CiterJob *job)
 {
-	return strcmp(job->home, home_of(job)) == 0 ? job->relid : find_by_name(job);
+	return strcmp(job->home, citer_job_home(job->procedure)) == 0 ? job->relid : find_by_name(job);
 }
 
 /*
@@ -94,7 +93,7 @@ citer_job_target_relid(const CiterJob *job)
 void
 citer_job_target_find(CiterJob *job)
 {
-	char	   *here = home_of(job);
+	char	   *here = citer_job_home(job->procedure);
 
 	if (strcmp(job->home, here) != 0)
 	{
@@ -127,7 +126,7 @@ citer_job_target_check(const CiterJob *job, const CiterWalk *walk)
 	if (job->has_index && citer_walk_lacks_index(walk))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("No index gives the order of %s any more.", job->relation),
 				 errhint("%s", citer_key_index_sql(walk->relation, walk->key))));
 }
@@ -162,9 +161,9 @@ citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
 	if (detail != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("%s", detail),
-				 errhint("Mend the row in chunked_iter_job_ranges, or forget the job and start it again.")));
+				 errhint("Correct the row in chunked_iter_job_ranges, or forget the job and start it again.")));
 }
 
 /* The request for a walk of the target, without bounds.  55000 if it is gone. */
@@ -208,7 +207,7 @@ check_basis(const CiterJob *job, const CiterWalk *walk)
 	if (lost != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot go on with job \"%s\"", job->name),
+				 errmsg("cannot continue job \"%s\"", job->name),
 				 errdetail("Its positions rest on %s, which is no longer so.", lost),
 				 errhint("Undo the change, or REINDEX if it is a collation's, forget the job and start it again.")));
 }
@@ -224,10 +223,10 @@ refuse_target(const CiterJob *job, const char *detail)
 }
 
 /* The place where OIDs are valid: cluster, database, table of jobs. */
-static char *
-home_of(const CiterJob *job)
+char *
+citer_job_home(Oid procedure)
 {
-	Oid			jobs = get_relname_relid("chunked_iter_jobs", get_func_namespace(job->procedure));
+	Oid			jobs = get_relname_relid("chunked_iter_jobs", get_func_namespace(procedure));
 
 	return psprintf(UINT64_FORMAT "/%u/%u", GetSystemIdentifier(), MyDatabaseId, jobs);
 }

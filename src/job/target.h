@@ -16,6 +16,7 @@ extern void citer_job_target_find(CiterJob *job);
 extern void citer_job_target_check(const CiterJob *job, const CiterWalk *walk);
 extern void citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
 											const CiterWalk *walk);
+extern char *citer_job_home(Oid procedure);
 extern CiterOptions citer_job_target_options(const CiterJob *job);
 
 #endif							/* CITER_JOB_TARGET_H */

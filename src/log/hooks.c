@@ -77,12 +77,13 @@ static int	level = 0;
 /* When the client's message came in whose statement was seen last. */
 static TimestampTz seen_at = 0;
 
-static planner_hook_type previous_planner = NULL;
-static ExecutorStart_hook_type previous_start = NULL;
-static ExecutorRun_hook_type previous_run = NULL;
-static ExecutorFinish_hook_type previous_finish = NULL;
-static ExecutorEnd_hook_type previous_end = NULL;
-static ProcessUtility_hook_type previous_utility = NULL;
+/* The hooks that were there before, or else the server's own functions. */
+static planner_hook_type previous_planner;
+static ExecutorStart_hook_type previous_start;
+static ExecutorRun_hook_type previous_run;
+static ExecutorFinish_hook_type previous_finish;
+static ExecutorEnd_hook_type previous_end;
+static ProcessUtility_hook_type previous_utility;
 static emit_log_hook_type previous_emit_log = NULL;
 
 static PlannedStmt *plan_query(CITER_PLANNER_PARAMS);
@@ -93,9 +94,6 @@ static void end_executor(QueryDesc *desc);
 static void process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 							ProcessUtilityContext context, ParamListInfo params,
 							QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc);
-static void pass_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-						 ProcessUtilityContext context, ParamListInfo params,
-						 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc);
 static void notice_error(ErrorData *edata);
 static bool logs_statements(void);
 static void enter(Call *call, bool logs, const char *sql, int location, int length);
@@ -114,17 +112,17 @@ static int64 rows_of_command(const QueryCompletion *qc);
 void
 citer_query_log_hooks_init(void)
 {
-	previous_planner = planner_hook;
+	previous_planner = planner_hook ? planner_hook : standard_planner;
 	planner_hook = plan_query;
-	previous_start = ExecutorStart_hook;
+	previous_start = ExecutorStart_hook ? ExecutorStart_hook : standard_ExecutorStart;
 	ExecutorStart_hook = start_executor;
-	previous_run = ExecutorRun_hook;
+	previous_run = ExecutorRun_hook ? ExecutorRun_hook : standard_ExecutorRun;
 	ExecutorRun_hook = run_executor;
-	previous_finish = ExecutorFinish_hook;
+	previous_finish = ExecutorFinish_hook ? ExecutorFinish_hook : standard_ExecutorFinish;
 	ExecutorFinish_hook = finish_executor;
-	previous_end = ExecutorEnd_hook;
+	previous_end = ExecutorEnd_hook ? ExecutorEnd_hook : standard_ExecutorEnd;
 	ExecutorEnd_hook = end_executor;
-	previous_utility = ProcessUtility_hook;
+	previous_utility = ProcessUtility_hook ? ProcessUtility_hook : standard_ProcessUtility;
 	ProcessUtility_hook = process_utility;
 	previous_emit_log = emit_log_hook;
 	emit_log_hook = notice_error;
@@ -141,8 +139,7 @@ plan_query(CITER_PLANNER_PARAMS)
 		  sql, query->stmt_location, query->stmt_len);
 	PG_TRY();
 	{
-		planned = previous_planner ? previous_planner(CITER_PLANNER_ARGS) :
-			standard_planner(CITER_PLANNER_ARGS);
+		planned = previous_planner(CITER_PLANNER_ARGS);
 	}
 	PG_CATCH();
 	{
@@ -163,10 +160,7 @@ start_executor(QueryDesc *desc, int eflags)
 		  desc->plannedstmt->stmt_location, desc->plannedstmt->stmt_len);
 	PG_TRY();
 	{
-		if (previous_start)
-			previous_start(desc, eflags);
-		else
-			standard_ExecutorStart(desc, eflags);
+		previous_start(desc, eflags);
 	}
 	PG_CATCH();
 	{
@@ -187,10 +181,7 @@ run_executor(CITER_EXECUTOR_RUN_PARAMS)
 	resume(&stretch, desc);
 	PG_TRY();
 	{
-		if (previous_run)
-			previous_run(CITER_EXECUTOR_RUN_ARGS);
-		else
-			standard_ExecutorRun(CITER_EXECUTOR_RUN_ARGS);
+		previous_run(CITER_EXECUTOR_RUN_ARGS);
 	}
 	PG_FINALLY();
 	{
@@ -208,10 +199,7 @@ finish_executor(QueryDesc *desc)
 	resume(&stretch, desc);
 	PG_TRY();
 	{
-		if (previous_finish)
-			previous_finish(desc);
-		else
-			standard_ExecutorFinish(desc);
+		previous_finish(desc);
 	}
 	PG_FINALLY();
 	{
@@ -227,10 +215,7 @@ end_executor(QueryDesc *desc)
 
 	if (statement != NULL)
 		log_top_statement(statement, false);
-	if (previous_end)
-		previous_end(desc);
-	else
-		standard_ExecutorEnd(desc);
+	previous_end(desc);
 }
 
 /*
@@ -246,14 +231,14 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 
 	if (IsA(pstmt->utilityStmt, ExecuteStmt))
 	{
-		pass_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 		return;
 	}
 	enter(&call, logs_statements(), queryString, pstmt->stmt_location, pstmt->stmt_len);
 	call.forgets = forgets_session(pstmt->utilityStmt);
 	PG_TRY();
 	{
-		pass_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	}
 	PG_CATCH();
 	{
@@ -265,18 +250,6 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	leave(&call, rows_of_command(qc), false);
 	if (call.forgets)
 		citer_query_log_reset();
-}
-
-static void
-pass_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-			 ProcessUtilityContext context, ParamListInfo params,
-			 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
-{
-	if (previous_utility)
-		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv,
-								dest, qc);
 }
 
 /*

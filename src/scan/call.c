@@ -11,10 +11,16 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "scan/call.h"
+#include "walk/relation.h"
+
+/* What chunked_iter_key has. */
+#define KEY_ARGUMENTS 2
 
 static bool is_query(List *arguments);
 static bool decides(bool is_query, int argument);
@@ -60,6 +66,32 @@ citer_call_is(Node *node)
 		return exprType(linitial(call->args)) == TEXTOID;
 	return list_length(call->args) == CITER_ARGUMENTS &&
 		get_typtype(exprType(linitial(call->args))) == TYPTYPE_COMPOSITE;
+}
+
+/*
+ * 42804 if it is a call of chunked_iter_key and its argument cannot be a row,
+ * with the name of the row that a column comes from.  That name is not known
+ * for sure where the planner has put a subquery's tables in its place.
+ */
+void
+citer_call_check_key(FuncExpr *call, PlannerInfo *root)
+{
+	Var		   *column = linitial(call->args);
+	const char *name = NULL;
+	ListCell   *cell;
+
+	if (list_length(call->args) != KEY_ARGUMENTS)
+		return;
+	if (root != NULL && root->parse != NULL && IsA(column, Var) && column->varlevelsup == 0)
+	{
+		name = quote_identifier(rt_fetch(column->varno, root->parse->rtable)->eref->aliasname);
+		foreach(cell, root->parse->rtable)
+		{
+			if (lfirst_node(RangeTblEntry, cell)->rtekind == RTE_SUBQUERY)
+				name = NULL;
+		}
+	}
+	citer_relation_check_row(exprType((Node *) column), name);
 }
 
 /* Whether it is a call of chunked_iter_query, not of chunked_iter. */

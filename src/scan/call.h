@@ -5,10 +5,11 @@
 #ifndef CITER_CALL_H
 #define CITER_CALL_H
 
-#include "nodes/parsenodes.h"
+#include "nodes/pathnodes.h"
 
 #include "base/options.h"
 
+extern void citer_call_check_key(FuncExpr *call, PlannerInfo *root);
 extern FuncExpr *citer_call_find(RangeTblEntry *rte, PGFunction support);
 extern bool citer_call_is(Node *node);
 extern bool citer_call_is_query(FuncExpr *call);

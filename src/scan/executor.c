@@ -39,7 +39,7 @@ typedef struct CiterScanState
 	TupleDesc	columns;		/* of its result */
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
-	List	   *expressions;	/* states of custom_exprs */
+	List	   *expressions;	/* states of custom_exprs; constants as they are */
 	Bitmapset  *used;			/* columns, as the plan has them */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
@@ -48,7 +48,6 @@ typedef struct CiterScanState
 	CiterIterator *iterator;	/* NULL before the first row */
 	MemoryContext context;		/* holds the iterator */
 	CiterCost	cost;			/* of walks that have ended */
-	bool		rescan;			/* a walk has been opened before */
 } CiterScanState;
 
 static Node *create_scan_state(CustomScan *scan);
@@ -114,6 +113,7 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
 		state->used = bms_add_member(state->used, lfirst_int(cell));
 	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
+	state->planner.first_rows = intVal(list_nth(private, CITER_SCAN_FIRST_ROWS));
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
 
@@ -138,6 +138,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 {
 	CiterScanState *state = (CiterScanState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	ListCell   *cell;
 	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
 
 	citer_compat_apply_slot_ops(node, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
@@ -146,7 +147,9 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
-	state->expressions = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
+	foreach(cell, scan->custom_exprs)
+		state->expressions = lappend(state->expressions, IsA(lfirst(cell), Const) ?
+									 lfirst(cell) : ExecInitExpr(lfirst(cell), &node->ss.ps));
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
@@ -188,7 +191,6 @@ open_iterator(CiterScanState *state)
 	citer_call_read(values, state->narguments, state->columns, &options);
 	complete_options(state, &options, copy_params(state, values + state->narguments));
 	iterator = citer_iterator_open(&options);
-	state->rescan = true;
 	check_walk(state, citer_iterator_walk(iterator));
 	MemoryContextSwitchTo(caller);
 	return iterator;
@@ -202,8 +204,12 @@ evaluate(CiterScanState *state, NullableDatum *values)
 
 	foreach(cell, state->expressions)
 	{
-		values->value = ExecEvalExpr((ExprState *) lfirst(cell), state->css.ss.ps.ps_ExprContext,
-									 &values->isnull);
+		const Const *constant = lfirst(cell);
+
+		values->isnull = IsA(constant, Const) && constant->constisnull;
+		values->value = IsA(constant, Const) ? constant->constvalue :
+			ExecEvalExpr((ExprState *) lfirst(cell), state->css.ss.ps.ps_ExprContext,
+						 &values->isnull);
 		values++;
 	}
 }
@@ -441,6 +447,7 @@ total_cost(const CiterScanState *state)
 	total.chunks += present.chunks;
 	total.rows += present.rows;
 	total.examined += present.examined;
+	total.prefetched += present.prefetched;
 	total.peak_memory = Max(total.peak_memory, present.peak_memory);
 	return total;
 }
@@ -457,5 +464,4 @@ complete_options(const CiterScanState *state, CiterOptions *options, NullableDat
 	options->planner = state->planner;
 	options->planner.param_values = params;
 	options->planner.measure = state->css.ss.ps.instrument != NULL;
-	options->planner.rescan = state->rescan;
 }

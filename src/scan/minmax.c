@@ -36,8 +36,8 @@ static bool rows_answer(const CiterScanPath *scan, List *aggregates, bool forwar
 static bool first_row_answers(const CiterScanPath *scan, Node *aggregate, bool backwards);
 static bool is_first_value(Aggref *aggregate, Node *expr, Oid operator, Oid collation);
 static Oid	sort_operator(Oid aggregate);
-static Path *reverse_scan(PlannerInfo *root, Path *path, const CiterScanPath *scan);
-static Path *first_row(PlannerInfo *root, RelOptInfo *input, Path *path);
+static Path *first_row(PlannerInfo *root, RelOptInfo *input, Path *path,
+					   const CiterScanPath *scan, bool backwards);
 static void add_aggregate_path(PlannerInfo *root, RelOptInfo *output, Path *path);
 
 /* Sets the planner's hook.  Called once, when the library is loaded. */
@@ -69,11 +69,10 @@ consider_first_row(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	aggregates = aggregates_of(root, output);
 	forwards = rows_answer(scan, aggregates, true, false);
 	if (forwards || rows_answer(scan, aggregates, false, true))
-		path = first_row(root, input, forwards ? path : reverse_scan(root, path, scan));
+		path = first_row(root, input, path, scan, !forwards);
 	else if (rows_answer(scan, aggregates, true, true))
-		path = citer_compat_append_path(root, input,
-										first_row(root, input, path),
-										first_row(root, input, reverse_scan(root, path, scan)));
+		path = citer_compat_append_path(root, input, first_row(root, input, path, scan, false),
+										first_row(root, input, path, scan, true));
 	else
 		return;
 	add_aggregate_path(root, output, path);
@@ -173,29 +172,24 @@ sort_operator(Oid aggregate)
 	return operator;
 }
 
-/* The same path with the reversed walk. */
+/* The first row of the path, or of the same path with the reversed walk. */
 static Path *
-reverse_scan(PlannerInfo *root, Path *path, const CiterScanPath *scan)
+first_row(PlannerInfo *root, RelOptInfo *input, Path *path, const CiterScanPath *scan,
+		  bool backwards)
 {
-	CiterScanPath *reversed = palloc(sizeof(CiterScanPath));
-
-	*reversed = *scan;
-	reversed->backwards = true;
-	reversed->custom.path.pathkeys = NIL;
-	if (!IsA(path, ProjectionPath))
-		return &reversed->custom.path;
-	return (Path *) create_projection_path(root, path->parent, &reversed->custom.path,
-										   path->pathtarget);
-}
-
-/* The first row of the path. */
-static Path *
-first_row(PlannerInfo *root, RelOptInfo *input, Path *path)
-{
+	CiterScanPath *one_row = palloc(sizeof(CiterScanPath));
+	Path	   *below = &one_row->custom.path;
 	Node	   *one = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64),
 										 Int64GetDatum(1), false, FLOAT8PASSBYVAL);
 
-	return (Path *) create_limit_path(root, input, path, NULL, one, LIMIT_OPTION_COUNT, 0, 1);
+	*one_row = *scan;
+	one_row->first_rows = 1;
+	one_row->backwards = backwards;
+	if (backwards)
+		below->pathkeys = NIL;
+	if (IsA(path, ProjectionPath))
+		below = (Path *) create_projection_path(root, path->parent, below, path->pathtarget);
+	return (Path *) create_limit_path(root, input, below, NULL, one, LIMIT_OPTION_COUNT, 0, 1);
 }
 
 /* Offers the planner the aggregates over the rows of the path. */

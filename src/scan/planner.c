@@ -42,7 +42,7 @@
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
-#include "storage/lockdefs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -52,6 +52,7 @@
 #include "scan/scan.h"
 #include "walk/clause.h"
 #include "walk/explain.h"
+#include "walk/citus.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -73,6 +74,8 @@ static void add_relation(PlannerInfo *root, Oid relid);
 static void set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk);
+static int	limited_rows(PlannerInfo *root, RelOptInfo *rel, const Path *path,
+						 const CiterScanCall *scan);
 static Plan *plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path,
 					   List *targetlist, List *clauses, List *custom_plans);
 static List *column_list(const Bitmapset *columns);
@@ -97,7 +100,8 @@ citer_scan_init(void)
  * chunked_iter_support(internal) RETURNS internal
  *
  * The planner support function of chunked_iter: says how many rows a call
- * returns.  That it is called at all is what matters, see above.
+ * returns.  That it is called at all is what matters, see above.  For
+ * chunked_iter_key it looks at the argument.
  */
 Datum
 chunked_iter_support_1_0(PG_FUNCTION_ARGS)
@@ -116,6 +120,12 @@ chunked_iter_support_1_0(PG_FUNCTION_ARGS)
 		else
 			PG_RETURN_POINTER(NULL);
 		PG_RETURN_POINTER(rows->rows > 0 ? request : NULL);
+	}
+	if (IsA(request, SupportRequestSimplify))
+	{
+		SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+
+		citer_call_check_key(simplify->fcall, simplify->root);
 	}
 	PG_RETURN_POINTER(NULL);
 }
@@ -180,24 +190,30 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 	set_rows(root, rel, path, scan->call);
 	set_cost(root, rel, path, scan->call);
 	set_order(root, rel, path, scan->call->walk);
+	scan->first_rows = limited_rows(root, rel, path, scan->call);
 	rel->pathlist = NIL;
 	add_path(rel, path);
 }
 
 /*
  * Resolves a call in FROM with what the query wants of it, unless that is done
- * already.  Throws what is wrong with it, privileges included.
+ * already.  Throws what is wrong with it, privileges included.  The relation is
+ * locked before its row type is looked at.
  */
 static CiterScanCall *
 resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	CiterScanCall *scan = rel->fdw_private;
 	CiterOptions options;
+	Oid			relid;
 
 	if (scan != NULL)
 		return scan;
 	scan = palloc0(sizeof(CiterScanCall));
 	scan->call = citer_call_find(rte, chunked_iter_support_1_0);
+	relid = get_typ_typrelid(exprType(linitial(scan->call->args)));
+	if (OidIsValid(relid))
+		LockRelationOid(relid, AccessShareLock);
 	scan->columns = citer_call_columns(linitial(rte->functions));
 	check_row_type(rel, scan->columns);
 	if (citer_call_read_known(scan->call->args, scan->columns, &options))
@@ -247,7 +263,7 @@ check_row_type(RelOptInfo *rel, TupleDesc columns)
 					 errdetail("Column %d of row type %s had type %s when the statement was written.",
 							   var->varattno, format_type_be(columns->tdtypeid),
 							   format_type_be(var->vartype)),
-					 errhint("Prepare the statement again, or create the view anew.")));
+					 errhint("Prepare the statement again, or create the view again.")));
 	}
 }
 
@@ -387,6 +403,22 @@ set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk)
 																			 targetlist));
 }
 
+/*
+ * The rows after which a LIMIT stops the scan, if that is known and may be the
+ * first ones: nothing else is in FROM, and no row is sorted or left out before it
+ * is counted.  Else 0.
+ */
+static int
+limited_rows(PlannerInfo *root, RelOptInfo *rel, const Path *path, const CiterScanCall *scan)
+{
+	if (root->limit_tuples < 1 || root->limit_tuples > CITER_CHUNK_SIZE_MAX ||
+		!bms_equal(rel->relids, root->all_baserels) ||
+		list_difference_ptr(rel->baserestrictinfo, scan->quals.clauses) != NIL ||
+		!pathkeys_contained_in(root->query_pathkeys, path->pathkeys))
+		return 0;
+	return (int) root->limit_tuples;
+}
+
 /* Custom path callback: makes the plan node. */
 static Plan *
 plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist,
@@ -411,7 +443,8 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
 											bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns));
 
 	/* In the order of CiterScanPrivate. */
-	private = list_make3(function, column_list(columns), call->quals.quals);
+	private = list_make4(function, column_list(columns), call->quals.quals,
+						 makeInteger(((CiterScanPath *) path)->first_rows));
 	if (call->walk != NULL)
 	{
 		private = lappend(private, call->walk->key->order);
@@ -429,13 +462,15 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
  * Adds the walked relation to the plan's range table, where nothing refers to
  * it, as the server does with views: the plan cache takes its lock before it
  * decides whether the plan still holds.  EXPLAIN does not open it, for it may
- * be gone by then.
+ * be gone by then.  Citus refuses to see tables of its own appear while it plans.
  */
 static void
 add_relation(PlannerInfo *root, Oid relid)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 
+	if (CITER_LOCKED_RTEKIND == RTE_RELATION && citer_citus_has(relid))
+		return;
 	rte->rtekind = CITER_LOCKED_RTEKIND;
 	rte->relid = relid;
 	rte->relkind = get_rel_relkind(relid);

@@ -40,6 +40,7 @@ typedef struct CiterScanPath
 	CustomPath	custom;
 	const CiterScanCall *call;
 	bool		backwards;		/* the walk is reversed */
+	int			first_rows;		/* all that the query's LIMIT needs; 0: none */
 } CiterScanPath;
 
 /*
@@ -52,6 +53,7 @@ enum CiterScanPrivate
 	CITER_SCAN_FUNCTION,		/* the RangeTblFunction */
 	CITER_SCAN_COLUMNS,			/* those used, as pull_varattnos() has them */
 	CITER_SCAN_QUALS,			/* CiterScanQuals.quals */
+	CITER_SCAN_FIRST_ROWS,		/* CiterScanPath.first_rows, an Integer */
 	CITER_SCAN_ORDER,			/* CiterKey.order */
 	CITER_SCAN_FILTER,			/* CiterWalk.filter_clause */
 	CITER_SCAN_CLAIM,			/* citer_scan_claim(); NIL: nothing is known */

@@ -18,7 +18,8 @@
 
 #include "sql/explaining.h"
 
-static ProcessUtility_hook_type previous_utility = NULL;
+/* The hook that was there before, or else the server's own function. */
+static ProcessUtility_hook_type previous_utility;
 
 /* How many such commands are under way, one inside of the other. */
 static int	level = 0;
@@ -26,16 +27,13 @@ static int	level = 0;
 static void process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 							ProcessUtilityContext context, ParamListInfo params,
 							QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc);
-static void pass_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-						 ProcessUtilityContext context, ParamListInfo params,
-						 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc);
 static bool only_explains(Node *command);
 
 /* Installs the hook.  Called once, when the library is loaded. */
 void
 citer_explaining_init(void)
 {
-	previous_utility = ProcessUtility_hook;
+	previous_utility = ProcessUtility_hook ? ProcessUtility_hook : standard_ProcessUtility;
 	ProcessUtility_hook = process_utility;
 }
 
@@ -62,31 +60,19 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 {
 	if (!only_explains(pstmt->utilityStmt))
 	{
-		pass_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 		return;
 	}
 	level++;
 	PG_TRY();
 	{
-		pass_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	}
 	PG_FINALLY();
 	{
 		level--;
 	}
 	PG_END_TRY();
-}
-
-static void
-pass_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-			 ProcessUtilityContext context, ParamListInfo params,
-			 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
-{
-	if (previous_utility)
-		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv,
-								dest, qc);
 }
 
 /* Whether a command, which may be NULL, is an EXPLAIN without ANALYZE. */

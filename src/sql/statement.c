@@ -46,7 +46,7 @@
 #include "sql/statement.h"
 
 /* Statements kept in a session: at most so many, and of so many bytes, but a few. */
-#define MAX_KEPT 64
+#define MAX_KEPT 256
 #define MAX_KEPT_MEMORY ((Size) 32 * 1024 * 1024)
 #define MIN_KEPT 16
 
@@ -64,6 +64,12 @@ struct CiterStatement
 	bool		kept;
 	bool		retired;		/* to be freed with its last pin */
 	int			pins;			/* uses under way */
+};
+
+/* The option of a cursor is not asked for where the session's setting decides. */
+static const CiterSetting custom_plan_settings[] = {
+	{"plan_cache_mode", "force_custom_plan"},
+	{NULL, NULL}
 };
 
 /* All statements of the session, the most recently used first. */
@@ -161,12 +167,14 @@ citer_statement_use_custom_plan(const CiterStatementSource *source, ParamListInf
 {
 	int			nestlevel = begin_settings(source);
 	SPIPlanPtr	plan = prepare_plan(source, CURSOR_OPT_CUSTOM_PLAN);
-	CachedPlan *custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	CachedPlan *custom;
 
+	citer_settings_set(custom_plan_settings);
+	custom = GetCachedPlan(linitial(SPI_plan_get_plan_sources(plan)), params, NULL, NULL);
+	citer_settings_end(nestlevel);
 	use(custom->stmt_list, arg);
 	ReleaseCachedPlan(custom, NULL);
 	SPI_freeplan(plan);
-	citer_settings_end(nestlevel);
 }
 
 /*

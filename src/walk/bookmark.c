@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
+#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -36,7 +37,6 @@
 struct CiterKeyReader
 {
 	CiterKey   *key;
-	EState	   *estate;			/* owns the expressions' states */
 	ExprContext *econtext;
 	ExprState **states;			/* one for each element */
 	TupleTableSlot *row;		/* a view of the caller's row */
@@ -49,6 +49,7 @@ typedef struct BookmarkElement
 	int			number;			/* from 1 */
 } BookmarkElement;
 
+static FmgrInfo *output_function(const CiterKeyElement *element);
 static char *write_value(const CiterKeyElement *element, Datum value);
 static void check_exact(CiterKeyElement *element, Datum value, char *text);
 static Datum read_back(const CiterKeyElement *element, char *text);
@@ -203,15 +204,33 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 							  TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+/* Whether the text of an element's values, under our settings, is exact for certain. */
+bool
+citer_bookmark_is_exact(const CiterKeyElement *element)
+{
+	return has_fixed_text(element) || has_exact_text(element) || type_is_enum(element->type);
+}
+
 /* The text of a value; the settings for that are in force. */
 static char *
 write_value(const CiterKeyElement *element, Datum value)
 {
-	char	   *text = citer_value_write(written_type(element), value);
+	char	   *text = OutputFunctionCall(output_function(element), value);
 
 	if (!has_fixed_text(element) && !has_exact_text(element))
 		check_exact(unconstify(CiterKeyElement *, element), value, text);
 	return text;
+}
+
+/* The function that writes an element's values, looked up once for its key. */
+static FmgrInfo *
+output_function(const CiterKeyElement *element)
+{
+	FmgrInfo   *output = unconstify(FmgrInfo *, &element->output);
+
+	if (!OidIsValid(output->fn_oid))
+		citer_value_find_output(written_type(element), output, element->compare->fn_mcxt);
+	return output;
 }
 
 /* 0A000 unless the text is text and reads back as an equal value. */
@@ -333,11 +352,10 @@ citer_key_reader_create(CiterKey *key)
 	CiterKeyReader *reader = palloc0(sizeof(CiterKeyReader));
 
 	reader->key = key;
-	reader->estate = CreateExecutorState();
-	reader->econtext = CreateExprContext(reader->estate);
+	reader->econtext = CreateStandaloneExprContext();
 	reader->states = palloc0(sizeof(ExprState *) * key->nelements);
 	for (int i = 0; i < key->nelements; i++)
-		reader->states[i] = ExecPrepareExpr(key->elements[i].expr, reader->estate);
+		reader->states[i] = ExecInitExpr(expression_planner(key->elements[i].expr), NULL);
 	return reader;
 }
 
@@ -345,7 +363,7 @@ citer_key_reader_create(CiterKey *key)
 void
 citer_key_reader_free(CiterKeyReader *reader)
 {
-	FreeExecutorState(reader->estate);
+	FreeExprContext(reader->econtext, true);
 }
 
 /*

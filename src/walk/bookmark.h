@@ -19,6 +19,7 @@ typedef struct CiterPosition
 	Datum	   *values;
 	bool	   *isnull;
 	bool		symbolic;		/* some position without NULLs; no values */
+	bool		included;		/* a walk that begins here has this key, too */
 } CiterPosition;
 
 typedef struct CiterKeyReader CiterKeyReader;
@@ -30,6 +31,7 @@ extern CiterPosition citer_position_of_tid(BlockNumber block, OffsetNumber offse
 
 extern CiterPosition citer_bookmark_read(const CiterKey *key, const char *argument,
 										 const CiterBookmark *bookmark, bool stored);
+extern bool citer_bookmark_is_exact(const CiterKeyElement *element);
 extern ArrayType *citer_bookmark_write(const CiterKey *key, const CiterPosition *position);
 
 extern CiterKeyReader *citer_key_reader_create(CiterKey *key);

@@ -26,8 +26,8 @@
 #include "walk/chunk.h"
 #include "base/compat.h"
 
-/* Bytes of a new arena. */
-#define ARENA_START 8192
+/* Bytes of a new arena: a page of rows need not move. */
+#define ARENA_START 32768
 
 /* Bytes of memory that the processor fetches at a time. */
 #define CACHE_LINE 64
@@ -76,11 +76,11 @@ static TupleTableSlot *slot_of_row(CiterChunk *chunk, Size offset);
 /*
  * Makes an empty chunk for rows of the given descriptor, which must not be
  * reference-counted, in the current memory context.  Of a row the first
- * ncolumns columns are sure to be kept.  The chunk is full at so many rows, or
- * at "memory" bytes, whichever comes first.
+ * ncolumns columns are sure to be kept.  The chunk is full at "memory" bytes,
+ * or earlier, see citer_chunk_begin().
  */
 CiterChunk *
-citer_chunk_create(TupleDesc tupdesc, int ncolumns, int64 rows, Size memory)
+citer_chunk_create(TupleDesc tupdesc, int ncolumns, Size memory)
 {
 	CiterChunk *chunk = palloc0(sizeof(CiterChunk));
 
@@ -88,7 +88,6 @@ citer_chunk_create(TupleDesc tupdesc, int ncolumns, int64 rows, Size memory)
 	chunk->tupdesc = tupdesc;
 	chunk->ncolumns = ncolumns;
 	chunk->prefix = prefix_length(tupdesc, ncolumns);
-	chunk->rows = rows;
 	chunk->memory = memory;
 	chunk->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
 	return chunk;
@@ -118,6 +117,14 @@ citer_chunk_reset(CiterChunk *chunk)
 	}
 	chunk->used = chunk->read = chunk->last = 0;
 	chunk->nrows = 0;
+}
+
+/* Empties the chunk for others, of which so many make it full. */
+void
+citer_chunk_begin(CiterChunk *chunk, int64 rows)
+{
+	citer_chunk_reset(chunk);
+	chunk->rows = rows;
 }
 
 /*

@@ -9,10 +9,10 @@
 
 typedef struct CiterChunk CiterChunk;
 
-extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int ncolumns,
-									  int64 rows, Size memory);
+extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int ncolumns, Size memory);
 extern void citer_chunk_free(CiterChunk *chunk);
 extern void citer_chunk_reset(CiterChunk *chunk);
+extern void citer_chunk_begin(CiterChunk *chunk, int64 rows);
 extern bool citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
 extern void citer_chunk_truncate(CiterChunk *chunk, int64 rows);
 extern TupleTableSlot *citer_chunk_next(CiterChunk *chunk);

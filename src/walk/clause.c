@@ -43,6 +43,7 @@
 /* A piece of the user's SQL while it is being read. */
 typedef struct Clause
 {
+	const CiterRelation *relation;	/* whose columns it has; NULL: a query */
 	const char *argument;		/* name of the argument it came in */
 	const char *text;			/* what the user wrote */
 	const char *sql;			/* the same behind its prefix */
@@ -53,17 +54,18 @@ typedef struct Clause
 
 /* Arguments, what each must be, and a hint for those that are something else. */
 static const char *const clause_words[] = {
-	"query", "one SELECT that does not write", "Give a single SELECT, without INTO and FOR UPDATE.",
-	"order_by", "one ORDER BY list", "Give what follows ORDER BY, and nothing after it.",
-	"filter", "one boolean expression", "Give what follows WHERE, and nothing after it.",
+	"query", "one SELECT that does not write", "Write a single SELECT, without INTO and FOR UPDATE.",
+	"order_by", "one ORDER BY list", "Write what follows ORDER BY, without these words, and nothing after it.",
+	"filter", "one boolean expression", "Write what follows WHERE, without this word, and nothing after it.",
 };
 
 static RangeTblEntry *read_query(const char *query, const char *alias, TupleDesc columns,
 								 char **select);
-static void begin_clause(Clause *clause, const char *argument,
+static void begin_clause(Clause *clause, const CiterRelation *relation, const char *argument,
 						 const char *prefix, const char *text);
 static void end_clause(Clause *clause);
-static void report_cursor(void *arg);
+static void report_clause(void *arg);
+static const char *const *words_for(const Clause *clause);
 static SelectStmt *parse_clause(Clause *clause);
 static Node *read_filter(const CiterRelation *relation, Clause *clause,
 						 int nparams, Oid *param_types);
@@ -104,7 +106,7 @@ read_query(const char *query, const char *alias, TupleDesc columns, char **selec
 	List	   *names = NIL;
 	ParseNamespaceItem *item;
 
-	begin_clause(&clause, "query", "", query);
+	begin_clause(&clause, NULL, "query", "", query);
 	statements = raw_parser(query, RAW_PARSE_DEFAULT);
 	if (list_length(statements) != 1)
 		refuse_clause(&clause);
@@ -157,7 +159,7 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 	List	   *sort_clauses;
 	ListCell   *cell;
 
-	begin_clause(&clause, "order_by", ORDER_BY_PREFIX, order_by);
+	begin_clause(&clause, relation, "order_by", ORDER_BY_PREFIX, order_by);
 	select = parse_clause(&clause);
 	if (select->whereClause != NULL || select->sortClause == NIL)
 		refuse_clause(&clause);
@@ -175,7 +177,7 @@ citer_clause_order_by(const CiterRelation *relation, const char *order_by,
 		TargetEntry *target = get_sortgroupclause_tle(lfirst(cell), *targetlist);
 
 		assign_expr_collations(pstate, (Node *) target->expr);
-		citer_clause_check_item(pstate, order_by, target->expr);
+		citer_clause_check_item(pstate, relation, order_by, target->expr);
 		citer_clause_check_constants((Node *) target->expr, "order_by", order_by);
 	}
 	free_parsestate(pstate);
@@ -194,7 +196,7 @@ citer_clause_filter(const CiterRelation *relation, const char *filter)
 	Clause		clause;
 	Node	   *qual;
 
-	begin_clause(&clause, "filter", FILTER_PREFIX, filter);
+	begin_clause(&clause, relation, "filter", FILTER_PREFIX, filter);
 	qual = read_filter(relation, &clause, 0, NULL);
 	citer_clause_check_constants(qual, "filter", filter);
 	end_clause(&clause);
@@ -239,7 +241,7 @@ citer_clause_reads_back(const CiterRelation *relation, Node *qual, int nparams, 
 	Node	   *again;
 
 	citer_settings_set(citer_settings_sql);
-	begin_clause(&clause, "filter", FILTER_PREFIX, sql);
+	begin_clause(&clause, relation, "filter", FILTER_PREFIX, sql);
 	again = read_filter(relation, &clause, nparams, param_types);
 	end_clause(&clause);
 	citer_settings_end(nestlevel);
@@ -251,14 +253,16 @@ citer_clause_reads_back(const CiterRelation *relation, Node *qual, int nparams, 
  * what it is read under.
  */
 static void
-begin_clause(Clause *clause, const char *argument, const char *prefix, const char *text)
+begin_clause(Clause *clause, const CiterRelation *relation, const char *argument,
+			 const char *prefix, const char *text)
 {
 	citer_settings_check_sql(argument, text);
+	clause->relation = relation;
 	clause->argument = argument;
 	clause->text = text;
 	clause->sql = psprintf("%s%s", prefix, text);
 	clause->prefix_length = strlen(prefix);
-	clause->context.callback = report_cursor;
+	clause->context.callback = report_clause;
 	clause->context.arg = clause;
 	clause->context.previous = error_context_stack;
 	error_context_stack = &clause->context;
@@ -273,9 +277,12 @@ end_clause(Clause *clause)
 	error_context_stack = clause->context.previous;
 }
 
-/* Error context callback: turns the error's cursor into one in the user's text. */
+/*
+ * Error context callback: turns the error's cursor into one in the user's text,
+ * and adds hints to errors that users are likely to make.
+ */
 static void
-report_cursor(void *arg)
+report_clause(void *arg)
 {
 	Clause	   *clause = arg;
 	int			cursor = geterrposition();
@@ -287,6 +294,20 @@ report_cursor(void *arg)
 		internalerrquery(clause->text);
 	}
 	errcontext("argument \"%s\" of a chunked_iter function", clause->argument);
+	switch (geterrcode())
+	{
+		case ERRCODE_SYNTAX_ERROR:
+			if (clause->relation != NULL || cursor == 1)
+				errhint("%s", words_for(clause)[2]);
+			break;
+		case ERRCODE_UNDEFINED_PARAMETER:
+			errhint("This text has no parameters: compare with them in WHERE, around the call.");
+			break;
+		case ERRCODE_UNDEFINED_TABLE:
+			if (clause->relation != NULL)
+				errhint("Write columns alone, or behind the name \"%s\".", clause->relation->name);
+			break;
+	}
 }
 
 /* Parses the clause; 42601 unless it is all there is beside the FROM list. */
@@ -387,13 +408,22 @@ check_columns(Query *query, TupleDesc columns)
 static void
 refuse_clause(const Clause *clause)
 {
-	const char *const *words = clause_words;
+	const char *const *words = words_for(clause);
 
-	while (strcmp(words[0], clause->argument) != 0)
-		words += 3;
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("argument \"%s\" must be %s", clause->argument, words[1]),
 			 errdetail("It is \"%s\".", clause->text),
 			 errhint("%s", words[2])));
+}
+
+/* The line of clause_words for the clause's argument. */
+static const char *const *
+words_for(const Clause *clause)
+{
+	const char *const *words = clause_words;
+
+	while (strcmp(words[0], clause->argument) != 0)
+		words += 3;
+	return words;
 }

@@ -14,9 +14,11 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "base/compat.h"
 #include "base/settings.h"
 #include "base/value.h"
 #include "walk/clause_check.h"
+#include "walk/volatility.h"
 
 /* An argument and its text. */
 typedef struct ClauseText
@@ -26,6 +28,8 @@ typedef struct ClauseText
 } ClauseText;
 
 static void refuse_item(ParseState *pstate, int sqlstate, const char *what, int location);
+pg_noreturn static void refuse_volatile(ParseState *pstate, const CiterRelation *relation,
+										Node *node);
 static bool check_constant(Node *node, ClauseText *clause);
 static bool reads_back(const Const *constant);
 
@@ -35,7 +39,8 @@ static bool reads_back(const Const *constant);
  * collation; 22023 if it is the same for every row.
  */
 void
-citer_clause_check_item(ParseState *pstate, const char *order_by, Expr *expr)
+citer_clause_check_item(ParseState *pstate, const CiterRelation *relation, const char *order_by,
+						Expr *expr)
 {
 	Node	   *node = (Node *) expr;
 	List	   *variables;
@@ -79,6 +84,8 @@ citer_clause_check_item(ParseState *pstate, const char *order_by, Expr *expr)
 			refuse_item(pstate, ERRCODE_FEATURE_NOT_SUPPORTED, "a system column",
 						var->location);
 	}
+	if (citer_volatility_of_expression(relation, node))
+		refuse_volatile(pstate, relation, node);
 }
 
 /* The error for an ORDER BY item that has something in it that cannot serve. */
@@ -91,6 +98,19 @@ refuse_item(ParseState *pstate, int sqlstate, const char *what, int location)
 			 errdetail("A row must have the same key each time, computed from the row alone."),
 			 errhint("Order by columns or by immutable expressions over them."),
 			 parser_errposition(pstate, location)));
+}
+
+/* 42P17 for an item whose columns are not the same each time that they are read. */
+static void
+refuse_volatile(ParseState *pstate, const CiterRelation *relation, Node *node)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("argument \"%s\" must not contain a volatile column of %s", "order_by",
+					citer_relation_describe(relation)),
+			 errdetail("Each chunk computes it once more, and a volatile function decides what it is then."),
+			 errhint("Order by other columns, declare the function STABLE if it is, or store the rows in a table."),
+			 parser_errposition(pstate, exprLocation(node))));
 }
 
 /*

@@ -7,7 +7,10 @@
 
 #include "parser/parse_node.h"
 
-extern void citer_clause_check_item(ParseState *pstate, const char *order_by, Expr *expr);
+#include "walk/relation.h"
+
+extern void citer_clause_check_item(ParseState *pstate, const CiterRelation *relation,
+									const char *order_by, Expr *expr);
 extern void citer_clause_check_constants(Node *node, const char *argument, const char *text);
 
 #endif							/* CITER_CLAUSE_CHECK_H */

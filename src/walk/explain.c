@@ -23,7 +23,8 @@ enum Words
 	WORDS_ORDER,
 	WORDS_FILTER,				/* NULL: there is none */
 	WORDS_INDEXES,				/* those that give the order, as OIDs */
-	WORDS_IS_TABLE
+	WORDS_IS_TABLE,
+	WORDS_SECTIONS				/* 0: it is not cut */
 };
 
 static List *index_names(List *indexes);
@@ -76,13 +77,14 @@ List *
 citer_explain_words(const CiterWalk *walk, bool backwards)
 {
 	char	   *order = backwards ? citer_key_describe_reverse(walk->key) :
-		citer_key_describe(walk->key);
+	citer_key_describe(walk->key);
 	Node	   *filter = walk->filter ? (Node *) makeString(pstrdup(walk->filter)) : NULL;
 	List	   *words = list_make3(makeString(pstrdup(citer_relation_describe(walk->relation))),
 								   makeString(order), filter);
 
 	words = lappend(words, walk->key->physical ? NIL : list_copy(walk->index_shape.indexes));
-	return lappend(words, makeInteger(citer_relation_is_table(walk->relation)));
+	words = lappend(words, makeInteger(citer_relation_is_table(walk->relation)));
+	return lappend(words, makeInteger(walk->cuts != NULL ? walk->cuts->ncuts + 1 : 0));
 }
 
 /* Adds the properties of a walk to a scan node in EXPLAIN. */
@@ -91,11 +93,14 @@ citer_explain_scan(List *words, int chunk_size, CiterSnapshotMode snapshot, Expl
 {
 	Node	   *filter = list_nth(words, WORDS_FILTER);
 	List	   *indexes = index_names(list_nth(words, WORDS_INDEXES));
+	int			sections = intVal(list_nth(words, WORDS_SECTIONS));
 
 	ExplainPropertyText("Walk", strVal(list_nth(words, WORDS_RELATION)), es);
 	ExplainPropertyText("Walk Order", strVal(list_nth(words, WORDS_ORDER)), es);
 	if (indexes != NIL)
 		ExplainPropertyList("Walk Index", indexes, es);
+	if (sections > 0)
+		ExplainPropertyInteger("Walk Sections", NULL, sections, es);
 	if (filter != NULL)
 		ExplainPropertyText("Walk Filter", strVal(filter), es);
 	ExplainPropertyInteger("Chunk Size", NULL, chunk_size, es);
@@ -114,6 +119,8 @@ citer_explain_cost(List *words, const CiterCost *cost, ExplainState *es)
 						 cost->chunks > 0 ? (double) cost->rows / cost->chunks : 0, 0, es);
 	if (words == NIL || intVal(list_nth(words, WORDS_IS_TABLE)))
 		ExplainPropertyInteger("Rows Examined", NULL, cost->examined, es);
+	if (cost->prefetched > 0)
+		ExplainPropertyInteger("Blocks Asked For", NULL, cost->prefetched, es);
 	ExplainPropertyInteger("Peak Chunk Memory", "kB", (cost->peak_memory + 1023) / 1024, es);
 }
 
@@ -210,6 +217,8 @@ append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
 	CiterQueryRows rows = {.after = after,.upto = upto,.limit = walk->strategy.limit};
 
 	citer_walk_choose_heap(walk, 0, &rows);
+	if (walk->cuts != NULL)
+		title = psprintf("%s, in one of %d sections", title, walk->cuts->ncuts + 1);
 	append_queries(output, walk, title, &rows);
 }
 
@@ -223,12 +232,15 @@ append_locks(StringInfo output, const CiterWalk *walk)
 	append_queries(output, walk, "Locks of a chunk", &rows);
 }
 
-/* The queries of what is between two positions, and their plans. */
+/*
+ * The queries of what is between two positions, and their plans: of sections, the
+ * first that each of them reads.
+ */
 static void
 append_queries(StringInfo output, const CiterWalk *walk, const char *title,
 			   const CiterQueryRows *rows)
 {
-	CiterWalkQueries queries = citer_walk_queries(walk, rows);
+	CiterWalkQueries queries = citer_walk_cut_queries(walk, rows);
 
 	if (queries.nqueries == 0)
 		appendStringInfo(output, "%s: nothing lies between the bounds\n", title);
@@ -241,6 +253,7 @@ append_queries(StringInfo output, const CiterWalk *walk, const char *title,
 		else
 			appendStringInfo(output, "%s, query %d of %d:\n", title, queries.number, queries.nqueries);
 		append_query(output, &query);
+		queries.last_section = queries.sections.last;
 	}
 }
 

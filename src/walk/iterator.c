@@ -17,21 +17,39 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "optimizer/plancat.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "walk/iterator.h"
 #include "walk/reader.h"
+
+/*
+ * A table of fewer rows than this many chunks, of the default size at least,
+ * can do without an index.
+ */
+#define FEW_CHUNKS 3
+
+/* How many walks that lack an index a session remembers. */
+#define WARNED_MAX 64
 
 struct CiterIterator
 {
 	CiterReader reader;
 };
 
+static void check_snapshot(const CiterWalk *walk);
 static void warn_of_missing_index(const CiterWalk *walk);
+static double table_rows(const CiterWalk *walk);
+static bool note_warning(const CiterWalk *walk);
 
 /*
  * Opens a walk, in a memory context of its own below the current one.  Throws
- * what is wrong with the options; warns if the walk sorts for every chunk.
+ * what is wrong with the options; warns if the walk sorts for every chunk, once
+ * in a session for a table and an order.
  */
 CiterIterator *
 citer_iterator_open(const CiterOptions *options)
@@ -42,7 +60,9 @@ citer_iterator_open(const CiterOptions *options)
 	CiterIterator *iterator = palloc0(sizeof(CiterIterator));
 
 	citer_reader_open(&iterator->reader, options);
-	if (!options->job.quiet && !options->planner.rescan)
+	if (!options->job.stored)
+		check_snapshot(iterator->reader.walk);
+	if (!options->job.quiet)
 		warn_of_missing_index(iterator->reader.walk);
 	if (iterator->reader.walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		citer_reader_freeze_end(&iterator->reader);
@@ -140,6 +160,16 @@ citer_iterator_end(const CiterIterator *iterator)
 }
 
 /*
+ * The keys of those rows of the chunk at hand that others have locked, as
+ * pointers to CiterPosition, if the walk keeps them; valid as long as the chunk.
+ */
+List *
+citer_iterator_skipped(const CiterIterator *iterator)
+{
+	return iterator->reader.skipped;
+}
+
+/*
  * Ends a walk early or late and frees its memory.  After an error there is
  * nothing to close: the memory goes with the caller's.
  */
@@ -163,12 +193,30 @@ citer_iterator_cost(const CiterIterator *iterator)
 	return iterator->reader.cost;
 }
 
+/*
+ * 0A000 unless each query of the walk sees what its snapshot mode says: under
+ * READ COMMITTED a worker of Citus takes a new snapshot for each.
+ */
+static void
+check_snapshot(const CiterWalk *walk)
+{
+	if (walk->snapshot == CITER_SNAPSHOT_STATEMENT && walk->in_shards &&
+		!IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot walk %s in one snapshot", citer_relation_describe(walk->relation)),
+				 errdetail("Its rows are in shards of Citus, which under READ COMMITTED take a new snapshot for each chunk."),
+				 errhint("Use snapshot => 'chunk', or BEGIN ISOLATION LEVEL REPEATABLE READ.")));
+}
+
 static void
 warn_of_missing_index(const CiterWalk *walk)
 {
 	char	   *index_sql;
 
-	if (!citer_walk_lacks_index(walk))
+	if (!citer_walk_lacks_index(walk) ||
+		table_rows(walk) < FEW_CHUNKS * (double) Max(walk->chunk_size, CITER_CHUNK_SIZE_DEFAULT) ||
+		!note_warning(walk))
 		return;
 	index_sql = citer_key_index_sql(walk->relation, walk->key);
 	ereport(WARNING,
@@ -179,4 +227,51 @@ warn_of_missing_index(const CiterWalk *walk)
 			 errdetail("An index gives the order of the first columns, and every chunk sorts the rest of %s.",
 					   citer_key_describe(walk->key)),
 			 index_sql ? errhint("%s", index_sql) : 0));
+}
+
+/* About how many rows there are in the tables that the walk's rows come from. */
+static double
+table_rows(const CiterWalk *walk)
+{
+	double		rows = 0;
+	ListCell   *cell;
+
+	foreach(cell, walk->index_shape.relations)
+	{
+		Relation	rel = try_relation_open(lfirst_oid(cell), AccessShareLock);
+		BlockNumber pages;
+		double		tuples = 0;
+		double		visible;
+
+		if (rel == NULL)
+			continue;
+		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+			estimate_rel_size(rel, NULL, &pages, &tuples, &visible);
+		rows += tuples;
+		relation_close(rel, NoLock);
+	}
+	return rows;
+}
+
+/*
+ * Whether this is the first walk of the table in that order, as far as this
+ * session remembers: the oldest of its notes is replaced by the newest.
+ */
+static bool
+note_warning(const CiterWalk *walk)
+{
+	static uint64 warned[WARNED_MAX];
+	static int	oldest = 0;
+	const char *order = citer_key_describe(walk->key);
+	uint64		note = hash_combine64(walk->relation->relid,
+									  hash_bytes_extended((const unsigned char *) order, strlen(order), 1));
+
+	for (int i = 0; i < WARNED_MAX; i++)
+	{
+		if (warned[i] == note)
+			return false;
+	}
+	warned[oldest] = note;
+	oldest = (oldest + 1) % WARNED_MAX;
+	return true;
 }

@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "walk/key.h"
 #include "walk/key_sql.h"
+#include "walk/timescale.h"
 #include "walk/unique_index.h"
 
 /* Elements that the array of a key grows by. */
@@ -43,14 +44,14 @@ static List *read_order_by(const CiterRelation *relation, const char *order_by);
 static void resolve_given(CiterKey *key, const CiterRelation *relation, const char *order_by);
 static void resolve_default(CiterKey *key, const CiterRelation *relation, const CiterUniqueIndex *unique);
 static void check_physical(const CiterRelation *relation);
+static bool has_global_indexes(const CiterRelation *relation);
 static void resolve_reverse(CiterKey *key);
 static void append_column(CiterKey *key, const CiterRelation *relation, AttrNumber attnum);
 static bool has_column(const CiterKey *key, const CiterRelation *relation, AttrNumber attnum);
 static CiterKeyElement *append_element(CiterKey *key, const CiterRelation *relation,
 									   Expr *expr, Oid sort_operator, bool nulls_first);
 static bool is_nullable(const CiterRelation *relation, Expr *expr);
-static void append_index_columns(StringInfo sql, const CiterKey *key,
-								 const CiterRelation *indexed, bool reversed);
+static char *index_columns(const CiterKey *key, const CiterRelation *indexed, bool reversed);
 static void append_direction(StringInfo sql, bool descending, bool nulls_first);
 
 /*
@@ -103,7 +104,7 @@ resolve_key(const CiterRelation *relation, const char *order_by, List *order, bo
 		key->unique = true;
 	}
 	else if (OidIsValid(unique.indexid) &&
-			 (!relation->has_children || relation->relkind == RELKIND_PARTITIONED_TABLE))
+			 (!relation->has_children || has_global_indexes(relation)))
 	{
 		for (int i = 0; i < unique.ncolumns; i++)
 			if (!has_column(key, relation, unique.columns[i]))
@@ -188,22 +189,14 @@ citer_key_order_sql(const CiterKey *key, bool backwards)
 char *
 citer_key_describe(const CiterKey *key)
 {
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	append_index_columns(&sql, key, NULL, false);
-	return sql.data;
+	return index_columns(key, NULL, false);
 }
 
 /* The same of the walk the other way round. */
 char *
 citer_key_describe_reverse(const CiterKey *key)
 {
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	append_index_columns(&sql, key, NULL, true);
-	return sql.data;
+	return index_columns(key, NULL, true);
 }
 
 /*
@@ -214,17 +207,13 @@ citer_key_describe_reverse(const CiterKey *key)
 char *
 citer_key_index_sql(const CiterRelation *relation, const CiterKey *key)
 {
-	StringInfoData sql;
+	bool		for_children = relation->has_children && !has_global_indexes(relation);
 
 	if (!key->immutable || !citer_relation_is_table(relation) || key->nelements > INDEX_MAX_KEYS)
 		return NULL;
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE INDEX ON %s (", relation->sql);
-	append_index_columns(&sql, key, relation, key->reverse);
-	appendStringInfoString(&sql, ");");
-	if (relation->has_children && relation->relkind != RELKIND_PARTITIONED_TABLE)
-		appendStringInfoString(&sql, " and the same on each of its children");
-	return sql.data;
+	return psprintf("CREATE INDEX ON %s (%s);%s", relation->sql,
+					index_columns(key, relation, key->reverse),
+					for_children ? " and the same on each of its children" : "");
 }
 
 /* What an ORDER BY list says: its clauses, and the targets that they refer to. */
@@ -312,8 +301,15 @@ check_physical(const CiterRelation *relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot walk %s in physical order", citer_relation_describe(relation)),
-				 errdetail("It has no rows of its own, or some of them are in foreign tables."),
+				 errdetail("It has no rows of its own, or some of them are in foreign tables or shards."),
 				 errhint("Give an order: order_by => 'column, ...'.")));
+}
+
+/* Whether the indexes of a relation with children hold for these, too. */
+static bool
+has_global_indexes(const CiterRelation *relation)
+{
+	return relation->relkind == RELKIND_PARTITIONED_TABLE || citer_timescale_has(relation->relid);
 }
 
 /* Reverses every direction and every placement of NULLs. */
@@ -434,22 +430,25 @@ is_nullable(const CiterRelation *relation, Expr *expr)
 }
 
 /*
- * Writes the elements as an index lists its columns, reversed if asked.  An
- * index of that relation, which may be NULL, cannot have virtual columns.
+ * The elements as an index lists its columns, reversed if asked.  An index of
+ * that relation, which may be NULL, cannot have virtual columns.
  */
-static void
-append_index_columns(StringInfo sql, const CiterKey *key, const CiterRelation *indexed,
-					 bool reversed)
+static char *
+index_columns(const CiterKey *key, const CiterRelation *indexed, bool reversed)
 {
+	StringInfoData sql;
+
+	initStringInfo(&sql);
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
 
-		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", indexed == NULL ?
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", indexed == NULL ?
 						 element->sql->index_column :
 						 citer_key_sql_index(indexed, element->expr, element->sql));
-		append_direction(sql, element->descending != reversed, element->nulls_first != reversed);
+		append_direction(&sql, element->descending != reversed, element->nulls_first != reversed);
 	}
+	return sql.data;
 }
 
 /* Writes DESC, and where NULLs go unless that is the direction's default. */

@@ -5,6 +5,7 @@
 #ifndef CITER_KEY_H
 #define CITER_KEY_H
 
+#include "fmgr.h"
 #include "nodes/primnodes.h"
 
 #include "walk/relation.h"
@@ -25,8 +26,11 @@ typedef struct CiterKeyElement
 	bool		nulls_first;
 	bool		nullable;
 
+	/* For bookmark.c alone: nothing before a value is written. */
+	FmgrInfo	output;
+
 	/* For key.c and query.c alone. */
-	struct FmgrInfo *compare;	/* the family's comparison of two "type"s */
+	FmgrInfo   *compare;		/* the family's comparison of two "type"s */
 	struct CiterKeySql *sql;
 } CiterKeyElement;
 

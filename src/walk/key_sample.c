@@ -35,8 +35,6 @@ struct CiterKeySample
 	int			last;			/* the one that was returned last, or -1 */
 };
 
-static int	compare_keys(const void *a, const void *b, void *arg);
-
 /*
  * Makes an empty sample, in the current memory context, for "nkeys" keys: it
  * keeps as many, if there are, and never more than twice that.
@@ -78,45 +76,6 @@ citer_key_sample_add(CiterKeySample *sample, const CiterPosition *position, doub
 	return rows + sample->step;
 }
 
-/* How many keys are kept. */
-int
-citer_key_sample_size(const CiterKeySample *sample)
-{
-	return sample->nkeys;
-}
-
-/* Drops all keys. */
-void
-citer_key_sample_clear(CiterKeySample *sample)
-{
-	while (sample->nkeys > 0)
-		citer_position_free(sample->key, &sample->keys[--sample->nkeys].position);
-	sample->step = 1;
-}
-
-/*
- * Sorts keys that were added in no order, of so many rows, and leaves one of
- * each kind, with the rows that there are up to it.  The last is dropped, since
- * no row is known to follow it.
- */
-void
-citer_key_sample_sort(CiterKeySample *sample, double rows)
-{
-	SampleKey  *keys = sample->keys;
-	int			nkept = 0;
-
-	qsort_arg(keys, sample->nkeys, sizeof(SampleKey), compare_keys, sample->key);
-	for (int i = 0; i + 1 < sample->nkeys; i++)
-	{
-		if (compare_keys(&keys[i], &keys[i + 1], sample->key) == 0)
-			continue;
-		keys[nkept].position = keys[i].position;
-		keys[nkept].rows = rows * (i + 1) / sample->nkeys;
-		nkept++;
-	}
-	sample->nkeys = nkept;
-}
-
 /*
  * The key up to which there are as near to "target" rows as can be, and those
  * rows; NULL if it is the one that was chosen before, or there is none.  Targets
@@ -135,21 +94,4 @@ citer_key_sample_choose(CiterKeySample *sample, double target, double *rows)
 	sample->last = sample->chosen;
 	*rows = keys[sample->chosen].rows;
 	return &keys[sample->chosen].position;
-}
-
-/* qsort_arg callback: the order of the key. */
-static int
-compare_keys(const void *a, const void *b, void *arg)
-{
-	const CiterPosition *position_a = &((const SampleKey *) a)->position;
-	const CiterPosition *position_b = &((const SampleKey *) b)->position;
-	CiterKey   *key = arg;
-	int			order = 0;
-
-	CHECK_FOR_INTERRUPTS();
-	for (int i = 0; order == 0 && i < key->nelements; i++)
-		order = citer_key_compare(&key->elements[i],
-								  position_a->values[i], position_a->isnull[i],
-								  position_b->values[i], position_b->isnull[i]);
-	return order;
 }

@@ -12,9 +12,6 @@ typedef struct CiterKeySample CiterKeySample;
 extern CiterKeySample *citer_key_sample_create(CiterKey *key, int nkeys);
 extern double citer_key_sample_add(CiterKeySample *sample, const CiterPosition *position,
 								   double rows);
-extern int	citer_key_sample_size(const CiterKeySample *sample);
-extern void citer_key_sample_clear(CiterKeySample *sample);
-extern void citer_key_sample_sort(CiterKeySample *sample, double rows);
 extern const CiterPosition *citer_key_sample_choose(CiterKeySample *sample, double target,
 													double *rows);
 

@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "sql/statement.h"
+#include "walk/citus.h"
 #include "walk/plan.h"
 
 /* A sort that cannot be avoided still has a high cost, which means nothing. */
@@ -85,10 +86,13 @@ typedef struct ExplainRequest
 } ExplainRequest;
 
 static CiterStatementSource statement_of(const CiterQuery *query);
+static void use_custom_plan(const CiterStatementSource *source, ParamListInfo params,
+							CiterPlanUse use, void *arg);
 static void run_plan(List *planned, void *arg);
 static bool fits_query(const CiterQuery *query, const PlannedStmt *statement);
 static void describe_plan(List *planned, void *shape);
 static void take_estimate(List *planned, void *rows);
+static void check_permissions(PlannedStmt *statement);
 static void explain_plan(List *planned, void *arg);
 static PlannedStmt *only_statement(List *planned);
 
@@ -117,7 +121,10 @@ citer_plan_try(const CiterQuery *query, ParamListInfo params, DestReceiver *rece
 	request.options.params = params;
 	request.options.read_only = !query->locks;
 	request.options.dest = receiver;
-	citer_statement_use_plan(&source, run_plan, &request);
+	if (query->steer & CITER_STEER_CUSTOM)
+		use_custom_plan(&source, params, run_plan, &request);
+	else
+		citer_statement_use_plan(&source, run_plan, &request);
 	return request.done;
 }
 
@@ -143,9 +150,7 @@ citer_plan_estimate(const CiterQuery *query, ParamListInfo params)
 	const CiterStatementSource source = statement_of(query);
 	double		rows;
 
-	citer_spi_connect(0);
-	citer_statement_use_custom_plan(&source, params, take_estimate, &rows);
-	citer_spi_finish();
+	use_custom_plan(&source, params, take_estimate, &rows);
 	return rows;
 }
 
@@ -184,6 +189,21 @@ statement_of(const CiterQuery *query)
 	return source;
 }
 
+/* Has something done with a plan for these very parameters, in the current memory context. */
+static void
+use_custom_plan(const CiterStatementSource *source, ParamListInfo params, CiterPlanUse use, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	CiterQueryContext context;
+
+	citer_spi_connect(0);
+	MemoryContextSwitchTo(caller);
+	citer_spi_name_query(&context, source->sql);
+	citer_statement_use_custom_plan(source, params, use, arg);
+	citer_spi_forget_query(&context);
+	citer_spi_finish();
+}
+
 /* Runs the plan of a RunRequest, if it fits. */
 static void
 run_plan(List *planned, void *arg)
@@ -193,7 +213,8 @@ run_plan(List *planned, void *arg)
 
 	if (!fits_query(request->query, statement))
 		return;
-	citer_spi_run_statement(statement, request->query->sql, &request->options);
+	citer_spi_run_statement(statement, request->query->sql, &request->options,
+							request->query->prefetch);
 	request->done = true;
 }
 
@@ -210,7 +231,7 @@ describe_plan(List *planned, void *shape)
 {
 	PlannedStmt *statement = only_statement(planned);
 
-	citer_compat_check_permissions(statement);
+	check_permissions(statement);
 	*(CiterPlanShape *) shape = citer_plan_shape_read(statement);
 }
 
@@ -219,8 +240,30 @@ take_estimate(List *planned, void *rows)
 {
 	PlannedStmt *statement = only_statement(planned);
 
-	citer_compat_check_permissions(statement);
+	check_permissions(statement);
 	*(double *) rows = statement->planTree->plan_rows;
+}
+
+/*
+ * 42501 unless the current user may read all that a plan reads.  Hooks are left
+ * out, because nothing is read now, and when it is they are called: pgaudit's
+ * logs a read, of the statement that is being executed, and often none is yet.
+ */
+static void
+check_permissions(PlannedStmt *statement)
+{
+	ExecutorCheckPerms_hook_type hook = ExecutorCheckPerms_hook;
+
+	ExecutorCheckPerms_hook = NULL;
+	PG_TRY();
+	{
+		citer_compat_check_permissions(statement);
+	}
+	PG_FINALLY();
+	{
+		ExecutorCheckPerms_hook = hook;
+	}
+	PG_END_TRY();
 }
 
 /* Prints the plan of an ExplainRequest, in the manner of auto_explain. */
@@ -232,6 +275,11 @@ explain_plan(List *planned, void *arg)
 	ExplainState *es = NewExplainState();
 	QueryDesc  *desc;
 
+	if (citer_citus_plan_is_delayed(statement->planTree))
+	{
+		appendStringInfoString(request->output, "Planned for each chunk, with its keys\n");
+		return;
+	}
 	citer_compat_forget_pruning(statement->planTree);
 	es->costs = false;
 	desc = CreateQueryDesc(statement, request->query->sql, GetActiveSnapshot(), InvalidSnapshot,

@@ -9,6 +9,7 @@
 
 #include "parser/parsetree.h"
 
+#include "walk/citus.h"
 #include "walk/plan_shape.h"
 
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
@@ -31,6 +32,7 @@ citer_plan_shape_read(const PlannedStmt *statement)
 	read_estimates(statement->planTree, &shape);
 	find_order(statement->planTree, &shape);
 	shape.remote = is_remote(statement->planTree);
+	shape.citus = citer_citus_plans(statement->planTree);
 	shape.appended = appended_relations(statement);
 	return shape;
 }
@@ -84,12 +86,14 @@ find_order(Plan *plan, CiterPlanShape *shape)
 	{
 		case T_Sort:
 			shape->sorts |= !is_empty_result(plan->lefttree);
+			shape->reads_tables |= shape->sorts;
 			break;
 		case T_IncrementalSort:
 			shape->sorts_groups = true;
 			find_order(plan->lefttree, shape);
 			break;
 		case T_IndexScan:
+			shape->reads_tables = true;
 			shape->indexes = list_append_unique_oid(shape->indexes, ((IndexScan *) plan)->indexid);
 			break;
 		case T_IndexOnlyScan:

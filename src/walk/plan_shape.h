@@ -11,9 +11,11 @@ typedef struct CiterPlanShape
 {
 	bool		sorts;			/* all rows are sorted to give the order */
 	bool		sorts_groups;	/* an index orders the first columns only */
+	bool		reads_tables;	/* not all rows come from indexes alone */
 	bool		physical;		/* the rows come from TID range scans alone */
 	bool		has_tids;		/* and as these have read them */
 	bool		remote;			/* all of it is done by a foreign server */
+	bool		citus;			/* Citus returns the rows */
 	List	   *indexes;		/* OIDs of the indexes read in order */
 	List	   *appended;		/* OIDs of relations that are read one after
 								 * the other; NIL if it is not just that */

@@ -48,13 +48,14 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 {
 	const CiterRelation *relation = source->relation;
 	const CiterKey *key = source->key;
-	bool		physical = key->physical && rows->sample == NULL && !rows->counted;
+	bool		physical = key->physical && !rows->unordered && !rows->counted;
 	CiterQuery	query = {
 		.nparams = source->nparams + 2 * key->nelements,
 		.steer = source->steer,
 		.locks = rows->locking != NULL,
 		.unsorted = physical && !source->sort_tids,
 		.needs_tids = physical && !source->with_tid,
+		.prefetch = rows->prefetch,
 	};
 	StringInfoData sql;
 
@@ -75,6 +76,8 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 	query.sql = sql.data;
 	query.version = relation->query != NULL ? version_of_query(relation) :
 		relation->has_children ? relation->watched_version : 0;
+	if (rows->sections != NULL)
+		query.version = hash_combine64(query.version, rows->sections_version);
 	query.types = palloc(sizeof(Oid) * query.nparams);
 	for (int i = 0; i < source->nparams; i++)
 		query.types[i] = source->param_types[i];
@@ -132,7 +135,7 @@ append_order(StringInfo sql, const CiterQuerySource *source, const CiterQueryRow
 {
 	const CiterKey *key = source->key;
 
-	if (rows->sample == NULL && (!key->physical || source->sort_tids))
+	if (!rows->unordered && (!key->physical || source->sort_tids))
 		appendStringInfo(sql, "\nORDER BY %s", citer_key_order_sql(key, rows->backwards));
 	if (rows->limit > 0 && (key->unique || rows->backwards || source->plain_limit))
 		appendStringInfo(sql, "\nLIMIT %d", rows->limit);
@@ -181,6 +184,8 @@ append_conditions(StringInfo sql, const CiterQuerySource *source, const CiterQue
 		append_and(&where, psprintf("%s.tableoid OPERATOR(pg_catalog.=) %u::pg_catalog.oid",
 									source->relation->alias, rows->heap));
 	append_and(&where, citer_query_ranges_sql(key, rows, first_lower, first_upper));
+	if (rows->sections != NULL)
+		append_and(&where, rows->sections);
 	if (rows->nwithin > 0)
 		append_and(&where, ranges_sql(key, rows->within, rows->nwithin, rows,
 									  first_lower, first_upper));

@@ -7,6 +7,7 @@
 
 #include "nodes/bitmapset.h"
 
+#include "sql/prefetch.h"
 #include "walk/bookmark.h"
 #include "walk/key.h"
 #include "walk/range.h"
@@ -19,6 +20,7 @@
 #define CITER_STEER_FEWEST_ROWS	0x02	/* count rows, not pages */
 #define CITER_STEER_PHYSICAL	0x04	/* scan by TID ranges and nothing else */
 #define CITER_STEER_ALL_PARTS	0x08	/* do not prune partitions */
+#define CITER_STEER_CUSTOM		0x20	/* make a plan for each set of keys */
 
 /*
  * A query.  Behind the parameters of the filter come the elements of the
@@ -35,6 +37,7 @@ typedef struct CiterQuery
 	bool		unsorted;		/* rows in physical order, which the plan has
 								 * to give, as the SQL does not ask for it */
 	bool		needs_tids;		/* likewise with the ctids of the rows */
+	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 	uint64		version;		/* of what its text means; see query.c */
 } CiterQuery;
 
@@ -62,16 +65,19 @@ typedef struct CiterQueryRows
 	int			nranges;
 	const CiterRange *within;	/* and of these as well, if there are any */
 	int			nwithin;
+	const char *sections;		/* and in these sections; NULL: in all */
+	uint64		sections_version;	/* of what its text means */
 	Oid			heap;			/* only rows stored in it, unless InvalidOid */
 	const char *heap_sql;		/* how to select from it; NULL: by a condition */
 	List	   *branches;		/* what to select from instead, each in order
 								 * and with the limit; NIL: one for all */
 	bool		backwards;		/* from the end */
-	const char *sample;			/* a TABLESAMPLE clause, and then no order;
-								 * NULL: all rows */
+	bool		unordered;		/* in any order */
+	const char *sample;			/* a TABLESAMPLE clause; NULL: all rows */
 	int			limit;			/* rows; 0: all */
 	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */
+	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);

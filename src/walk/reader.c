@@ -37,11 +37,15 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	walk = reader->walk = citer_walk_resolve(options);
 	if (!walk->key->physical)
 		reader->keys = citer_key_reader_create(walk->key);
-	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns, walk->chunk_size,
+	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns,
 									   citer_settings_chunk_memory());
-	citer_session_remember(&reader->session);
+	reader->chunk_rows = walk->chunk_size;
+	if (options->planner.first_rows > 0)
+		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
+	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;
+	reader->keeps_skipped = options->job.keeps_skipped;
 	if (options->planner.measure)
 		reader->measured = citer_relation_scanned(walk->relation);
 }
@@ -71,20 +75,22 @@ citer_reader_read_chunk(CiterReader *reader)
 	bool		found;
 
 	MemoryContextReset(reader->scratch);
+	reader->skipped = NIL;
 	caller = MemoryContextSwitchTo(reader->scratch);
 	nestlevel = citer_session_begin(&reader->session, walk);
 	if (citer_chunk_rows(reader->chunk) > 0 && !walk->key->physical && walk->locking == NULL)
 		citer_reader_check_position(reader);
-	citer_chunk_reset(reader->chunk);
+	citer_chunk_begin(reader->chunk, reader->chunk_rows);
 	read_rows(reader);
 	found = citer_chunk_rows(reader->chunk) > 0;
 	if (found && !walk->key->physical)
 		citer_reader_check_chunk(reader, &before);
 	if (found && walk->locking != NULL)
 		citer_reader_lock_rows(reader, &before);
-	citer_session_end(walk, nestlevel);
+	citer_session_end(&reader->session, walk, nestlevel);
 	if (found)
 		count_chunk(reader);
+	reader->chunk_rows = citer_walk_grow_chunk(walk, Max(reader->chunk_rows, walk->chunk_size));
 	MemoryContextSwitchTo(caller);
 	return found;
 }

@@ -9,6 +9,7 @@
  *	  reader_lock.c		locks them
  *	  reader_end.c		finds where a walk ends that sees new rows
  *	  reader_query.c	runs one query
+ *	  reader_ahead.c	whether its blocks are asked for beforehand
  */
 #ifndef CITER_READER_H
 #define CITER_READER_H
@@ -27,6 +28,7 @@ typedef struct CiterReader
 	CiterWalk  *walk;
 	CiterKeyReader *keys;		/* NULL in physical order */
 	CiterChunk *chunk;
+	int			chunk_rows;		/* that make the next chunk full */
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */
 	int64		examined_before;	/* their count before the query's
@@ -40,9 +42,23 @@ typedef struct CiterReader
 	CiterPosition after;
 	CiterPosition upto;
 	CiterPosition lowest;		/* key of the rows locked, in scratch */
+	bool		keeps_skipped;	/* the keys of rows that others have locked */
+	List	   *skipped;		/* of the chunk at hand: CiterPosition, in
+								 * scratch */
 	MemoryContext position_contexts[2]; /* of "after", in turns */
 	int			position_turn;
 } CiterReader;
+
+/* What is known of the blocks that a query reads. */
+typedef struct CiterReadAhead
+{
+	CiterPrefetch prefetch;
+
+	/* When it began: */
+	int64		rows;			/* in the chunk */
+	int64		read;			/* blocks that were not in the server's cache */
+	int64		disk;			/* blocks that came from disks */
+} CiterReadAhead;
 
 /* Receives rows for a reader; a receiver that keeps more begins with it. */
 typedef struct CiterRowReceiver
@@ -66,6 +82,8 @@ extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlo
 /* reader_check.c */
 extern void citer_reader_check_position(CiterReader *reader);
 extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);
+extern void citer_reader_check_next(CiterReader *reader, TupleTableSlot *slot,
+									const CiterPosition *last);
 extern void citer_reader_check_end(CiterReader *reader, const CiterPosition *upto);
 
 /* reader_lock.c */
@@ -80,5 +98,11 @@ extern CiterRowReceiver citer_reader_receiver(CiterReader *reader, CiterReceive 
 extern CiterRowReceiver citer_reader_chunk_receiver(CiterReader *reader, CiterReceive receive);
 extern void citer_reader_run_query(CiterReader *reader, const CiterQueryRows *rows,
 								   DestReceiver *receiver);
+extern void citer_reader_read_query(CiterReader *reader, const CiterQueryRows *rows,
+									DestReceiver *receiver);
+
+/* reader_ahead.c */
+extern void citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead);
+extern void citer_reader_end_ahead(CiterReader *reader, const CiterReadAhead *ahead);
 
 #endif							/* CITER_READER_H */

@@ -3,10 +3,18 @@
  *	  Checks that a chunk is what the walk relies on.
  *
  * The server promises that rows come in the order of their keys, and from behind
- * the position that a query names.  It does not keep the promise where an index was built under another comparison: an operating system's
- * collation that has changed, a function that has been redefined.  Then a walk
- * would lose rows, repeat them or never end, without a word.  So the first and
- * the last row of a chunk are compared before any row is returned.
+ * the position that a query names.  It does not keep the promise where an index
+ * was built under another comparison: an operating system's collation that has
+ * changed, a function that has been redefined.  Then a walk would lose rows,
+ * repeat them or never end, without a word.  So the first and the last row of a
+ * chunk are compared before any row is returned.
+ *
+ * One thing these do not show: an index entry that is too early for its key and
+ * happens to end a chunk.  The next chunk begins behind that key, and what the
+ * index has between the two places is lost.  The entry behind it would show it,
+ * but a query that ends at its LIMIT does not read that one, nor does any later
+ * query: to look at it takes one more row for each chunk, or one more query.  Where
+ * a row is read there anyway, to keep ties together, it is looked at.
  *
  * A foreign server makes another promise: that rows come in its order.  So the
  * server counts the rows of a chunk, too; and where its order has to be ours as
@@ -86,6 +94,21 @@ citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before)
 }
 
 /*
+ * Throws XX002 for a row that came behind the last one of a chunk, whose key is
+ * given, and is before it, unless a foreign server compares keys.
+ */
+void
+citer_reader_check_next(CiterReader *reader, TupleTableSlot *slot, const CiterPosition *last)
+{
+	CiterPosition key;
+
+	if (reader->walk->comparer == CITER_COMPARES_THERE)
+		return;
+	key = citer_key_reader_read(reader->keys, slot);
+	report_order(reader, last, &key);
+}
+
+/*
  * Throws XX002 if there are rows between the end of the walk, which was the
  * last row up to "upto", and that.
  */
@@ -113,7 +136,8 @@ check_ends(CiterReader *reader, const CiterPosition *before)
 	CiterPosition key;
 	int			order;
 
-	if (before->nelements > 0 && citer_key_reader_compare(keys, first, before) <= 0)
+	order = before->nelements > 0 ? citer_key_reader_compare(keys, first, before) : 1;
+	if (order < 0 || (order == 0 && !before->included))
 	{
 		key = citer_key_reader_read(keys, first);
 		report_order(reader, before, &key);

@@ -53,7 +53,7 @@ citer_reader_freeze_end(CiterReader *reader)
 		citer_reader_run_query(reader, &queries.rows, &receiver.base.pub);
 	if (receiver.found)
 		citer_reader_check_end(reader, &given);
-	citer_session_end(reader->walk, nestlevel);
+	citer_session_end(&reader->session, reader->walk, nestlevel);
 	reader->done = !receiver.found;
 }
 

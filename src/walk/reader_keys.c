@@ -46,10 +46,18 @@ citer_reader_read_keys(CiterReader *reader)
 		.upto = &reader->upto,
 		.limit = reader->walk->strategy.limit,
 	};
-	CiterWalkQueries queries = citer_walk_queries(reader->walk, &rows);
+	CiterWalkQueries queries = citer_walk_cut_queries(reader->walk, &rows);
 
 	while (!receiver.complete && !receiver.at_tie && citer_walk_next_query(&queries))
-		citer_reader_run_query(reader, &queries.rows, &receiver.base.pub);
+	{
+		int64		before = citer_chunk_rows(reader->chunk);
+
+		citer_reader_read_query(reader, &queries.rows, &receiver.base.pub);
+		if (queries.rows.sections != NULL)
+			citer_cuts_learn(reader->walk->cuts, queries.begun,
+							 citer_chunk_rows(reader->chunk) - before,
+							 !receiver.complete && !receiver.at_tie, reader->chunk_rows);
+	}
 	move_on(reader, !receiver.complete && !receiver.at_tie);
 }
 
@@ -140,6 +148,7 @@ static bool
 receive_tie(KeyReceiver *receiver, TupleTableSlot *slot)
 {
 	CiterReader *reader = receiver->base.reader;
+	int			order;
 
 	if (receiver->last.nelements == 0)
 	{
@@ -148,7 +157,10 @@ receive_tie(KeyReceiver *receiver, TupleTableSlot *slot)
 		receiver->last = citer_key_reader_read(reader->keys, citer_chunk_last(reader->chunk));
 		MemoryContextSwitchTo(caller);
 	}
-	if (citer_key_reader_compare(reader->keys, slot, &receiver->last) != 0)
+	order = citer_key_reader_compare(reader->keys, slot, &receiver->last);
+	if (order < 0)
+		citer_reader_check_next(reader, slot, &receiver->last);
+	if (order != 0)
 	{
 		receiver->complete = true;
 		return false;

@@ -12,7 +12,10 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -109,6 +112,59 @@ citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc c
 						 quote_identifier(NameStr(TupleDescAttr(columns, i)->attname)));
 	relation->alias_columns = psprintf("(%s)", alias.data);
 	return relation;
+}
+
+/*
+ * 42804 if a value of this type cannot be a row of a relation.  "name" is what
+ * the query calls the relation that the value is a column of; NULL: unknown.
+ */
+void
+citer_relation_check_row(Oid type, const char *name)
+{
+	char		kind = get_typtype(type);
+
+	/* A type that is gone is an error of its own. */
+	if (kind == TYPTYPE_COMPOSITE || kind == '\0')
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("argument \"%s\" must be a row of a table", "rec"),
+			 errdetail("It is of type %s.", format_type_be(type)),
+			 name != NULL ? errhint("Pass the whole row: %s(%s).", "chunked_iter_key", name) :
+			 errhint("Pass the whole row, by the name of the table or the walk in FROM: SELECT %s(t) FROM my_table AS t",
+					 "chunked_iter_key")));
+}
+
+/*
+ * Fills in the query that reads the relation, as range table entry 1, if there
+ * are queries of views or conditions of policies in it.
+ */
+void
+citer_relation_rewrite(CiterRelation *relation)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	Query	   *query = makeNode(Query);
+	RangeTblRef *from = makeNode(RangeTblRef);
+
+	if (relation->query != NULL)
+		pstate->p_rtable = list_make1(copyObject(relation->query));
+	else if (relation->relkind == RELKIND_VIEW || relation->row_security)
+	{
+		Relation	rel = relation_open(relation->relid, AccessShareLock);
+
+		(void) addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
+		relation_close(rel, NoLock);
+	}
+	else
+		return;
+	from->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->canSetTag = true;
+	query->rtable = pstate->p_rtable;
+	citer_compat_take_permissions(query, pstate);
+	query->jointree = makeFromExpr(list_make1(from), NULL);
+	AcquireRewriteLocks(query, true, false);
+	relation->rewritten = linitial_node(Query, QueryRewrite(query));
 }
 
 /* What the relation is called in messages: its name in SQL, or "the query". */

@@ -28,18 +28,22 @@ typedef struct CiterRelation
 	bool		has_children;	/* partitions or inheritance children */
 	bool		is_plain;		/* scanned tuples are rows of the row type */
 	bool		row_security;	/* policies may filter its rows */
+	Query	   *rewritten;		/* NULL: none; see citer_relation_rewrite */
 
 	/* What must not change while the relation is walked. */
 	uint64		definition_version;
 	uint64		rowtype_version;
 	List	   *watched;		/* OIDs of relations that its rows come from */
 	uint64		watched_version;
+	uint64		news;			/* citer_relation_news() when that was so */
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);
 extern CiterRelation *citer_relation_under_name(const CiterRelation *relation, const char *name);
 extern CiterRelation *citer_relation_of_subquery(RangeTblEntry *entry, const char *select,
 												 TupleDesc columns);
+extern void citer_relation_check_row(Oid type, const char *name);
+extern void citer_relation_rewrite(CiterRelation *relation);
 extern const char *citer_relation_describe(const CiterRelation *relation);
 extern bool citer_relation_is_table(const CiterRelation *relation);
 extern bool citer_relation_same_columns(TupleDesc a, TupleDesc b);
@@ -55,6 +59,7 @@ extern void citer_relation_check(const CiterRelation *relation, bool with_watche
 extern List *citer_relation_heaps(const CiterRelation *relation);
 extern List *citer_relation_foreign_heaps(const CiterRelation *relation);
 extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
+extern int	citer_relation_count_children(const CiterRelation *relation);
 extern List *citer_relation_scanned(const CiterRelation *relation);
 extern int64 citer_relation_examined(List *scanned);
 

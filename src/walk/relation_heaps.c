@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "walk/citus.h"
 #include "walk/relation.h"
 
 static bool computes_alike(const CiterRelation *relation, Relation heap);
@@ -21,7 +22,7 @@ static bool computes_alike(const CiterRelation *relation, Relation heap);
 /*
  * The OIDs of the heaps that hold the relation's own and its children's rows,
  * in ascending order; NIL when some of the rows are kept in something else,
- * such as a foreign table.
+ * such as a foreign table or the shards of Citus.
  */
 List *
 citer_relation_heaps(const CiterRelation *relation)
@@ -36,6 +37,8 @@ citer_relation_heaps(const CiterRelation *relation)
 	{
 		char		relkind = get_rel_relkind(lfirst_oid(cell));
 
+		if (citer_citus_has(lfirst_oid(cell)))
+			return NIL;
 		if (relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW)
 			heaps = lappend_oid(heaps, lfirst_oid(cell));
 		else if (relkind != RELKIND_PARTITIONED_TABLE)
@@ -96,6 +99,14 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 												  RelationGetRelationName(rel)));
 	relation_close(rel, NoLock);
 	return sql;
+}
+
+/* How many children the relation has, and they have. */
+int
+citer_relation_count_children(const CiterRelation *relation)
+{
+	return relation->has_children ?
+		list_length(find_all_inheritors(relation->relid, NoLock, NULL)) - 1 : 0;
 }
 
 /*

@@ -26,6 +26,7 @@
 
 #include "base/compat.h"
 #include "walk/relation.h"
+#include "walk/relation_news.h"
 
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
 static bool same_row_type(const CiterRelation *relation);
@@ -42,6 +43,7 @@ citer_relation_remember(CiterRelation *relation, Relation rel)
 {
 	relation->definition_version = definition_version(rel);
 	relation->rowtype_version = assign_record_type_identifier(relation->rowtype, -1);
+	relation->news = citer_relation_news();
 	relation->watched_version = watched_version(relation);
 }
 
@@ -55,6 +57,7 @@ citer_relation_watch(CiterRelation *relation, List *relids)
 	if (citer_relation_is_table(relation))
 		return;
 	relation->watched = relids;
+	relation->news = citer_relation_news();
 	relation->watched_version = watched_version(relation);
 }
 
@@ -88,7 +91,7 @@ citer_relation_check(const CiterRelation *relation, bool with_watched)
 				 errmsg("relation %s was changed while it was being walked", relation->sql),
 				 rel == NULL && relation->query == NULL ?
 				 errdetail("The relation was dropped.") :
-				 errdetail("It, or a relation that its rows come from, was renamed, moved, altered, truncated or defined anew."),
+				 errdetail("It, or a relation that its rows come from, was renamed, moved, altered, truncated or redefined."),
 				 errhint("Start the walk again.")));
 	if (rel != NULL)
 		relation_close(rel, NoLock);

@@ -3,26 +3,35 @@
  *	  What a walk relies upon in its caller's session.
  *
  * A walk is suspended between two rows, and the session can run anything
- * meanwhile.  Its role and its relations have to stay what they were, or the
- * walk ends with an error; search_path and the settings that SQL goes by are put
- * back while its queries run; and a snapshot of a chunk does not see what the
- * session has written since.
+ * meanwhile.  Its role, its relations and the functions that it calls have to
+ * stay what they were, or the walk ends with an error; search_path and the
+ * settings that SQL goes by are put back while its queries run; and a snapshot
+ * of a chunk does not see what the session has written since.
  */
 #include "postgres.h"
 
-#include "utils/guc.h"
+#include "catalog/namespace.h"
 #include "utils/snapmgr.h"
 
 #include "walk/session.h"
+#include "walk/relation_news.h"
 #include "base/settings.h"
 
-/* Remembers the session as it is now, in the current memory context. */
+static void check_relations(CiterSession *session, const CiterWalk *walk);
+
+/*
+ * Remembers the session as it is now, in the current memory context, and the walk
+ * as it was when it was resolved.
+ */
 void
-citer_session_remember(CiterSession *session)
+citer_session_remember(CiterSession *session, const CiterWalk *walk)
 {
 	session->user = GetUserId();
-	session->search_path = pstrdup(GetConfigOption("search_path", false, false));
+	session->search_path = pstrdup(namespace_search_path);
 	session->settings = citer_settings_save();
+	session->settings_version = citer_settings_version();
+	session->news = walk->relation->news;
+	session->functions = citer_function_version(walk);
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -43,9 +52,23 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 						citer_relation_describe(walk->relation)),
 				 errdetail("The walk was started by role \"%s\".",
 						   GetUserNameFromId(session->user, true)),
-				 errhint("Go on under that role, or start the walk again.")));
-	citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
+				 errhint("Continue under that role, or start the walk again.")));
+	check_relations(session, walk);
 	session->checked_at = GetCurrentCommandId(false);
+}
+
+/*
+ * The relation has to be what it was, and those that its rows come from.  These
+ * have been locked since the walk was opened, and are looked at if there is news of
+ * any relation.
+ */
+static void
+check_relations(CiterSession *session, const CiterWalk *walk)
+{
+	uint64		news = citer_relation_news();
+
+	citer_relation_check(walk->relation, news != session->news && citer_walk_needs_tables(walk));
+	session->news = news;
 }
 
 /*
@@ -53,13 +76,13 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
  * chunk has its own, and puts search_path back to what it was at the start,
  * since the filter and the key may have names in them, and the settings, since
  * under another TimeZone the day of a time stamp is another key.  Returns what
- * citer_session_end() needs.
+ * citer_session_end() needs: 0 if there was nothing to put back.
  */
 int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
 {
 	CiterSetting settings[] = {{"search_path", session->search_path}, {NULL, NULL}};
-	int			nestlevel;
+	int			nestlevel = 0;
 
 	citer_session_check(session, walk);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
@@ -68,18 +91,27 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 		PushCopiedSnapshot(GetTransactionSnapshot());
 		GetActiveSnapshot()->curcid = session->started_at;
 	}
-	nestlevel = citer_settings_begin();
-	if (strcmp(GetConfigOption("search_path", false, false), session->search_path) != 0)
+	if (strcmp(namespace_search_path, session->search_path) != 0 ||
+		citer_settings_version() != session->settings_version)
+	{
+		nestlevel = citer_settings_begin();
 		citer_settings_set(settings);
-	citer_settings_restore(session->settings);
+		citer_settings_restore(session->settings);
+	}
+	citer_function_version_check(&session->functions, walk);
 	return nestlevel;
 }
 
-/* Undoes what citer_session_begin() has set up. */
+/*
+ * Undoes what citer_session_begin() has set up.  Throws 55000 if a function was
+ * changed while the queries ran, and they may have used the new one.
+ */
 void
-citer_session_end(const CiterWalk *walk, int nestlevel)
+citer_session_end(CiterSession *session, const CiterWalk *walk, int nestlevel)
 {
-	citer_settings_end(nestlevel);
+	citer_function_version_check(&session->functions, walk);
+	if (nestlevel > 0)
+		citer_settings_end(nestlevel);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		PopActiveSnapshot();
 }

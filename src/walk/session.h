@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 
+#include "walk/function_version.h"
 #include "walk/walk.h"
 
 /* The session as it was when the walk was opened. */
@@ -17,14 +18,17 @@ typedef struct CiterSession
 	Oid			user;
 	char	   *search_path;
 	ArrayType  *settings;		/* others that SQL goes by */
+	uint64		settings_version;
+	uint64		news;			/* citer_relation_news() of the last check */
+	CiterFunctionVersion functions;
 	CommandId	started_at;		/* the calling statement's command */
 	CommandId	checked_at;		/* the command at the last check */
 } CiterSession;
 
-extern void citer_session_remember(CiterSession *session);
+extern void citer_session_remember(CiterSession *session, const CiterWalk *walk);
 extern void citer_session_check(CiterSession *session, const CiterWalk *walk);
 extern int	citer_session_begin(CiterSession *session, const CiterWalk *walk);
-extern void citer_session_end(const CiterWalk *walk, int nestlevel);
+extern void citer_session_end(CiterSession *session, const CiterWalk *walk, int nestlevel);
 
 /* Whether nothing has happened since the last check.  Cheap enough for every row. */
 static inline bool

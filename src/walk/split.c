@@ -22,15 +22,14 @@
 
 #include <math.h>
 
-#include "access/relation.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "sql/receiver.h"
+#include "walk/block_sample.h"
 #include "walk/bookmark.h"
 #include "walk/key_sample.h"
+#include "walk/key_sort.h"
 #include "walk/split.h"
 #include "walk/walk.h"
 
@@ -38,15 +37,22 @@
 #define KEYS_PER_PART 64
 
 /*
- * Blocks that a sample has for each part, and at least.  Rows that are stored
- * together often have keys that are close together, so it is the number of
- * blocks that counts: the sizes of parts vary by about 1 / sqrt(128), 9 %.
+ * Blocks of a sample for each part, and at least.  Parts differ by about 1 / 32 if
+ * rows that are stored together have keys that are close together, else by about
+ * 1 / sqrt(keys) of theirs in the sample.
  */
-#define SAMPLE_BLOCKS_PER_PART 128
-#define SAMPLE_BLOCKS_MIN 1024
+#define SAMPLE_BLOCKS_PER_PART 32
+#define SAMPLE_BLOCKS_MIN 2048
 
-/* How many times as many blocks the table must have to be sampled. */
-#define SAMPLE_WORTHWHILE 10
+/*
+ * How many times as many blocks there must be for a sample, if an index has all
+ * keys.  Elsewhere to read them in order takes longer than to read all blocks.
+ */
+#define WORTHWHILE 2
+
+/* Keys of a sample that are sorted, for each part, and at least: no more help. */
+#define SAMPLE_KEYS_PER_PART 1000
+#define SAMPLE_KEYS_MIN 100000
 
 /* A split under way; also the receiver of the rows whose keys it reads. */
 typedef struct Splitter
@@ -67,12 +73,13 @@ typedef struct Splitter
 
 	/* The pass over the keys. */
 	double		rows;			/* seen so far */
-	double		step;			/* rows from one boundary to the next, if it
-								 * is by rows */
-	double		due;			/* the row that will be one */
+	double		step;			/* rows from one boundary, or key that is
+								 * sorted, to the next, if that is known */
+	double		due;			/* the row that will be the next one */
 	bool		pending;		/* it has been seen, but rows may tie with it */
 	CiterPosition boundary;
 
+	CiterKeySort *sort;			/* of the keys of a sample */
 	CiterKeySample *sample;		/* of a split into parts; NULL if it is by
 								 * rows */
 } Splitter;
@@ -80,8 +87,7 @@ typedef struct Splitter
 static void begin_split(Splitter *splitter, const CiterOptions *options);
 static void split_keys(Splitter *splitter, int parts);
 static bool sample_keys(Splitter *splitter, int parts);
-static double sample_percent(const CiterRelation *relation, int parts);
-static void read_sample(Splitter *splitter, double percent);
+static void take_sorted(Splitter *splitter, double rows_per_key);
 static bool receive_sample(TupleTableSlot *slot, DestReceiver *self);
 static void read_keys(Splitter *splitter);
 static bool receive_key(TupleTableSlot *slot, DestReceiver *self);
@@ -90,7 +96,6 @@ static void split_blocks(Splitter *splitter, int parts, int chunk_size);
 static void check_access(Splitter *splitter);
 static bool receive_nothing(TupleTableSlot *slot, DestReceiver *self);
 static BlockNumber block_of(Datum ctid);
-static BlockNumber number_of_blocks(Oid relid);
 static void emit_range(Splitter *splitter, const CiterPosition *upto, double rows);
 static void count_range(Splitter *splitter, const CiterPosition *upto);
 static void check_ranges(const Splitter *splitter);
@@ -189,70 +194,68 @@ split_keys(Splitter *splitter, int parts)
 static bool
 sample_keys(Splitter *splitter, int parts)
 {
-	double		percent = sample_percent(splitter->walk->relation, parts);
+	CiterWalk  *walk = splitter->walk;
+	double		total = citer_block_sample_total(walk);
+	double		blocks = Max(SAMPLE_BLOCKS_PER_PART * parts, SAMPLE_BLOCKS_MIN);
+	double		found;
 
-	if (percent == 0)
+	if (total < (walk->index_shape.reads_tables ? SAMPLE_BLOCKS_MIN : blocks * WORTHWHILE))
 		return false;
-	read_sample(splitter, percent);
-	if (citer_key_sample_size(splitter->sample) < KEYS_PER_PART * parts)
-	{
-		citer_key_sample_clear(splitter->sample);
-		splitter->rows = 0;
-		return false;
-	}
-	splitter->rows *= 100 / percent;
-	citer_key_sample_sort(splitter->sample, splitter->rows);
-	return true;
-}
-
-/* The percentage of the relation's blocks that a sample reads; 0: no sample. */
-static double
-sample_percent(const CiterRelation *relation, int parts)
-{
-	double		wanted = Max((double) SAMPLE_BLOCKS_PER_PART * parts, SAMPLE_BLOCKS_MIN);
-	double		blocks = 0;
-	ListCell   *cell;
-
-	if (!citer_relation_is_table(relation))
-		return 0;
-	foreach(cell, citer_relation_heaps(relation))
-		blocks += number_of_blocks(lfirst_oid(cell));
-	return blocks < wanted * SAMPLE_WORTHWHILE ? 0 : 100 * wanted / blocks;
-}
-
-/* Keeps keys of the rows in a sample of the blocks, in no order. */
-static void
-read_sample(Splitter *splitter, double percent)
-{
-	CiterWalk	walk = *splitter->walk;
-	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(walk.key));
-	CiterQueryRows rows = {
-		.after = &walk.after,
-		.upto = &walk.upto,
-		.ranges = ranges,
-		.sample = psprintf("TABLESAMPLE pg_catalog.system (%.9f) REPEATABLE (0)", percent),
-	};
-
-	walk.strategy.steer = CITER_STEER_FREE;
+	blocks = Min(blocks, total);
+	splitter->sort = citer_key_sort_create(walk->key);
 	splitter->pub.receiveSlot = receive_sample;
-	splitter->due = 1;
-	rows.nranges = citer_range_split(walk.key, rows.after, rows.upto, ranges);
-	citer_walk_run(&walk, &rows, &splitter->pub);
+	splitter->step = walk->index_shape.rows * blocks / total /
+		Max(SAMPLE_KEYS_PER_PART * parts, SAMPLE_KEYS_MIN);
+	splitter->rows *= citer_block_sample_read(walk, blocks, &splitter->pub);
+	found = citer_key_sort_size(splitter->sort);
+	if (found >= KEYS_PER_PART * parts)
+		take_sorted(splitter, splitter->rows / found);
+	else
+		splitter->rows = 0;
+	citer_key_sort_end(splitter->sort);
+	return splitter->rows > 0;
 }
 
-/* DestReceiver callback: takes the key of a row of the sample when one is due. */
+/*
+ * Keeps keys of the sorted ones, each of which stands for so many rows.  The last
+ * is not kept, since no row is known to follow it.
+ */
+static void
+take_sorted(Splitter *splitter, double rows_per_key)
+{
+	CiterKeySort *sort = splitter->sort;
+	CiterPosition key;
+	CiterPosition next;
+	double		keys;
+	double		keys_next;
+	bool		more = citer_key_sort_next(sort, &key, &keys);
+
+	splitter->due = 0;
+	while (more && (more = citer_key_sort_next(sort, &next, &keys_next)))
+	{
+		if (keys * rows_per_key >= splitter->due)
+			splitter->due = citer_key_sample_add(splitter->sample, &key, keys * rows_per_key);
+		else
+			citer_position_free(splitter->walk->key, &key);
+		key = next;
+		keys = keys_next;
+	}
+}
+
+/* DestReceiver callback: takes the key of a row of the sample, if one is due. */
 static bool
 receive_sample(TupleTableSlot *slot, DestReceiver *self)
 {
 	Splitter   *splitter = (Splitter *) self;
+	CiterPosition position;
 
 	splitter->rows++;
-	if (splitter->rows >= splitter->due)
-	{
-		CiterPosition position = read_position(splitter, slot);
-
-		splitter->due = citer_key_sample_add(splitter->sample, &position, splitter->rows);
-	}
+	if (splitter->rows < splitter->due)
+		return true;
+	splitter->due += splitter->step;
+	position = citer_key_reader_read(splitter->keys, slot);
+	citer_key_sort_add(splitter->sort, &position);
+	citer_position_free(splitter->walk->key, &position);
 	return true;
 }
 
@@ -331,7 +334,7 @@ split_blocks(Splitter *splitter, int parts, int chunk_size)
 	if (citer_range_split(walk->key, &walk->after, &walk->upto, ranges) == 0)
 		return;
 	rows = citer_walk_estimate(walk, &whole, &whole);
-	total = number_of_blocks(walk->relation->relid);
+	total = citer_block_sample_blocks(walk->relation->relid);
 	first = block_of(walk->after.values[0]);
 	end = walk->upto.nelements > 0 ? Min(total, block_of(walk->upto.values[0])) : total;
 	if (parts == 0)
@@ -384,16 +387,6 @@ static BlockNumber
 block_of(Datum ctid)
 {
 	return ItemPointerGetBlockNumberNoCheck((ItemPointer) DatumGetPointer(ctid));
-}
-
-static BlockNumber
-number_of_blocks(Oid relid)
-{
-	Relation	rel = relation_open(relid, AccessShareLock);
-	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
-
-	relation_close(rel, NoLock);
-	return blocks;
 }
 
 /* Ends a range at a position, or the last one with NULL, and emits it. */

@@ -6,8 +6,41 @@
 
 #include "walk/walk.h"
 
+/* Queries of a walk that are written at most once. */
+#define QUERIES_MAX 32
+
+/* A query, and what it was written for; see is_common. */
+typedef struct WrittenQuery
+{
+	CiterStrategy strategy;
+	CiterRange	range;
+	int			limit;
+	CiterQuery	query;
+} WrittenQuery;
+
+struct CiterQueries
+{
+	MemoryContext context;		/* holds all of it */
+	List	   *entries;		/* of WrittenQuery */
+};
+
+static bool is_common(const CiterQueryRows *rows);
+static WrittenQuery *find_query(const CiterWalk *walk, const CiterQueryRows *rows);
+static CiterQuery write_query(const CiterWalk *walk, const CiterQueryRows *rows);
+static void begin_sections(CiterWalkQueries *queries);
+static void choose_sections(CiterWalkQueries *queries, int section, bool in_middle);
 static CiterWalkQueries begin_queries(const CiterWalk *walk, const CiterQueryRows *rows,
 									  bool each_range);
+
+/* Where a walk's queries are kept once they are written; lasts as long as the walk. */
+CiterQueries *
+citer_walk_create_queries(void)
+{
+	CiterQueries *queries = palloc0(sizeof(CiterQueries));
+
+	queries->context = CurrentMemoryContext;
+	return queries;
+}
 
 /*
  * The queries that read what is between rows->after and rows->upto: one for
@@ -25,19 +58,68 @@ citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows)
 	return begin_queries(walk, rows, walk->strategy.each_range);
 }
 
+/*
+ * The same, but forwards only, and section by section if partitions cut the order.
+ * Not for what lies all over the table, which one query finds sooner.
+ */
+CiterWalkQueries
+citer_walk_cut_queries(const CiterWalk *walk, const CiterQueryRows *rows)
+{
+	CiterWalkQueries queries = citer_walk_queries(walk, rows);
+
+	if (queries.rows.nranges == 1)
+		queries.cuts = walk->cuts;
+	return queries;
+}
+
 /* Goes to the next query; false after the last. */
 bool
 citer_walk_next_query(CiterWalkQueries *queries)
 {
 	int			place = queries->number;
 
+	if (queries->rows.sections != NULL && queries->sections.last < queries->last_section)
+	{
+		choose_sections(queries, queries->sections.last + 1, false);
+		return true;
+	}
 	if (queries->number == queries->nqueries)
 		return false;
 	if (queries->rows.backwards)
 		place = queries->nqueries - 1 - place;
 	queries->rows.ranges = queries->ranges + place * queries->rows.nranges;
 	queries->number++;
+	if (queries->cuts != NULL)
+		begin_sections(queries);
 	return true;
+}
+
+/* Restricts the query at hand to the first sections of its range. */
+static void
+begin_sections(CiterWalkQueries *queries)
+{
+	const CiterQueryRows *rows = &queries->rows;
+	const CiterRange *range = rows->ranges;
+	CiterSections sections;
+
+	queries->rows.sections = NULL;
+	if (!citer_cuts_of_range(queries->cuts, range, rows->after, rows->upto, &sections))
+		return;
+	queries->last_section = sections.last;
+	choose_sections(queries, sections.first, range->nfixed > 0 || range->lower != CITER_BOUND_NONE);
+}
+
+/*
+ * Restricts it to those that are read together with this one, in the middle of
+ * which its range may begin.
+ */
+static void
+choose_sections(CiterWalkQueries *queries, int section, bool in_middle)
+{
+	queries->begun = !in_middle;
+	queries->sections = citer_cuts_together(queries->cuts, section, in_middle);
+	queries->rows.sections = citer_cuts_sql(queries->cuts, queries->sections);
+	queries->rows.sections_version = citer_cuts_version(queries->cuts, queries->sections);
 }
 
 /*
@@ -82,9 +164,78 @@ citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows)
 	}
 }
 
-/* The query for some of the walk's rows, in the current memory context. */
+/*
+ * The query for some of the walk's rows, for as long as the current memory context
+ * lasts.  Those of chunks are written once.
+ */
 CiterQuery
 citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
+{
+	CiterQueries *written = walk->queries;
+	WrittenQuery *entry;
+	MemoryContext caller;
+
+	if (!is_common(rows))
+		return write_query(walk, rows);
+	entry = find_query(walk, rows);
+	if (entry != NULL)
+		return entry->query;
+	if (list_length(written->entries) >= QUERIES_MAX)
+		return write_query(walk, rows);
+	caller = MemoryContextSwitchTo(written->context);
+	entry = palloc(sizeof(WrittenQuery));
+	entry->strategy = walk->strategy;
+	entry->range = rows->ranges[0];
+	entry->limit = rows->limit;
+	entry->query = write_query(walk, rows);
+	written->entries = lappend(written->entries, entry);
+	MemoryContextSwitchTo(caller);
+	return entry->query;
+}
+
+/* Whether a query reads one range of the relation, as that of a chunk does. */
+static bool
+is_common(const CiterQueryRows *rows)
+{
+	const CiterPosition *fixed;
+
+	if (rows->nranges != 1 || rows->nwithin > 0 || rows->sections != NULL || OidIsValid(rows->heap) ||
+		rows->branches != NIL || rows->backwards || rows->unordered || rows->counted ||
+		rows->locking != NULL)
+		return false;
+	fixed = rows->ranges[0].fixed_to_upper ? rows->upto : rows->after;
+	for (int i = 0; i < rows->ranges[0].nfixed; i++)
+		if (fixed->isnull[i])
+			return false;
+	return true;
+}
+
+/* The same query of the walk, if it was written before, or NULL. */
+static WrittenQuery *
+find_query(const CiterWalk *walk, const CiterQueryRows *rows)
+{
+	const CiterRange *range = rows->ranges;
+	ListCell   *cell;
+
+	foreach(cell, walk->queries->entries)
+	{
+		WrittenQuery *entry = lfirst(cell);
+
+		if (entry->strategy.way == walk->strategy.way &&
+			entry->strategy.with_tid == walk->strategy.with_tid &&
+			entry->strategy.steer == walk->strategy.steer &&
+			entry->limit == rows->limit &&
+			entry->range.nfixed == range->nfixed &&
+			entry->range.fixed_to_upper == range->fixed_to_upper &&
+			entry->range.nulls == range->nulls &&
+			entry->range.lower == range->lower && entry->range.upper == range->upper)
+			return entry;
+	}
+	return NULL;
+}
+
+static CiterQuery
+write_query(const CiterWalk *walk, const CiterQueryRows *rows)
 {
 	CiterQuerySource source = {
 		.relation = walk->relation,

@@ -8,6 +8,7 @@
 #include "base/compat.h"
 #include "base/options.h"
 #include "walk/bookmark.h"
+#include "walk/cut.h"
 #include "walk/key.h"
 #include "walk/plan.h"
 #include "walk/query.h"
@@ -36,7 +37,8 @@ typedef struct CiterStrategy
 	bool		each_range;		/* a query for each range, not one for all */
 	bool		with_tid;		/* rows come with their ctid as one more
 								 * column */
-	int			limit;			/* rows that a query of a chunk asks for */
+	int			limit;			/* rows that a query of a chunk asks for, at
+								 * least those of a chunk */
 	int			steer;			/* CITER_STEER_ flags for its queries */
 	List	   *heaps;			/* OIDs of tables to be read in turn, or
 								 * merged; NIL: the relation is read */
@@ -50,6 +52,9 @@ typedef enum CiterComparer
 	CITER_COMPARES_BOTH			/* this one and others, which have to agree */
 } CiterComparer;
 
+/* The queries of a walk that were written before; see walk.c. */
+typedef struct CiterQueries CiterQueries;
+
 typedef struct CiterWalk
 {
 	int			chunk_size;		/* rows */
@@ -58,6 +63,7 @@ typedef struct CiterWalk
 	CiterKey   *key;
 	char	   *filter;			/* SQL; NULL: every row */
 	Node	   *filter_clause;	/* the user's part of it, as it was read */
+	List	   *conditions;		/* all of it, as nodes */
 	bool		filter_needs_parent;	/* it refers to the row as a whole */
 	int			nparams;		/* of the filter: $1 ... */
 	Oid		   *param_types;
@@ -66,10 +72,14 @@ typedef struct CiterWalk
 	Bitmapset  *columns;		/* that are read; NULL: all */
 	int			ncolumns;		/* columns after this one are not used */
 	char	   *locking;		/* a locking clause; NULL: rows are not locked */
+	CiterQueries *queries;
 	CiterPosition after;
 	CiterPosition upto;
 	CiterStrategy strategy;
+	CiterCuts  *cuts;			/* where partitions begin; NULL: not read by
+								 * sections */
 	CiterComparer comparer;
+	bool		in_shards;		/* of Citus, not all of them here */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
 } CiterWalk;
@@ -82,22 +92,30 @@ typedef struct CiterWalkQueries
 {
 	CiterQueryRows rows;		/* of the query at hand */
 	int			number;			/* of the query at hand, from 1 */
-	int			nqueries;
+	int			nqueries;		/* beside those of further sections */
 	const CiterRange *ranges;	/* of all queries, as many for each */
+	const CiterCuts *cuts;		/* NULL: not read by sections */
+	CiterSections sections;		/* of the query at hand */
+	int			last_section;	/* of its range */
+	bool		begun;			/* they are read from their beginning */
 } CiterWalkQueries;
 
 /* walk_resolve.c */
 extern CiterWalk *citer_walk_resolve(const CiterOptions *options);
+extern CiterWalk *citer_walk_resolve_key(const CiterOptions *options);
 
 /* walk_strategy.c */
 extern void citer_walk_choose_strategy(CiterWalk *walk);
 extern void citer_walk_ask_for_tids(CiterWalk *walk);
 extern bool citer_walk_reads_foreign(const CiterWalk *walk);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
+extern int	citer_walk_grow_chunk(const CiterWalk *walk, int rows);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 
 /* walk.c */
+extern CiterQueries *citer_walk_create_queries(void);
 extern CiterWalkQueries citer_walk_queries(const CiterWalk *walk, const CiterQueryRows *rows);
+extern CiterWalkQueries citer_walk_cut_queries(const CiterWalk *walk, const CiterQueryRows *rows);
 extern bool citer_walk_next_query(CiterWalkQueries *queries);
 extern void citer_walk_choose_heap(const CiterWalk *walk, int heap, CiterQueryRows *rows);
 extern void citer_walk_merge_heaps(const CiterWalk *walk, CiterQueryRows *rows);

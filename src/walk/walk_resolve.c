@@ -10,13 +10,16 @@
 #include "utils/acl.h"
 
 #include "walk/clause.h"
-#include "walk/walk.h"
+#include "walk/volatility.h"
+#include "walk/walk_kept.h"
 
+static CiterWalk *resolve(const CiterOptions *options);
+static CiterWalk *resolve_key(const CiterOptions *options);
 static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
 static void add_filter(CiterWalk *walk, Node *qual);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *used);
 static int	last_column(const Bitmapset *columns);
-static void begin_physical(CiterWalk *walk);
+static void refuse_bounds(const CiterWalk *walk, const CiterOptions *options);
 
 /*
  * Resolves a request, in the current memory context.  Reads no rows.  Throws
@@ -25,29 +28,66 @@ static void begin_physical(CiterWalk *walk);
 CiterWalk *
 citer_walk_resolve(const CiterOptions *options)
 {
-	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+	CiterWalk  *walk = citer_walk_kept(options, resolve);
+
+	walk->snapshot = options->snapshot;
+	walk->param_values = options->planner.param_values;
+	if (!walk->key->physical || options->after.nelements > 0)
+		walk->after = citer_bookmark_read(walk->key, "after", &options->after,
+										  options->job.stored);
+	walk->after.included = options->job.after_included;
+	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
+	if (walk->key->physical && walk->relation->has_children)
+		refuse_bounds(walk, options);
+	return walk;
+}
+
+/* The same for no more than the relation and the key of a request. */
+CiterWalk *
+citer_walk_resolve_key(const CiterOptions *options)
+{
+	return citer_walk_kept(options, resolve_key);
+}
+
+/* What does not depend on bounds, parameters and snapshot. */
+static CiterWalk *
+resolve(const CiterOptions *options)
+{
+	CiterWalk  *walk = resolve_key(options);
 
 	walk->chunk_size = options->chunk_size;
-	walk->snapshot = options->snapshot;
 	walk->locking = options->job.locking;
-	walk->relation = options->query != NULL ?
-		citer_clause_query(options->query, options->query_columns) :
-		citer_relation_open(options->rowtype);
-	walk->is_volatile = options->query != NULL &&
-		contain_volatile_functions((Node *) walk->relation->query->subquery);
-	walk->key = options->planner.resolved ?
-		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
-		citer_key_resolve(walk->relation, options->order_by, options->reverse);
+	citer_relation_rewrite(walk->relation);
+	walk->is_volatile = citer_volatility_of_rows(walk->relation);
 	resolve_filter(walk, options);
 	walk->ncolumns = walk->relation->tupdesc->natts;
 	if (options->columns_known)
 		resolve_columns(walk, options->columns);
-	walk->after = citer_bookmark_read(walk->key, "after", &options->after, options->job.stored);
-	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
+	walk->queries = citer_walk_create_queries();
+
+	/*
+	 * A walk in physical order begins before the first tuple, so that even
+	 * its first chunk is a TID range: a plain sequential scan may start
+	 * anywhere in the table (synchronize_seqscans).
+	 */
 	if (walk->key->physical)
-		begin_physical(walk);
+		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
 	citer_walk_choose_strategy(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
+	return walk;
+}
+
+static CiterWalk *
+resolve_key(const CiterOptions *options)
+{
+	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
+
+	walk->relation = options->query != NULL ?
+		citer_clause_query(options->query, options->query_columns) :
+		citer_relation_open(options->rowtype);
+	walk->key = options->planner.resolved ?
+		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
+		citer_key_resolve(walk->relation, options->order_by, options->reverse);
 	return walk;
 }
 
@@ -59,7 +99,6 @@ resolve_filter(CiterWalk *walk, const CiterOptions *options)
 
 	walk->nparams = options->planner.nparams;
 	walk->param_types = options->planner.param_types;
-	walk->param_values = options->planner.param_values;
 	if (options->planner.resolved)
 		walk->filter_clause = options->planner.filter_clause;
 	else if (options->filter != NULL)
@@ -76,7 +115,8 @@ add_filter(CiterWalk *walk, Node *qual)
 {
 	char	   *sql = citer_clause_sql(walk->relation, qual, true);
 
-	walk->is_volatile |= contain_volatile_functions(qual);
+	walk->is_volatile |= citer_volatility_of_expression(walk->relation, qual);
+	walk->conditions = lappend(walk->conditions, qual);
 	walk->filter = walk->filter ? psprintf("%s AND %s", walk->filter, sql) : sql;
 	walk->filter_needs_parent |= citer_relation_row_is_used(qual);
 }
@@ -121,21 +161,14 @@ last_column(const Bitmapset *columns)
 	return last;
 }
 
-/*
- * A walk in physical order begins before the first tuple, so that even its
- * first chunk is a TID range: a plain sequential scan may start anywhere in
- * the table (synchronize_seqscans).  0A000 for bounds in several tables.
- */
+/* 0A000 for bounds in the physical order of several tables. */
 static void
-begin_physical(CiterWalk *walk)
+refuse_bounds(const CiterWalk *walk, const CiterOptions *options)
 {
-	if (walk->relation->has_children &&
-		(walk->after.nelements > 0 || walk->upto.nelements > 0))
+	if (options->after.nelements > 0 || options->upto.nelements > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot start or stop in the physical order of %s", walk->relation->sql),
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Walk each of its children, or order by columns.")));
-	if (walk->after.nelements == 0)
-		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
 }

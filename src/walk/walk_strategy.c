@@ -19,15 +19,28 @@
 
 #include <math.h>
 
+#include "walk/citus.h"
 #include "walk/walk.h"
 
+/*
+ * With more partitions than this, chunks grow by this factor, up to so many rows for
+ * each partition that has to be started, and for each that has to be left out.
+ */
+#define MANY_PARTITIONS 16
+#define CHUNK_GROWTH 4
+#define ROWS_PER_PARTITION 64
+#define ROWS_PER_OTHER 4
+
 static void choose_by_tid(CiterWalk *walk);
+static void advise_order(void *arg);
 static void choose_foreign(CiterWalk *walk, List *heaps);
 static void choose_by_key(CiterWalk *walk);
 static CiterStrategy by_index(const CiterWalk *walk, int steer);
+static int	rows_worth_starting(const CiterWalk *walk);
 static CiterStrategy by_sort(const CiterWalk *walk, int steer);
 static CiterStrategy by_tid_range(const CiterWalk *walk);
 static CiterStrategy by_tid_sort(const CiterWalk *walk);
+static CiterStrategy by_shards(const CiterWalk *walk);
 static CiterStrategy foreign(const CiterWalk *walk, int steer);
 static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
 static void ask_for_index(CiterWalk *walk);
@@ -53,9 +66,15 @@ citer_walk_choose_strategy(CiterWalk *walk)
 		choose_foreign(walk, foreign_heaps);
 	else
 		choose_by_key(walk);
+	walk->in_shards = walk->index_shape.citus && !citer_citus_reads_here(walk->relation->relid);
+	if (walk->in_shards)
+		walk->strategy = by_shards(walk);
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
+	{
 		walk->strategy.steer |= CITER_STEER_ALL_PARTS;
+		walk->cuts = NULL;
+	}
 }
 
 /*
@@ -84,11 +103,26 @@ citer_walk_needs_tables(const CiterWalk *walk)
 	return walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->strategy.heaps != NIL;
 }
 
+/*
+ * How many rows make the chunk full that follows one of so many.  Chunks are as
+ * large as they were asked for, unless to start many partitions for each would take
+ * longer than to read its rows: then they grow, in a walk that sees one snapshot
+ * and hands out single rows, for which that makes no difference.
+ */
+int
+citer_walk_grow_chunk(const CiterWalk *walk, int rows)
+{
+	if (walk->strategy.way != CITER_BY_INDEX || walk->snapshot != CITER_SNAPSHOT_STATEMENT)
+		return walk->chunk_size;
+	return Min((int64) rows * CHUNK_GROWTH, walk->strategy.limit);
+}
+
 /* Whether each chunk sorts, although an index could give the whole order. */
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
+	return !walk->in_shards &&
+		(walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
 }
 
@@ -96,12 +130,24 @@ citer_walk_lacks_index(const CiterWalk *walk)
 static void
 choose_by_tid(CiterWalk *walk)
 {
+	ErrorContextCallback callback = {error_context_stack, advise_order, NULL};
+
+	error_context_stack = &callback;
 	walk->strategy = by_tid_range(walk);
 	walk->index_shape = first_chunk_shape(walk);
+	error_context_stack = callback.previous;
 	if (!walk->index_shape.physical)
 		walk->strategy = by_tid_sort(walk);
 	else if (!walk->index_shape.has_tids)
 		walk->strategy.with_tid = true;
+}
+
+/* Error context callback: where TimescaleDB has compressed the rows, there are no ctids. */
+static void
+advise_order(void *arg pg_attribute_unused())
+{
+	if (geterrcode() == ERRCODE_INVALID_COLUMN_REFERENCE || geterrcode() == ERRCODE_FEATURE_NOT_SUPPORTED)
+		errhint("The walk is in physical order. Give another one: order_by => 'column, ...'.");
 }
 
 /*
@@ -126,6 +172,7 @@ choose_by_key(CiterWalk *walk)
 {
 	int			base = base_steer(walk);
 
+	walk->cuts = citer_cuts_find(walk->relation, walk->key);
 	walk->strategy = by_index(walk, base | CITER_STEER_NO_SORT);
 	ask_for_index(walk);
 	if (walk->index_shape.sorts)
@@ -152,11 +199,26 @@ by_index(const CiterWalk *walk, int steer)
 	CiterStrategy strategy = {
 		.way = CITER_BY_INDEX,
 		.each_range = true,
-		.limit = walk->chunk_size,
+		.limit = Max(walk->chunk_size, rows_worth_starting(walk)),
 		.steer = steer,
 	};
 
 	return strategy;
+}
+
+/*
+ * How many rows a chunk has to have for it to pay to start its query, if the table
+ * has many partitions: those of a section, if there are sections, or all of them.
+ */
+static int
+rows_worth_starting(const CiterWalk *walk)
+{
+	int			all = citer_relation_count_children(walk->relation);
+	int			started = walk->cuts != NULL ? all / (walk->cuts->ncuts + 1) : all;
+
+	if (all <= MANY_PARTITIONS)
+		return 0;
+	return started * ROWS_PER_PARTITION + (all - started) * ROWS_PER_OTHER;
 }
 
 /*
@@ -215,6 +277,17 @@ by_tid_sort(const CiterWalk *walk)
 	strategy.with_tid = true;
 	strategy.steer = CITER_STEER_FREE;
 	return strategy;
+}
+
+/*
+ * CITER_BY_INDEX again, from the shards of Citus, of which each query asks for
+ * as many rows as a chunk has.  Whether they have an index is not seen here.
+ * Citus plans no query for several shards whose parameters it does not know.
+ */
+static CiterStrategy
+by_shards(const CiterWalk *walk)
+{
+	return by_index(walk, CITER_STEER_CUSTOM);
 }
 
 /*

@@ -20,7 +20,7 @@ class Progress(NamedTuple):
 
 
 def run_job(job, model=None, statement=None, using=DEFAULT_DB_ALIAS, **options):
-    """Runs a job, or goes on with it, and returns its progress.
+    """Runs a job, or continues it, and returns its progress.
 
     The model and the statement are needed the first time. The options are the
     arguments of chunked_iter_run, such as chunk_size=5000, filter="...".

@@ -40,6 +40,7 @@ my @no_relations = (
 	'NULL::mood', 'NULL::positive',
 	'NULL::item[]', "'item'::regclass",
 	'1.5', 'now()',
+	"'item'", "'SELECT id FROM item'",
 	'NULL::pg_type[]', '(SELECT i FROM item AS i WHERE false)',
 	"'(1,2,3,4)'::item", "'{}'::jsonb");
 my @classes = (

@@ -88,7 +88,7 @@ sub blank_relation
 	push @{ $rel->{setup} }, "SET LOCAL search_path = $schema, public"
 	  if chance(20);
 	$rel->{table_names} =
-	  [ $odd ? splice(@names, 0, 6) : ('t', 't1' .. 't5') ];
+	  [ $odd ? splice(@names, 0, 8) : ('t', 't1' .. 't7') ];
 	$rel->{id} =
 	  new_column(shift @names, type_named('int4'), not_null => chance(70));
 	$rel->{columns} = [
@@ -363,16 +363,18 @@ sub finished
 }
 
 # A table with partitions, some with columns in another order, one perhaps
-# partitioned again.
+# partitioned again.  Orders often begin with what they are ranges or lists of.
 sub partitioned_table
 {
 	my ($rel) = @_;
 	my $table = table_name($rel);
 	my $by = one_of('RANGE', 'LIST', 'HASH');
 	my $column = new_column(shift @{ $rel->{spare_names} },
-		type_named('int4'), few => [ 0, 1, 2, 3 ]);
+		type_named(one_of(qw(int4 int4 int8 numeric text))),
+		few => [ 0, 1, 2, 3 ]);
 
 	$rel->{partitioned} = 1;
+	$rel->{preferred} = $column if chance(60);
 	splice @{ $rel->{columns} }, between(0, scalar @{ $rel->{columns} }), 0,
 	  $column;
 	my @keys = add_keys($rel, $table, $column);
@@ -384,8 +386,13 @@ sub partitioned_table
 		@drops);
 	my @bounds =
 	  $by eq 'RANGE'
-	  ? ('FROM (MINVALUE) TO (1)', 'FROM (1) TO (3)', 'DEFAULT')
-	  : $by eq 'LIST' ? ('IN (2, 0)', 'IN (1)', 'DEFAULT')
+	  ? (
+		"FROM (MINVALUE) TO ('0')",
+		"FROM ('0') TO ('1')",
+		"FROM ('1') TO ('2')",
+		"FROM ('3') TO ('4')", 'DEFAULT')
+	  : $by eq 'LIST'
+	  ? ("IN ('2', '0')", one_of("IN ('1')", "IN ('1', NULL)"), 'DEFAULT')
 	  :                 map { "WITH (MODULUS 3, REMAINDER $_)" } 0 .. 2;
 	my $split_again = chance(15) && !@keys;
 

@@ -23,9 +23,9 @@ with the types and functions it needs, is left in tmp_check/log.
 From the environment:
 
   CHUNKED_ITER_CASES  how many cases to run
-  CHUNKED_ITER_SEED   the seed (1), any number
   CHUNKED_ITER_CASE   run just the case of this number and show its SQL
-  CHUNKED_ITER_JOBS   how many sessions share the work (2)
+
+and those of Batches.
 
 =cut
 
@@ -35,8 +35,8 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use Batches;
 use FindBin qw($RealBin);
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Property::Dice;
@@ -44,14 +44,11 @@ use Test::More;
 
 our @EXPORT = qw(property_node run_property has_extension together);
 
-my $seed = $ENV{CHUNKED_ITER_SEED} // 1;
-my $jobs = $ENV{CHUNKED_ITER_JOBS} // 2;
 my $only = $ENV{CHUNKED_ITER_CASE};
 my $failures_shown = 3;
-my $failures_at_most = 200;
 
 # The test that runs, see run_property().
-my ($directory, $log_directory);
+my $log_directory;
 my ($node, $prelude, $name, $make);
 my %totals;
 my %lost;
@@ -109,15 +106,19 @@ sub run_property
 	  : (1 .. $ENV{CHUNKED_ITER_CASES} // $test{cases});
 
 	# These are known once the test has begun.
-	$directory = $PostgreSQL::Test::Utils::tmp_check;
 	$log_directory = $PostgreSQL::Test::Utils::log_path;
 	($node, $name, $make) = @test{ 'node', 'name', 'case' };
 	$prelude = prelude() . ($test{prelude} // '');
 	%totals = (parts => 0, rows => 0, empty => 0, refused => 0);
 	diag(sprintf 'seed %s, %d cases', $seed, scalar @numbers);
 	note(case_script(make_case($only))) if defined $only;
-	make_databases();
-	run_all(@numbers);
+	make_databases($node, $prelude);
+	run_batches(
+		node => $node,
+		numbers => \@numbers,
+		make => \&make_batch,
+		judge => \&judge_batch,
+		failures => sub { $failures });
 	is($failures, 0, $test{what});
 	note("$totals{parts} ${name}s, $totals{rows} rows to find,"
 		  . " $totals{empty} answers without a row, $totals{refused} refused");
@@ -133,16 +134,6 @@ sub run_property
 sub together
 {
 	return @_ ? join("\\;\n", @_) . ';' : ();
-}
-
-# One database for each job: transactions that make schemas of the same name
-# would wait for each other.
-sub make_databases
-{
-	$node->safe_psql('postgres', $prelude);
-	$node->safe_psql('postgres', "CREATE DATABASE job_$_ TEMPLATE postgres")
-	  for 0 .. $jobs - 1;
-	return;
 }
 
 # SQL that every case relies on.
@@ -210,67 +201,23 @@ sub session_start
 		'');
 }
 
-# Run the cases, batch by batch, several batches at a time.
-sub run_all
+# The cases of those numbers: psql input, and the cases themselves.
+sub make_batch
 {
-	my $share = int((@_ + $jobs - 1) / $jobs);
-	my $size = $share < 250 ? $share : 250;
-	my @batches;
+	my @cases = map { make_case($_) } @_;
 
-	while (my @some = splice(@_, 0, $size))
-	{
-		push @batches, \@some;
-	}
-	while (my @round = splice(@batches, 0, $jobs))
-	{
-		my @runs =
-		  map { start_batch("job_$_", @{ $round[$_] }) } 0 .. $#round;
-		for my $run (@runs)
-		{
-			my $unfinished = finish_batch($run);
-			unshift @batches, $unfinished if $unfinished;
-		}
-		last if $failures > $failures_at_most;
-	}
-	return;
+	return (join('', session_start(), map { case_script($_) } @cases), \@cases);
 }
 
-# Start psql on some cases in that database; its output goes to a file.
-sub start_batch
+# Judges the output of some cases.  Returns the numbers of those that a crash
+# kept from being run.  A case that loses its connection gets a second try, for
+# another one may have brought the server down.
+sub judge_batch
 {
-	my ($database, @some) = @_;
-	my @cases = map { make_case($_) } @some;
-	my $file = "$directory/batch_$some[0]";
+	my ($made, $output) = @_;
+	my %verdicts = read_output($output);
+	my @cases = @$made;
 
-	write_file("$file.sql", session_start(), map { case_script($_) } @cases);
-	my $psql = IPC::Run::start(
-		[
-			'psql', '-XAtq',
-			'-d', $node->connstr($database),
-			'-f', "$file.sql"
-		],
-		'<',
-		\undef,
-		'>',
-		"$file.out",
-		'2>&1');
-	return {
-		cases => \@cases,
-		file => $file,
-		psql => $psql
-	};
-}
-
-# Wait for a batch and judge its output.  Returns the numbers of the cases that
-# a crash kept from being run, or undef.  A case that loses its connection gets
-# a second try, for another one may have brought the server down.
-sub finish_batch
-{
-	my ($run) = @_;
-
-	$run->{psql}->finish;
-	my %verdicts = read_output("$run->{file}.out");
-	my @cases = @{ $run->{cases} };
 	while (my $case = shift @cases)
 	{
 		my $is_lost = ($verdicts{lost} // -1) == $case->{number}
@@ -278,30 +225,14 @@ sub finish_batch
 
 		if ($is_lost)
 		{
-			wait_for_recovery();
+			wait_for_recovery($node);
 			unshift @cases, $case unless $lost{ $case->{number} }++;
 		}
 		judge($case, \%verdicts)
 		  unless $is_lost && @cases && $cases[0] == $case;
-		return @cases ? [ map { $_->{number} } @cases ] : undef if $is_lost;
+		return map { $_->{number} } @cases if $is_lost;
 	}
-	unlink "$run->{file}.sql", "$run->{file}.out";
-	return undef;
-}
-
-# Wait until a server that lost a backend takes connections again; if it does
-# not, there is no point in going on.
-sub wait_for_recovery
-{
-	for (1 .. 60)
-	{
-		return
-		  if system("psql -X -d '"
-			  . $node->connstr('postgres')
-			  . "' -c 'SELECT 1' >/dev/null 2>&1") == 0;
-		sleep 1;
-	}
-	BAIL_OUT('the server does not come back');
+	return;
 }
 
 # psql's output as a hash from a part's label, or a case's number, to what was
@@ -309,12 +240,12 @@ sub wait_for_recovery
 # of the case in which the connection was lost, 0 if there was none.
 sub read_output
 {
-	my ($file) = @_;
+	my ($output) = @_;
 	my %said;
 	my $at = 0;
 	my $case = 0;
 
-	for my $line (split /\n/, slurp_file($file))
+	for my $line (split /\n/, $output)
 	{
 		if ($line =~ /^CASE (\d+)$/)
 		{
@@ -399,16 +330,6 @@ sub report
 			"again: CHUNKED_ITER_SEED=$seed CHUNKED_ITER_CASE=$case->{number}",
 			"with all it needs: psql -X -f $file"));
 	diag($script) if $failures <= $failures_shown;
-	return;
-}
-
-sub write_file
-{
-	my ($file, @parts) = @_;
-
-	open my $handle, '>:encoding(UTF-8)', $file or die "$file: $!";
-	print $handle @parts;
-	close $handle or die "$file: $!";
 	return;
 }
 

@@ -1,0 +1,150 @@
+-- Jobs that run in background workers: start, wait, resume.
+CREATE ROLE detached_anna LOGIN;
+CREATE ROLE detached_bert LOGIN;
+CREATE ROLE detached_member IN ROLE detached_anna;
+CREATE SCHEMA job_detached;
+GRANT USAGE ON SCHEMA job_detached TO PUBLIC;
+SET search_path = job_detached, public;
+
+CREATE TABLE item (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0);
+INSERT INTO item SELECT i FROM generate_series(1, 1000) i;
+ANALYZE item;
+CREATE TABLE seen (id integer, pid integer, session text, role text, path text, setting text);
+GRANT SELECT, UPDATE ON item TO detached_anna;
+GRANT INSERT, SELECT ON seen TO detached_anna;
+
+SELECT chunked_iter_start('update', 'item', 'UPDATE item SET n = n + 1 WHERE chunk_range(item)', chunk_size => 100);
+SELECT chunked_iter_wait('update');
+SELECT job, state, parts, rows_done, rows_changed FROM chunked_iter_progress;
+SELECT n, count(*) FROM item GROUP BY n;
+SELECT chunked_iter_start('update');
+SELECT chunked_iter_wait('update', timeout_ms => 0);
+CALL chunked_iter_run('update');
+
+-- With workers, and with limits.
+SELECT chunked_iter_start('share', 'item', 'UPDATE item SET n = n + 1 WHERE chunk_range(item)', chunk_size => 10, workers => 2);
+SELECT chunked_iter_wait('share');
+SELECT n, count(*) FROM item GROUP BY n;
+SELECT chunked_iter_start('limit', 'item', 'SELECT 1', chunk_size => 100, max_chunks => 3, max_ms => 60000);
+SELECT chunked_iter_wait('limit');
+SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'limit';
+SELECT chunked_iter_start('limit', chunk_size => 300);
+SELECT chunked_iter_wait('limit');
+SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'limit';
+
+-- It is made at once, with the errors of chunked_iter_run, and runs when that is committed.
+SELECT chunked_iter_start('wrong', 'item', 'UPDATE item SET m = 0 WHERE chunk_range(item)');
+SELECT chunked_iter_start('wrong', 'item');
+SELECT chunked_iter_start('wrong', 'item', 'SELECT 1', workers => 0);
+SELECT chunked_iter_start(NULL);
+BEGIN;
+SELECT chunked_iter_start('block', 'item', 'UPDATE item SET n = 0 WHERE chunk_range(item)');
+SELECT state, rows_done FROM chunked_iter_progress WHERE job = 'block';
+SAVEPOINT one;
+SELECT chunked_iter_start('block');
+ROLLBACK TO one;
+SELECT chunked_iter_wait('block');
+ROLLBACK;
+SELECT chunked_iter_wait('block');
+BEGIN;
+SELECT chunked_iter_start('block', 'item', 'UPDATE item SET n = 0 WHERE chunk_range(item)');
+SELECT chunked_iter_start('block');
+COMMIT;
+BEGIN;
+SAVEPOINT one;
+SELECT chunked_iter_start('block', 'item', 'UPDATE item SET n = 7 WHERE chunk_range(item)');
+ROLLBACK TO one;
+SELECT chunked_iter_start('block', 'item', 'UPDATE item SET n = 8 WHERE chunk_range(item)');
+COMMIT;
+SELECT chunked_iter_wait('block');
+SELECT n, count(*) FROM item GROUP BY n;
+
+-- A start that is rolled back does not have an old job go on.
+CALL chunked_iter_run('old', 'item', 'UPDATE item SET n = 9 WHERE chunk_range(item)', chunk_size => 100, max_chunks => 1);
+UPDATE chunked_iter_jobs SET state = 'running' WHERE job = 'old';
+BEGIN;
+SELECT chunked_iter_start('old');
+ROLLBACK;
+SELECT chunked_iter_wait('old');
+SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'old';
+SELECT chunked_iter_resume();
+
+-- Only those that were started in the background are resumed, and here.
+UPDATE chunked_iter_jobs SET detached = true WHERE job = 'old';
+SELECT database_id AS home FROM chunked_iter_jobs WHERE job = 'old' \gset
+UPDATE chunked_iter_jobs SET database_id = '1/2/3' WHERE job = 'old';
+SELECT chunked_iter_resume();
+UPDATE chunked_iter_jobs SET database_id = :'home' WHERE job = 'old';
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('old');
+SELECT chunked_iter_resume();
+SELECT n, count(*) FROM item GROUP BY n;
+
+-- Its error is kept.
+SELECT chunked_iter_start('error', 'item', 'UPDATE item SET n = 1 / (id - 700) WHERE chunk_range(item)', chunk_size => 100, workers => 2, parts => 4);
+SELECT chunked_iter_wait('error');
+SELECT last_error FROM chunked_iter_progress WHERE job = 'error';
+SELECT chunked_iter_start('gone', 'item', 'SELECT 1', chunk_size => 100, max_chunks => 1);
+SELECT chunked_iter_wait('gone');
+ALTER TABLE item RENAME TO items;
+SELECT chunked_iter_start('gone');
+ALTER TABLE items RENAME TO item;
+
+-- Stopped like any other.
+SELECT chunked_iter_start('stop', 'item', 'SELECT 1', chunk_size => 10, pause_ms => 100);
+DO $$
+BEGIN
+	WHILE (SELECT pid IS NULL FROM chunked_iter_progress WHERE job = 'stop') LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END $$;
+SELECT chunked_iter_wait('stop', 0);
+SELECT chunked_iter_start('stop');
+CALL chunked_iter_run('stop');
+SELECT chunked_iter_pause('stop');
+SELECT chunked_iter_wait('stop');
+SELECT chunked_iter_start('stop');
+SELECT chunked_iter_cancel('stop');
+SELECT chunked_iter_wait('stop');
+SELECT chunked_iter_start('stop');
+SELECT chunked_iter_forget('stop');
+SELECT chunked_iter_wait('stop');
+SELECT chunked_iter_wait('update', -1);
+SELECT chunked_iter_wait(NULL);
+BEGIN READ ONLY;
+SELECT chunked_iter_start('read', 'item', 'SELECT 1');
+ROLLBACK;
+CREATE TEMPORARY TABLE mine (id integer PRIMARY KEY);
+SELECT chunked_iter_start('temp', 'mine', 'SELECT 1');
+CREATE TABLE still (id integer PRIMARY KEY);
+SELECT chunked_iter_start('dry', 'still', 'SELECT 1', dry_run => true);
+
+-- A new session of the owner's, with the path that the job was made under.
+SET my.setting = 'mine';
+SET ROLE detached_anna;
+SELECT chunked_iter_start('anna', 'item', 'INSERT INTO seen SELECT id, pg_backend_pid(), session_user, current_user, current_setting(''search_path''), current_setting(''my.setting'', true) FROM chunk', pause_ms => 1);
+SELECT chunked_iter_wait('anna');
+SELECT count(*), session, role, path, setting FROM seen GROUP BY 2, 3, 4, 5;
+
+-- Nobody else starts it: not a member of its role, and a superuser only as its owner.
+UPDATE chunked_iter_jobs SET state = 'running' WHERE job = 'anna';
+SET ROLE detached_member;
+SELECT chunked_iter_start('anna');
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('anna', 10);
+SET ROLE detached_bert;
+SELECT chunked_iter_start('anna');
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('anna');
+RESET ROLE;
+SELECT chunked_iter_start('anna');
+UPDATE chunked_iter_job_ranges SET done = false, position = NULL WHERE job = 'anna';
+TRUNCATE seen;
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('anna');
+SELECT count(*), session, role, path, setting FROM seen GROUP BY 2, 3, 4, 5;
+
+SET client_min_messages = warning;
+SELECT count(*) FROM chunked_iter_jobs, chunked_iter_forget(job);
+DROP SCHEMA job_detached CASCADE;
+DROP ROLE detached_anna, detached_bert, detached_member;
