@@ -127,7 +127,7 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
 				run->totals.throttled_ms += work.throttle_ms;
-				citer_job_rest(CITER_WAIT_THROTTLE, work.throttle_ms);
+				citer_job_sleep_for(CITER_WAIT_THROTTLE, work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)

@@ -102,7 +102,7 @@ citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **er
 void
 citer_job_sleep(double ms)
 {
-	citer_job_rest(CITER_WAIT_OTHERS, ms);
+	citer_job_sleep_for(CITER_WAIT_OTHERS, ms);
 }
 
 /*
@@ -112,7 +112,7 @@ citer_job_sleep(double ms)
  * pg_stat_activity.
  */
 void
-citer_job_rest(CiterPaceWait what, double ms)
+citer_job_sleep_for(CiterPaceWait what, double ms)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	double		end = citer_pace_now() + ms;
@@ -201,7 +201,7 @@ wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error)
 		FreeErrorData(other);
 	}
 	pfree(reason);
-	citer_job_rest(CITER_WAIT_RETRY, citer_pace_retry_ms(retry));
+	citer_job_sleep_for(CITER_WAIT_RETRY, citer_pace_retry_ms(retry));
 }
 
 static CiterJobOutcome
