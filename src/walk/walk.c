@@ -179,7 +179,12 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		return write_query(walk, rows);
 	entry = find_query(walk, rows);
 	if (entry != NULL)
-		return entry->query;
+	{
+		CiterQuery	query = entry->query;
+
+		query.prefetch = rows->prefetch;
+		return query;
+	}
 	if (list_length(written->entries) >= QUERIES_MAX)
 		return write_query(walk, rows);
 	caller = MemoryContextSwitchTo(written->context);
