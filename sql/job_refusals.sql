@@ -136,7 +136,16 @@ CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE item.id = chunk.id');
 CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE id IN (SELECT id FROM chunks)');
 CALL chunked_iter_run('a', 'item', 'INSERT INTO other SELECT * FROM public.chunk');
 CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk_range');
-CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk(item)');
+-- Releases differ in what else they say of this.
+DO $$
+DECLARE
+	hint text;
+BEGIN
+	CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE chunk(item)', dry_run => true);
+EXCEPTION WHEN undefined_function THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RAISE INFO '%', hint;
+END $$;
 CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE id BETWEEN :first AND :last');
 CALL chunked_iter_run('a', 'item', 'DELETE FROM item WHERE v = 0 LIMIT 1000');
 CALL chunked_iter_run('a', 'item', 'SELECT 1; UPDATE item SET v = v + 1');

@@ -69,7 +69,10 @@ END $$;
 SELECT generic_plans + custom_plans AS executions FROM pg_prepared_statements WHERE name = 'of_group';
 
 -- A condition of LATERAL, and one of a subquery, has the value of each row.
+BEGIN;
+SELECT planner_defaults();
 SELECT plan_of('SELECT * FROM generate_series(1, 3) g, LATERAL (SELECT id FROM chunked_iter(NULL::item) x WHERE x.grp = g ORDER BY id LIMIT 2) s');
+ROLLBACK;
 SELECT * FROM generate_series(1, 3) g, LATERAL (SELECT id FROM chunked_iter(NULL::item) x WHERE x.grp = g ORDER BY id LIMIT 2) s;
 SELECT g, (SELECT max(id) FROM chunked_iter(NULL::item, 7) x WHERE x.grp = g AND x.word > 'w' || g) FROM generate_series(498, 501) g;
 SELECT g, id FROM generate_series(1, 2) g, LATERAL (SELECT id FROM chunked_iter(NULL::item, after => ARRAY[(g * 100)::text], upto => ARRAY[(g * 100 + 600)::text]) x WHERE x.grp % 250 = g) s ORDER BY 1, 2;

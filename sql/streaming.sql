@@ -497,7 +497,8 @@ BEGIN
 	EXECUTE count_sql INTO after;
 	RETURN after - before;
 END $$;
-SELECT rows_read(query), query
+-- Rows of an index are read without their table where that has been seen to be all visible.
+SELECT ceil(rows_read(query) / 100.0) * 100 AS rows_read, query
 FROM (VALUES
 	('SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) ORDER BY id LIMIT 105'),
