@@ -306,6 +306,7 @@ citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiv
 	ParamListInfo params = citer_walk_params(walk, rows->after, rows->upto);
 	CiterQuery	query = citer_walk_query(walk, rows);
 
+	query.prefetch = rows->prefetch;
 	while (!citer_plan_try(&query, params, receiver))
 	{
 		citer_walk_ask_for_tids(walk);
