@@ -13,9 +13,9 @@ DECLARE
 	walked text[];
 	expected text[];
 BEGIN
-	FOREACH chunk_size IN ARRAY ARRAY[1, 2, 3, 5, 17, 1000] LOOP
+	FOREACH chunk_size IN ARRAY ARRAY[1, 3, 17, 1000] LOOP
 		FOREACH reverse IN ARRAY ARRAY[false, true] LOOP
-			FOREACH filter IN ARRAY ARRAY['true', 'id % 3 > 0', 'id = 20'] LOOP
+			FOREACH filter IN ARRAY ARRAY['true', 'id % 3 > 0'] LOOP
 				EXECUTE format('SELECT array_agg(s::text ORDER BY n) FROM (SELECT *, row_number() OVER () AS n
 								FROM chunked_iter(NULL::%s, %s, %L, %L, %L)) s', rel, chunk_size, order_by, reverse, filter) INTO walked;
 				EXECUTE format('SELECT array_agg(s::text ORDER BY n) FROM (SELECT *, row_number() OVER (ORDER BY %s) AS n
@@ -41,8 +41,8 @@ BEGIN
 	EXECUTE format('SELECT array_agg(k::text ORDER BY n) FROM (SELECT chunked_iter_key(r, %L) AS k, row_number() OVER () AS n
 					FROM (SELECT chunked_iter(NULL::%s, 1000, %L) AS r OFFSET 0) s) s', order_by, rel, order_by) INTO keys;
 	last_place := array_length(keys, 1);
-	FOR i IN 1 .. last_place BY 3 LOOP
-		FOR j IN i .. last_place BY 4 LOOP
+	FOR i IN 1 .. last_place BY 7 LOOP
+		FOR j IN i .. last_place BY 6 LOOP
 			after := keys[i]::text[];
 			upto := keys[j]::text[];
 			EXECUTE format('SELECT count(*) FROM chunked_iter(NULL::%s, 4, %L, after => $1, upto => $2)', rel, order_by)

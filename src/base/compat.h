@@ -11,6 +11,7 @@
 #define CITER_COMPAT_H
 
 #include "access/attmap.h"
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/tupdesc.h"
@@ -43,6 +44,9 @@
 #error "chunked_iter needs PostgreSQL 14 or later"
 #endif
 
+#if PG_VERSION_NUM >= 190000
+#include "access/tableam.h"
+#endif
 #if PG_VERSION_NUM >= 180000
 #include "access/cmptype.h"
 #include "commands/explain_format.h"
@@ -402,6 +406,20 @@ citer_compat_append_path(PlannerInfo *root, RelOptInfo *rel, Path *first, Path *
 #else
 	return (Path *) create_append_path(root, rel, list_make2(first, second), NIL, NIL, NULL,
 									   0, false, -1);
+#endif
+}
+
+/* Begins an index scan that nobody measures. */
+static inline IndexScanDesc
+citer_compat_begin_index_scan(Relation table, Relation index, Snapshot snapshot, int nkeys,
+							  int norderbys)
+{
+#if PG_VERSION_NUM >= 190000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, norderbys, SO_NONE);
+#elif PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, norderbys);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, norderbys);
 #endif
 }
 

@@ -447,6 +447,7 @@ total_cost(const CiterScanState *state)
 	total.chunks += present.chunks;
 	total.rows += present.rows;
 	total.examined += present.examined;
+	total.prefetched += present.prefetched;
 	total.peak_memory = Max(total.peak_memory, present.peak_memory);
 	return total;
 }

@@ -32,6 +32,7 @@ typedef struct Execution
 	SPIPlanPtr	plan;
 	const char *sql;			/* the text of any of them */
 	SPIExecuteOptions options;
+	CiterPrefetch *prefetch;	/* NULL: nothing is asked for beforehand */
 } Execution;
 
 /* Passes rows on to another receiver, and counts them. */
@@ -111,12 +112,19 @@ citer_spi_execute(const char *sql, const SPIExecuteOptions *options)
 
 /*
  * Runs a SELECT that has been planned, just as it is, with rows going to
- * options->dest.  SPI need not be connected.
+ * options->dest.  SPI need not be connected.  The blocks that it is about to read
+ * are asked for beforehand, if prefetch is not NULL and wants any.
  */
 void
-citer_spi_run_statement(PlannedStmt *statement, const char *sql, const SPIExecuteOptions *options)
+citer_spi_run_statement(PlannedStmt *statement, const char *sql, const SPIExecuteOptions *options,
+						CiterPrefetch *prefetch)
 {
-	const Execution execution = {.statement = statement,.sql = sql,.options = *options};
+	const Execution execution = {
+		.statement = statement,
+		.sql = sql,
+		.options = *options,
+		.prefetch = prefetch,
+	};
 
 	execute(&execution);
 }
@@ -269,6 +277,8 @@ execute_statement(const Execution *execution)
 	desc = CreateQueryDesc(execution->statement, execution->sql, GetActiveSnapshot(),
 						   InvalidSnapshot, options->dest, options->params, NULL, 0);
 	ExecutorStart(desc, 0);
+	if (execution->prefetch != NULL && execution->prefetch->wanted > 0)
+		citer_prefetch_scan(desc->planstate, execution->prefetch);
 	citer_compat_run_executor(desc);
 	ExecutorFinish(desc);
 	ExecutorEnd(desc);

@@ -8,6 +8,8 @@
 #include "executor/spi.h"
 #include "nodes/plannodes.h"
 
+#include "sql/prefetch.h"
+
 /* A query that errors name; see citer_spi_name_query. */
 typedef struct CiterQueryContext
 {
@@ -22,7 +24,7 @@ extern SPIPlanPtr citer_spi_prepare(const char *sql, int nargs, const Oid *types
 extern int	citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options);
 extern int	citer_spi_execute(const char *sql, const SPIExecuteOptions *options);
 extern void citer_spi_run_statement(PlannedStmt *statement, const char *sql,
-									const SPIExecuteOptions *options);
+									const SPIExecuteOptions *options, CiterPrefetch *prefetch);
 extern void citer_spi_name_query(CiterQueryContext *context, const char *sql);
 extern void citer_spi_forget_query(const CiterQueryContext *context);
 

@@ -13,6 +13,7 @@ typedef struct CiterCost
 	int64		skipped;		/* rows that others had locked, which SKIP
 								 * LOCKED leaves out */
 	int64		examined;		/* rows that scans looked at, if measured */
+	int64		prefetched;		/* blocks that were asked for beforehand */
 	Size		peak_memory;	/* bytes of the largest chunk */
 } CiterCost;
 

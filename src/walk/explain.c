@@ -119,6 +119,8 @@ citer_explain_cost(List *words, const CiterCost *cost, ExplainState *es)
 						 cost->chunks > 0 ? (double) cost->rows / cost->chunks : 0, 0, es);
 	if (words == NIL || intVal(list_nth(words, WORDS_IS_TABLE)))
 		ExplainPropertyInteger("Rows Examined", NULL, cost->examined, es);
+	if (cost->prefetched > 0)
+		ExplainPropertyInteger("Blocks Asked For", NULL, cost->prefetched, es);
 	ExplainPropertyInteger("Peak Chunk Memory", "kB", (cost->peak_memory + 1023) / 1024, es);
 }
 

@@ -213,7 +213,8 @@ run_plan(List *planned, void *arg)
 
 	if (!fits_query(request->query, statement))
 		return;
-	citer_spi_run_statement(statement, request->query->sql, &request->options);
+	citer_spi_run_statement(statement, request->query->sql, &request->options,
+							request->query->prefetch);
 	request->done = true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "nodes/bitmapset.h"
 
+#include "sql/prefetch.h"
 #include "walk/bookmark.h"
 #include "walk/key.h"
 #include "walk/range.h"
@@ -36,6 +37,7 @@ typedef struct CiterQuery
 	bool		unsorted;		/* rows in physical order, which the plan has
 								 * to give, as the SQL does not ask for it */
 	bool		needs_tids;		/* likewise with the ctids of the rows */
+	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 	uint64		version;		/* of what its text means; see query.c */
 } CiterQuery;
 
@@ -75,6 +77,7 @@ typedef struct CiterQueryRows
 	int			limit;			/* rows; 0: all */
 	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */
+	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 } CiterQueryRows;
 
 extern CiterQuery citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows);

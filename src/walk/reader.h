@@ -9,6 +9,7 @@
  *	  reader_lock.c		locks them
  *	  reader_end.c		finds where a walk ends that sees new rows
  *	  reader_query.c	runs one query
+ *	  reader_ahead.c	whether its blocks are asked for beforehand
  */
 #ifndef CITER_READER_H
 #define CITER_READER_H
@@ -48,6 +49,17 @@ typedef struct CiterReader
 	int			position_turn;
 } CiterReader;
 
+/* What is known of the blocks that a query reads. */
+typedef struct CiterReadAhead
+{
+	CiterPrefetch prefetch;
+
+	/* When it began: */
+	int64		rows;			/* in the chunk */
+	int64		read;			/* blocks that were not in the server's cache */
+	int64		disk;			/* blocks that came from disks */
+} CiterReadAhead;
+
 /* Receives rows for a reader; a receiver that keeps more begins with it. */
 typedef struct CiterRowReceiver
 {
@@ -86,5 +98,11 @@ extern CiterRowReceiver citer_reader_receiver(CiterReader *reader, CiterReceive 
 extern CiterRowReceiver citer_reader_chunk_receiver(CiterReader *reader, CiterReceive receive);
 extern void citer_reader_run_query(CiterReader *reader, const CiterQueryRows *rows,
 								   DestReceiver *receiver);
+extern void citer_reader_read_query(CiterReader *reader, const CiterQueryRows *rows,
+									DestReceiver *receiver);
+
+/* reader_ahead.c */
+extern void citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead);
+extern void citer_reader_end_ahead(CiterReader *reader, const CiterReadAhead *ahead);
 
 #endif							/* CITER_READER_H */

@@ -52,7 +52,7 @@ citer_reader_read_keys(CiterReader *reader)
 	{
 		int64		before = citer_chunk_rows(reader->chunk);
 
-		citer_reader_run_query(reader, &queries.rows, &receiver.base.pub);
+		citer_reader_read_query(reader, &queries.rows, &receiver.base.pub);
 		if (queries.rows.sections != NULL)
 			citer_cuts_learn(reader->walk->cuts, queries.begun,
 							 citer_chunk_rows(reader->chunk) - before,

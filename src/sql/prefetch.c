@@ -1,0 +1,116 @@
+/*
+ * prefetch.c
+ *	  Asks for the blocks that an index scan is about to read.
+ *
+ * An index scan waits for each block of the table before it asks for the next.
+ * The index knows them all beforehand.  So the scan of a plan that has been started
+ * is done once for the places of its rows alone, and the operating system is told of
+ * the blocks, which it reads at the same time; then the plan runs as ever.  Nothing
+ * that the plan returns depends on it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/pg_am.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+
+#include "base/compat.h"
+#include "sql/prefetch.h"
+
+/* Entries of an index that are looked at for each block, at most. */
+#define ENTRIES_PER_BLOCK 8
+
+static IndexScanState *only_index_scan(PlanState *plan);
+static int	find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int wanted);
+static bool are_in_order(const BlockNumber *blocks, int nblocks);
+static int	compare_blocks(const void *a, const void *b);
+
+/*
+ * Asks for the first blocks that a plan reads, if it is an index scan of a heap.
+ * The executor has started it, and has not run it yet.
+ */
+void
+citer_prefetch_scan(PlanState *plan, CiterPrefetch *prefetch)
+{
+	IndexScanState *node = only_index_scan(plan);
+	BlockNumber *blocks;
+	int			nblocks;
+	IndexScanDesc scan;
+
+	if (node == NULL || node->ss.ss_currentRelation->rd_rel->relam != HEAP_TABLE_AM_OID)
+		return;
+	if (node->iss_NumRuntimeKeys > 0 && !node->iss_RuntimeKeysReady)
+		ExecReScan(&node->ss.ps);
+	blocks = palloc(sizeof(BlockNumber) * prefetch->wanted);
+	scan = citer_compat_begin_index_scan(node->ss.ss_currentRelation, node->iss_RelationDesc,
+										 node->ss.ps.state->es_snapshot,
+										 node->iss_NumScanKeys, node->iss_NumOrderByKeys);
+	index_rescan(scan, node->iss_ScanKeys, node->iss_NumScanKeys,
+				 node->iss_OrderByKeys, node->iss_NumOrderByKeys);
+	nblocks = find_blocks(node, scan, blocks, prefetch->wanted);
+	index_endscan(scan);
+
+	prefetch->in_order = are_in_order(blocks, nblocks);
+	qsort(blocks, nblocks, sizeof(BlockNumber), compare_blocks);
+	for (int i = 0; i < nblocks; i++)
+	{
+		if ((i == 0 || blocks[i] != blocks[i - 1]) &&
+			PrefetchBuffer(node->ss.ss_currentRelation, MAIN_FORKNUM, blocks[i]).initiated_io)
+			prefetch->started++;
+	}
+	pfree(blocks);
+}
+
+/* The index scan that a plan is, below a limit; NULL if it is something else. */
+static IndexScanState *
+only_index_scan(PlanState *plan)
+{
+	while (IsA(plan, LimitState) || (IsA(plan, ResultState) && outerPlanState(plan) != NULL))
+		plan = outerPlanState(plan);
+	return IsA(plan, IndexScanState) ? (IndexScanState *) plan : NULL;
+}
+
+/* Finds the blocks of the scan's first rows, in its order; returns how many. */
+static int
+find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int wanted)
+{
+	ScanDirection direction = ((IndexScan *) node->ss.ps.plan)->indexorderdir;
+	BlockNumber end = RelationGetNumberOfBlocks(node->ss.ss_currentRelation);
+	int			nblocks = 0;
+
+	for (int64 i = 0; i < (int64) wanted * ENTRIES_PER_BLOCK && nblocks < wanted; i++)
+	{
+		ItemPointer tid = index_getnext_tid(scan, direction);
+		BlockNumber block;
+
+		CHECK_FOR_INTERRUPTS();
+		if (tid == NULL)
+			break;
+		block = ItemPointerGetBlockNumber(tid);
+		if (block < end && (nblocks == 0 || block != blocks[nblocks - 1]))
+			blocks[nblocks++] = block;
+	}
+	return nblocks;
+}
+
+/* Whether most blocks are next to the one before, either way. */
+static bool
+are_in_order(const BlockNumber *blocks, int nblocks)
+{
+	int			nnext = 0;
+
+	for (int i = 1; i < nblocks; i++)
+		nnext += blocks[i] == blocks[i - 1] + 1 || blocks[i] + 1 == blocks[i - 1];
+	return nnext * 2 > nblocks;
+}
+
+static int
+compare_blocks(const void *a, const void *b)
+{
+	BlockNumber block_a = *(const BlockNumber *) a;
+	BlockNumber block_b = *(const BlockNumber *) b;
+
+	return block_a < block_b ? -1 : block_a > block_b;
+}

@@ -1,0 +1,83 @@
+
+# A walk by a random key of a table that is not in any cache: the blocks of a chunk
+# are asked for before it is read.  Not those of a table in the order of its key, nor
+# those that are in a cache.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'there is no dd that drops files from the cache'
+  if system('dd if=/dev/null of=/dev/null oflag=nocache count=0 2>/dev/null') != 0;
+
+my $rows = 60000;
+my $node = PostgreSQL::Test::Cluster->new('cold');
+$node->init;
+$node->append_conf('postgresql.conf', <<'CONF');
+autovacuum = off
+fsync = off
+jit = off
+CONF
+$node->start;
+plan skip_all => 'the data are not on a disk'
+  if qx(stat -f -c %T @{[ $node->data_dir ]}) =~ /tmpfs|ramfs|UNKNOWN/;
+
+$node->safe_psql('postgres', <<"SQL");
+CREATE EXTENSION chunked_iter;
+CREATE TABLE random (id uuid PRIMARY KEY, n integer NOT NULL, at integer NOT NULL, note text);
+INSERT INTO random SELECT md5(i::text)::uuid, i, i % 5, repeat('x', 400) FROM generate_series(1, $rows) i;
+CREATE INDEX ON random (at, id DESC);
+CREATE TABLE ordered (id integer PRIMARY KEY, note text);
+INSERT INTO ordered SELECT i, repeat('x', 400) FROM generate_series(1, $rows) i;
+VACUUM ANALYZE;
+SQL
+
+for my $order ('id', 'id DESC', 'at, id DESC')
+{
+	my $walk = "chunked_iter(NULL::random, 500, '$order')";
+
+	like(after_restart("EXPLAIN ANALYZE SELECT * FROM (SELECT * FROM $walk LIMIT 20000) s WHERE n > 0"),
+		qr/Rows Examined: 20000\n.*Blocks Asked For: \d\d\d\d/, "blocks are asked for, by $order");
+	is( after_restart(digest("SELECT * FROM $walk LIMIT 20000")),
+		$node->safe_psql('postgres', digest("SELECT * FROM random ORDER BY $order LIMIT 20000")),
+		'and all rows come in order');
+}
+is( after_restart(digest("SELECT * FROM chunked_iter(NULL::random, 500, filter => 'n % 10 = 0')")),
+	$node->safe_psql('postgres', digest('SELECT * FROM random WHERE n % 10 = 0 ORDER BY id')),
+	'also with a filter');
+is( after_restart(<<'SQL'), "$rows|120", 'and in a job');
+CALL chunked_iter_run('cold', 'random', 'UPDATE random SET at = -1 WHERE id BETWEEN $1 AND $2', chunk_size => 500);
+SELECT rows_done, chunks_done FROM chunked_iter_progress
+SQL
+
+unlike(
+	$node->safe_psql('postgres', 'SELECT count(*) FROM random; EXPLAIN ANALYZE SELECT * FROM chunked_iter(NULL::random, 500)'),
+	qr/Asked For/,
+	'none that are in the cache');
+unlike(after_restart('EXPLAIN ANALYZE SELECT * FROM chunked_iter(NULL::ordered, 500)'),
+	qr/Asked For/, 'nor those of a table in order');
+$node->stop;
+done_testing();
+
+# What a query returns once nothing is in a cache.
+sub after_restart
+{
+	my ($query) = @_;
+	my $base = $node->data_dir . '/base';
+
+	$node->stop;
+	system("find $base -type f -size +100k -exec dd if=/dev/null of={} oflag=nocache conv=notrunc,fdatasync count=0 status=none \\;");
+	$node->start;
+	return $node->safe_psql('postgres', $query);
+}
+
+# All rows of a query, in their order, as one value.
+sub digest
+{
+	my ($query) = @_;
+
+	return "SELECT count(*), md5(string_agg(s.n::text, ',' ORDER BY s.place)) FROM (SELECT *, row_number() OVER () AS place FROM ($query) q) s";
+}
