@@ -241,6 +241,7 @@ CREATE TABLE chunked_iter_jobs (
 	workers        integer NOT NULL CHECK (workers OPERATOR(pg_catalog.>) 0),
 	follow         boolean NOT NULL,
 	follow_delay   interval,
+	settled        boolean NOT NULL,
 	nap_ms         integer NOT NULL CHECK (nap_ms OPERATOR(pg_catalog.>) 0),
 	max_failed     bigint CHECK (max_failed OPERATOR(pg_catalog.>=) 0::bigint),
 	revisit        boolean NOT NULL,
@@ -262,6 +263,8 @@ COMMENT ON COLUMN chunked_iter_jobs.database_id IS
 'where relation_oid is valid: in this database of this cluster, for as long as this table is not restored';
 COMMENT ON COLUMN chunked_iter_jobs.key_basis IS
 'what the order of positions rests on: operator families, collations and their versions, labels of enums';
+COMMENT ON COLUMN chunked_iter_jobs.settled IS
+'whether the transactions that wrote to the relation when the end was fixed have ended, where a job follows';
 COMMENT ON COLUMN chunked_iter_jobs.detached IS
 'whether it was last run by chunked_iter_start, so that chunked_iter_resume starts it again';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
@@ -317,7 +320,7 @@ CREATE TABLE chunked_iter_job_ranges (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE chunked_iter_job_ranges IS
-'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped, rows_passed what others had locked';
+'the key ranges of jobs: "position" is the last key whose chunk has been committed, rows_done what was read, rows_changed what the statement changed, rows_failed what was recorded and skipped and rows_passed what others had locked, less what was done since';
 
 CREATE TABLE chunked_iter_failed_rows (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -333,6 +336,18 @@ CREATE TABLE chunked_iter_failed_rows (
 
 COMMENT ON TABLE chunked_iter_failed_rows IS
 'rows that jobs with on_error => ''skip'' have skipped, each with its key and the error';
+
+CREATE TABLE chunked_iter_passed_rows (
+	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
+	range_no       integer NOT NULL,
+	passed_no      bigint NOT NULL,
+	key            text[] NOT NULL,
+	passed_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (job, range_no, passed_no)
+);
+
+COMMENT ON TABLE chunked_iter_passed_rows IS
+'the keys of rows that others had locked and SKIP LOCKED has left out, of jobs with revisit => true, until they are done';
 
 CREATE TABLE chunked_iter_runs (
 	job            text COLLATE "C" NOT NULL REFERENCES chunked_iter_jobs ON DELETE CASCADE,
@@ -375,6 +390,7 @@ ALTER TABLE chunked_iter_job_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_tunings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_job_ranges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_failed_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE chunked_iter_passed_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunked_iter_runs ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY members_see ON chunked_iter_jobs FOR SELECT
@@ -400,6 +416,10 @@ CREATE POLICY owner ON chunked_iter_failed_rows
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_failed_rows.job
 		AND j.owner OPERATOR(pg_catalog.=) current_user));
+CREATE POLICY owner ON chunked_iter_passed_rows
+	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
+		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_passed_rows.job
+		AND j.owner OPERATOR(pg_catalog.=) current_user));
 CREATE POLICY members_see ON chunked_iter_runs FOR SELECT
 	USING (EXISTS (SELECT FROM chunked_iter_jobs AS j
 		WHERE j.job OPERATOR(pg_catalog.=) chunked_iter_runs.job));
@@ -424,6 +444,8 @@ COMMENT ON POLICY owner ON chunked_iter_job_ranges IS
 'only its owner moves a job; chunked_iter_progress shows members how far it is';
 COMMENT ON POLICY owner ON chunked_iter_failed_rows IS
 'only the owner of a job reads the rows it has kept';
+COMMENT ON POLICY owner ON chunked_iter_passed_rows IS
+'only the owner of a job reads the keys it has kept';
 COMMENT ON POLICY members_see ON chunked_iter_runs IS
 'members of the owning role see the calls of its jobs';
 COMMENT ON POLICY owner ON chunked_iter_runs IS
@@ -434,6 +456,7 @@ SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_requests', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_tunings', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_job_ranges', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_failed_rows', '');
+SELECT pg_catalog.pg_extension_config_dump('chunked_iter_passed_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('chunked_iter_runs', '');
 
 CREATE FUNCTION chunked_iter_guard(owner oid, job text, range_no integer) RETURNS bigint
@@ -641,6 +664,13 @@ LANGUAGE C;
 COMMENT ON PROCEDURE chunked_iter_work(text) IS
 'helps a running job: takes key ranges that no other session is at work on';
 
+CREATE PROCEDURE chunked_iter_retry_failed(job text)
+AS 'MODULE_PATHNAME', 'chunked_iter_retry_failed_1_0'
+LANGUAGE C;
+
+COMMENT ON PROCEDURE chunked_iter_retry_failed(text) IS
+'runs the statement of a job for the rows in chunked_iter_failed_rows, one transaction a key, and removes those that pass';
+
 CREATE FUNCTION chunked_iter_start(
 	job            text,
 	rel            regclass DEFAULT NULL,
@@ -732,6 +762,6 @@ COMMENT ON FUNCTION chunked_iter_forget(text) IS
 /* Row-level security says which rows of the tables this is about. */
 GRANT SELECT, INSERT, UPDATE, DELETE
 	ON chunked_iter_jobs, chunked_iter_job_requests, chunked_iter_job_tunings, chunked_iter_job_ranges,
-	   chunked_iter_failed_rows, chunked_iter_runs
+	   chunked_iter_failed_rows, chunked_iter_passed_rows, chunked_iter_runs
 	TO PUBLIC;
 GRANT SELECT ON chunked_iter_progress TO PUBLIC;

@@ -85,9 +85,9 @@ INSERT INTO pairs (a, b, a_sql, b_sql) VALUES
  :'walk_in_list',
  :'walk');
 
-INSERT INTO pairs (a, b, calls, a_sql, b_sql) VALUES
-('first 5 rows of a walk', 'of SELECT ... ORDER BY id', 1000,
+INSERT INTO pairs (a, b, target, calls, a_sql, b_sql) VALUES
+('first 5 rows of a walk', 'of SELECT ... ORDER BY id', 2.5, 1000,
  $$SELECT first_rows('SELECT * FROM chunked_iter(NULL::t)', 1000)$$,
  $$SELECT first_rows('SELECT * FROM t ORDER BY id', 1000)$$),
-('page of 50 rows with "after"', 'prepared keyset query', 10000,
+('page of 50 rows with "after"', 'prepared keyset query', 1.3, 10000,
  'SELECT pages_by_walk(10000)', 'SELECT pages_by_hand(10000)');

@@ -2,8 +2,9 @@
 # make bench: measures on a private server. Arguments of the form NAME=VALUE:
 #
 #   PARTS    which of: pairs (bench/run.sh), query_log (bench/query_log.sh), jobs
-#            (bench/jobs.sh), clients (bench/clients.py), cold (bench/cold.py),
-#            report (bench/report.py); all of them
+#            (bench/jobs.sh), sessions (bench/sessions.sh), clients
+#            (bench/clients.py), cold (bench/cold.py), report (bench/report.py);
+#            all of them
 #   ROWS     rows of the pairs, of the jobs and of the cold table (1000000)
 #   SIZES    rows of the tables for the clients (100000,1000000)
 #   ROUNDS   how often each is run
@@ -14,7 +15,7 @@
 
 . "$(dirname "$0")/private.sh"
 
-parts="pairs query_log jobs clients cold report"
+parts="pairs query_log jobs sessions clients cold report"
 pairs=() clients=() cold=()
 for argument in "$@"; do
 	case $argument in
@@ -41,6 +42,7 @@ for part in $parts; do
 		pairs) private_run bench/run.sh "${pairs[@]}" ;;
 		query_log) private_run bench/query_log.sh ;;
 		jobs) private_run bench/jobs.sh "${pairs[@]}" ;;
+		sessions) private_run bench/sessions.sh "${pairs[@]}" ;;
 		clients) private_run $python bench/clients.py "${clients[@]}" ;;
 		cold) private_run env BENCH_DATA="$private/data" $python bench/cold.py "${cold[@]}" ;;
 		report) ;;

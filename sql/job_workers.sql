@@ -67,8 +67,9 @@ BEGIN
 		PERFORM pg_sleep(0.01);
 	END LOOP;
 END $$;
+\set SHOW_CONTEXT never
 CALL chunked_iter_run('error', 'item', 'SELECT fail_elsewhere()', workers => 2, parts => 2, chunk_size => 1000);
-\errverbose
+\unset SHOW_CONTEXT
 SELECT state, last_error LIKE 'XY123: not here. It is a worker. (rows%' AS last_error FROM chunked_iter_progress WHERE job = 'error';
 
 -- What the workers have done counts in the end, and for the limits of the call.

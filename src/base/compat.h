@@ -28,6 +28,7 @@
 #include "pgstat.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
+#include "storage/lock.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -301,6 +302,21 @@ citer_compat_tuples_returned(Oid relid)
 	returned += DatumGetInt64(rows);
 #endif
 	return returned;
+}
+
+/* A virtual transaction, as pg_locks shows it. */
+static inline VirtualTransactionId
+citer_compat_vxid(int backend, LocalTransactionId number)
+{
+	VirtualTransactionId vxid;
+
+#if PG_VERSION_NUM >= 170000
+	vxid.procNumber = backend;
+#else
+	vxid.backendId = backend;
+#endif
+	vxid.localTransactionId = number;
+	return vxid;
 }
 
 /* Gives a query that is parsed parameters of these types, and no others. */

@@ -33,6 +33,8 @@ typedef struct CiterJobOptions
 {
 	bool		stored;			/* the bookmarks are of our own writing */
 	char	   *locking;		/* a locking clause; NULL: do not lock rows */
+	bool		keeps_skipped;	/* the keys of rows that others have locked */
+	bool		after_included; /* the walk begins with that key */
 	bool		quiet;			/* no warning if there is no index */
 } CiterJobOptions;
 

@@ -61,7 +61,7 @@ citer_job_open(CiterJobRun *run, bool *resuming)
 	bool		wrong;
 	CiterJob   *job;
 
-	*resuming = false;
+	*resuming = run->followed = false;
 	citer_job_drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
 	if (job == NULL)
@@ -98,22 +98,22 @@ create_job(CiterJobRun *run)
 	for (int i = 0; i < job->parts; i++)
 		citer_job_insert_range(job, &ranges[i]);
 	run->job = job;
+	run->followed = true;
 }
 
 /*
  * Whether a job that was found is to go on.  One that has succeeded is left
- * alone, so that it can be run every night until it is done; 55000 if it was
- * cancelled.
+ * alone, so that it can be run every night until it is done, unless it follows its
+ * relation or there are rows to revisit; 55000 if it was cancelled.
  */
 static bool
 can_resume(const CiterJob *job)
 {
-	if (job->state == CITER_JOB_CANCELLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job \"%s\" was cancelled", job->name),
-				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
-	return job->state != CITER_JOB_SUCCEEDED;
+	CiterJobKept row = {0};
+
+	citer_job_check_not_cancelled(job);
+	return job->state != CITER_JOB_SUCCEEDED || job->follow ||
+		(job->revisit && citer_job_next_passed(job, &row));
 }
 
 /*
@@ -127,13 +127,7 @@ citer_job_begin_help(CiterJobRun *run, void *argument pg_attribute_unused())
 
 	MemoryContextSwitchTo(run->context);
 	citer_job_drop_statement(run);
-	job = citer_job_find(run->procedure, run->arguments.job);
-	if (job == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job \"%s\" does not exist", run->arguments.job),
-				 errhint("CALL chunked_iter_run() starts one.")));
-	run->job = job;
+	job = run->job = citer_job_find_named(run->procedure, run->arguments.job);
 	citer_job_use_settings(job);
 	if (job->state == CITER_JOB_SUCCEEDED)
 		return CITER_OUTCOME_STOPPED;

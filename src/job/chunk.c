@@ -46,21 +46,25 @@ citer_job_chunk_run(const CiterJob *job, const CiterJobRange *range, int limit,
 	CiterIterator *iterator;
 
 	chunk->phase = CITER_CHUNK_READING;
+	chunk->retried = -1;
 	iterator = open_walk(job, range, limit, mode, *statement);
 	if (fit_statement(job, citer_iterator_walk(iterator), statement))
 	{
 		citer_iterator_close(iterator);
 		iterator = open_walk(job, range, limit, mode, *statement);
 	}
+	chunk->unique = citer_iterator_walk(iterator)->key->unique;
 	note_rows(iterator, limit, chunk);
 	if (chunk->rows > 0)
 	{
 		CiterJobSkip skip = {
 			.job = job,
 			.range = range,
+			.iterator = iterator,
 			.walk = citer_iterator_walk(iterator),
 			.statement = *statement,
 			.by_key = mode == CITER_CHUNK_KEYS,
+			.retried = -1,
 		};
 
 		do_rows(iterator, mode, &skip, chunk);
@@ -84,6 +88,8 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 	options.after = citer_options_bookmark("position", range->position);
 	options.upto = citer_options_bookmark("upto", range->upto);
 	options.job.locking = job->lock_rows;
+	options.job.keeps_skipped = job->revisit;
+	options.job.after_included = range->one_key;
 	options.columns_known = mode != CITER_CHUNK_ROWS ||
 		pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
@@ -120,6 +126,8 @@ fit_statement(const CiterJob *job, const CiterWalk *walk, CiterJobStatement **st
 static void
 note_rows(CiterIterator *iterator, int limit, CiterJobChunk *chunk)
 {
+	ListCell   *cell;
+
 	if (!citer_iterator_next_chunk(iterator))
 	{
 		chunk->last = true;
@@ -130,6 +138,13 @@ note_rows(CiterIterator *iterator, int limit, CiterJobChunk *chunk)
 	chunk->last = citer_iterator_is_done(iterator);
 	chunk->full = chunk->rows + chunk->locked >= limit;
 	chunk->position = write_position(citer_iterator_walk(iterator), citer_iterator_position(iterator));
+	foreach(cell, citer_iterator_skipped(iterator))
+	{
+		NullableDatum *key = palloc(sizeof(NullableDatum));
+
+		*key = write_position(citer_iterator_walk(iterator), lfirst(cell));
+		chunk->passed = lappend(chunk->passed, key);
+	}
 }
 
 /* Runs the statement for the rows of the chunk; the rest of *skip is filled in. */
@@ -157,9 +172,12 @@ do_rows(CiterIterator *iterator, CiterJobChunkMode mode, CiterJobSkip *skip, Cit
 		skip->rows = rows;
 		skip->nrows = chunk->rows;
 		skip->bounds = &bounds;
-		skip->position = chunk->position;
 		skip->effect = &chunk->effect;
-		chunk->failed = citer_job_skip_failing(skip);
+		citer_job_skip_failing(skip);
+		chunk->failed = skip->failed;
+		chunk->failure = skip->failure;
+		chunk->retried = skip->retried;
+		rows = skip->rows;
 	}
 	if (rows != NULL)
 		tuplestore_end(rows);

@@ -32,7 +32,13 @@ typedef struct CiterJobChunk
 	int64		rows;
 	int64		locked;			/* rows that others had locked, and that were
 								 * skipped */
+	List	   *passed;			/* their keys as text[], pointers to
+								 * NullableDatum, if the job revisits them */
 	int64		failed;			/* of the rows, recorded and skipped */
+	char	   *failure;		/* of the last one of these: its key and error */
+	bool		unique;			/* the key tells all rows apart */
+	int64		retried;		/* of a key that does not, the rows that were
+								 * recorded and were tried again; -1: all */
 	bool		last;			/* the range has no more rows */
 	bool		full;			/* it ended because it had all its rows */
 	NullableDatum first;		/* text[]: key of the first row; none if no

@@ -39,7 +39,7 @@ struct CiterJobConditions
 };
 
 static void add_source(CiterJobConditions *conditions, const CiterJob *job,
-					   const CiterWalk *walk, char *name);
+					   const CiterWalk *walk, const CiterJobTextRange *range);
 static char *filter_sql(const CiterRelation *relation, const char *filter);
 static Source *find_source(const CiterJobConditions *conditions, const char *name);
 static char *condition_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last);
@@ -55,7 +55,7 @@ citer_job_conditions_create(CiterJobText *text, const CiterJob *job, const Citer
 
 	conditions->text = text;
 	for (int i = 0; i < text->nranges; i++)
-		add_source(conditions, job, walk, text->ranges[i].name);
+		add_source(conditions, job, walk, &text->ranges[i]);
 	return conditions;
 }
 
@@ -83,22 +83,23 @@ citer_job_conditions_expand(CiterJobConditions *conditions, const CiterPosition 
 
 /*
  * Adds the job's relation under a name that the statement gives it: its key
- * and filter, qualified by that name.
+ * and filter, qualified by that name.  An implied range has no filter, which the
+ * chunk's rows have passed.
  */
 static void
 add_source(CiterJobConditions *conditions, const CiterJob *job,
-		   const CiterWalk *walk, char *name)
+		   const CiterWalk *walk, const CiterJobTextRange *range)
 {
 	CiterRelation *relation;
 	Source	   *source;
 
-	if (find_source(conditions, name) != NULL)
+	if (find_source(conditions, range->name) != NULL)
 		return;
-	relation = citer_relation_under_name(walk->relation, name);
+	relation = citer_relation_under_name(walk->relation, range->name);
 	source = palloc0(sizeof(Source));
-	source->name = name;
+	source->name = range->name;
 	source->key = citer_key_resolve(relation, job->order_by, job->reverse);
-	if (job->filter != NULL)
+	if (job->filter != NULL && !range->implied)
 		source->filter = filter_sql(relation, job->filter);
 	conditions->sources = lappend(conditions->sources, source);
 }

@@ -20,6 +20,7 @@
 
 PG_FUNCTION_INFO_V1(chunked_iter_run_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_work_1_0);
+PG_FUNCTION_INFO_V1(chunked_iter_retry_failed_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_start_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_wait_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_resume_1_0);
@@ -55,6 +56,15 @@ chunked_iter_work_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* chunked_iter_retry_failed(job text) */
+Datum
+chunked_iter_retry_failed_1_0(PG_FUNCTION_ARGS)
+{
+	check_can_commit(fcinfo, "chunked_iter_retry_failed");
+	citer_job_retry_failed(fcinfo->flinfo->fn_oid, fcinfo->args);
+	PG_RETURN_VOID();
+}
+
 /* chunked_iter_start(job text, ...) RETURNS void, as chunked_iter_run */
 Datum
 chunked_iter_start_1_0(PG_FUNCTION_ARGS)
@@ -73,7 +83,7 @@ chunked_iter_start_1_0(PG_FUNCTION_ARGS)
 Datum
 chunked_iter_wait_1_0(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(citer_job_wait_for(fcinfo->flinfo->fn_oid, fcinfo->args[0],
+	PG_RETURN_TEXT_P(cstring_to_text(citer_job_await(fcinfo->flinfo->fn_oid, fcinfo->args[0],
 														fcinfo->args[1])));
 }
 

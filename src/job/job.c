@@ -22,10 +22,13 @@
 #include "base/settings.h"
 #include "job/begin.h"
 #include "job/errors.h"
+#include "job/follow.h"
 #include "job/guard.h"
 #include "job/pace.h"
 #include "job/range.h"
 #include "job/report.h"
+#include "job/retry.h"
+#include "job/revisit.h"
 #include "job/runs.h"
 #include "job/transaction.h"
 #include "job/worker.h"
@@ -38,6 +41,9 @@
  */
 #define OTHERS_FIRST_MS 5.0
 #define OTHERS_MAX_MS 100.0
+
+/* What a call does, once it is connected. */
+typedef void (*Verb) (CiterJobRun *run);
 
 /* A range to work on: the argument of claim_range. */
 typedef struct Claim
@@ -55,10 +61,11 @@ typedef struct Finish
 } Finish;
 
 static void hint_at_cancel(void *arg);
-static void run_connected(Oid procedure, const NullableDatum *arguments, bool helps);
+static void run_connected(Oid procedure, const NullableDatum *arguments, Verb verb);
 static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
+static void retry_job(CiterJobRun *run);
 static void enter(CiterJobRun *run);
 static void run_detached(CiterJobRun *run);
 static CiterJobOutcome store_interrupt(CiterJobRun *run, void *argument);
@@ -67,6 +74,7 @@ static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static void fail_with_worker(CiterJobRun *run);
 static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
+static CiterJobState work_in_rounds(CiterJobRun *run);
 static CiterJobState work_on_ranges(CiterJobRun *run);
 static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
 static int	claim_behind(const CiterJob *job, int range_no);
@@ -81,19 +89,30 @@ static void give_back(CiterJobRun *run);
 void
 citer_job_run(Oid procedure, const NullableDatum *arguments)
 {
-	run_connected(procedure, arguments, false);
+	run_connected(procedure, arguments, run_job);
 }
 
 /* chunked_iter_work: takes ranges of a job that nobody is at work on. */
 void
 citer_job_work(Oid procedure, const NullableDatum *arguments)
 {
-	run_connected(procedure, arguments, true);
+	run_connected(procedure, arguments, help_job);
 }
 
-/* The frame of both: connects to SPI, and gives everything back in the end. */
+/*
+ * chunked_iter_retry_failed: runs the statement for the rows that failed.  42704
+ * if there is no such job, 55000 if it was cancelled, 55P03 if a session runs it,
+ * 0A000 if its rows have no key.
+ */
+void
+citer_job_retry_failed(Oid procedure, const NullableDatum *arguments)
+{
+	run_connected(procedure, arguments, retry_job);
+}
+
+/* The frame of all: connects to SPI, and gives everything back in the end. */
 static void
-run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
+run_connected(Oid procedure, const NullableDatum *arguments, Verb verb)
 {
 	CiterJobRun *run;
 	ErrorContextCallback context = {.previous = error_context_stack,.callback = hint_at_cancel};
@@ -105,8 +124,8 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 										 ALLOCSET_DEFAULT_SIZES);
 	run->procedure = procedure;
 	run->role = GetUserId();
-	run->helps = helps;
-	if (helps)
+	run->helps = verb == help_job;
+	if (verb != run_job)
 		run->arguments.job = citer_job_arguments_name(arguments[CITER_RUN_JOB]);
 	else
 		citer_job_arguments_read(&run->arguments, arguments);
@@ -119,12 +138,10 @@ run_connected(Oid procedure, const NullableDatum *arguments, bool helps)
 	error_context_stack = &context;
 	PG_TRY();
 	{
-		if (helps)
-			help_job(run);
-		else if (run->detached)
+		if (run->detached)
 			run_detached(run);
 		else
-			run_job(run);
+			verb(run);
 	}
 	PG_FINALLY();
 	{
@@ -188,6 +205,7 @@ run_job(CiterJobRun *run)
 		default:
 			break;
 	}
+	(void) citer_job_follow(run);
 	citer_workers_share(run);
 	state = run_to_end(run);
 	citer_workers_finish(run);
@@ -213,7 +231,7 @@ run_to_end(CiterJobRun *run)
 
 	for (;;)
 	{
-		finish.state = work_on_ranges(run);
+		finish.state = work_in_rounds(run);
 		if (citer_job_is_active(finish.state))
 			(void) citer_job_do(run, finish_job, &finish, NULL);
 		if (citer_job_is_active(finish.state))
@@ -241,6 +259,16 @@ help_job(CiterJobRun *run)
 	/* What a worker has done is told by the run that it is one of. */
 	if (run->shared == NULL)
 		citer_job_report_end(run, finish.state);
+}
+
+static void
+retry_job(CiterJobRun *run)
+{
+	run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
+	if (!run->has_job_guard)
+		citer_job_refuse_busy(run->arguments.job);
+	enter(run);
+	citer_job_retry_rows(run);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */
@@ -367,6 +395,32 @@ store_failure(CiterJobRun *run, void *error)
 }
 
 /*
+ * Works through ranges as long as there is a free one, then through what has come
+ * since, if the job follows its relation, and the rows to revisit.  On its own such
+ * a job goes on until it is stopped.  Returns the job's state then.
+ */
+static CiterJobState
+work_in_rounds(CiterJobRun *run)
+{
+	CiterJobState state;
+
+	for (;;)
+	{
+		do
+			state = work_on_ranges(run);
+		while (citer_job_is_active(state) && citer_job_follow(run));
+		if (citer_job_is_active(state))
+			state = citer_job_revisit(run);
+		if (!citer_job_is_active(state) || !run->job->follow || !run->detached)
+			return state;
+		state = citer_job_follow_on(run);
+		if (!citer_job_is_active(state))
+			return state;
+		run->revisited = false;
+	}
+}
+
+/*
  * Works through ranges, one after the other, as long as there is a free one.
  * Returns the job's state then.
  */
@@ -441,7 +495,9 @@ finish_job(CiterJobRun *run, void *argument)
 {
 	Finish	   *finish = argument;
 
-	finish->state = citer_job_finish(run->job) ? CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
+	finish->state = !(run->helps && run->job->follow) &&
+		citer_job_finish(run->job, !run->job->revisit || run->revisited) ?
+		CITER_JOB_SUCCEEDED : citer_job_read_state(run->job);
 	if (!citer_job_is_active(finish->state) || run->helps)
 		citer_job_runs_end(run, finish->state, NULL);
 	if (citer_job_is_active(finish->state) && finish->shows_wait)

@@ -11,6 +11,7 @@
 
 extern void citer_job_run(Oid procedure, const NullableDatum *arguments);
 extern void citer_job_work(Oid procedure, const NullableDatum *arguments);
+extern void citer_job_retry_failed(Oid procedure, const NullableDatum *arguments);
 extern void citer_job_dry_run(Oid procedure, const NullableDatum *arguments);
 
 #endif							/* CITER_JOB_H */

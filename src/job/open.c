@@ -22,10 +22,11 @@
 
 #include "base/options.h"
 #include "base/settings.h"
+#include "job/end.h"
 #include "job/open.h"
+#include "job/plan.h"
 #include "job/target.h"
 #include "walk/iterator.h"
-#include "walk/split.h"
 
 #define RETRIES_DEFAULT 3
 #define NAP_MS_DEFAULT 1000
@@ -33,22 +34,8 @@
 /* Some ranges take longer than others. */
 #define PARTS_PER_WORKER 4
 
-/* The ranges of a job that are known so far. */
-typedef struct RangePlan
-{
-	const CiterJob *job;
-	CiterJobRange *ranges;
-	int			nranges;
-} RangePlan;
-
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
-static CiterJobRange *plan_ranges(const CiterJob *job, CiterIterator *iterator);
-static double expected_rows(const CiterWalk *walk);
-static NullableDatum write_bound(const CiterKey *key, const CiterPosition *bound);
-static void plan_range(const CiterSplitRange *range, void *arg);
-static void append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows);
-static NullableDatum copy_array(const ArrayType *array);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
@@ -105,16 +92,24 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	take_settings(job, arguments);
 	job->parts = arguments->parts > 0 ? arguments->parts :
 		job->workers == 1 ? 1 : Min(PARTS_PER_WORKER * job->workers, CITER_PARTS_MAX);
+	if (job->follow_delay != NULL && !job->follow)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" needs \"%s\"", "follow_delay", "follow => true"),
+				 errhint("Leave it out, or let the job follow its table.")));
 	citer_job_target_choose(job, arguments->relid);
 
 	iterator = open_first_walk(job);
 	walk = citer_iterator_walk(iterator);
 	citer_job_target_describe(job, walk);
+	citer_job_check_revisits(job, walk);
+	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 	warn_of_moves(job, walk, *statement);
 	warn_of_nulls(walk, *statement);
+	citer_job_warn_of_cache(job, walk);
 	warn_of_name(*statement);
-	*ranges = plan_ranges(job, iterator);
+	*ranges = citer_job_plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
 }
@@ -131,6 +126,31 @@ citer_job_find(Oid procedure, const char *name)
 	if (job != NULL)
 		check_owner(job);
 	return job;
+}
+
+/* The same for a call that has only the name.  42704 if there is no such job. */
+CiterJob *
+citer_job_find_named(Oid procedure, const char *name)
+{
+	CiterJob   *job = citer_job_find(procedure, name);
+
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist", name),
+				 errhint("CALL chunked_iter_run() starts one.")));
+	return job;
+}
+
+/* 55000 if the job was cancelled. */
+void
+citer_job_check_not_cancelled(const CiterJob *job)
+{
+	if (job->state == CITER_JOB_CANCELLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" was cancelled", job->name),
+				 errhint("SELECT chunked_iter_forget(%s) to start it again from the beginning.", quote_literal_cstr(job->name))));
 }
 
 /*
@@ -172,6 +192,8 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 	options.columns_known = true;
 	walk = citer_walk_resolve(&options);
 	citer_job_target_check(job, walk);
+	citer_job_check_revisits(job, walk);
+	citer_job_check_follows(job, walk);
 	*statement = citer_job_statement_prepare(job, walk);
 }
 
@@ -219,18 +241,9 @@ check_required(const CiterJobArguments *arguments)
 static CiterIterator *
 open_first_walk(const CiterJob *job)
 {
-	CiterOptions options = citer_job_target_options(job);
-	CiterIterator *iterator;
-	const CiterWalk *walk;
+	CiterIterator *iterator = citer_job_open_to_end(job, job->after, false);
+	const CiterWalk *walk = citer_iterator_walk(iterator);
 
-	options.after = citer_options_bookmark("after", job->after);
-	options.upto = citer_options_bookmark("upto", job->upto);
-	options.job.stored = false;
-	options.snapshot = CITER_SNAPSHOT_CHUNK;
-	options.columns_known = true;
-	options.job.quiet = false;
-	iterator = citer_iterator_open(&options);
-	walk = citer_iterator_walk(iterator);
 	if (walk->key->physical && walk->relation->has_children)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -238,95 +251,6 @@ open_first_walk(const CiterJob *job)
 				 errdetail("Its rows are in several tables, and a ctid does not say in which."),
 				 errhint("Run a job for each of its children, or order by columns.")));
 	return iterator;
-}
-
-/*
- * The ranges of a new job, job->parts of them.  Where there are too few rows
- * for that many, the others are done from the start.
- */
-static CiterJobRange *
-plan_ranges(const CiterJob *job, CiterIterator *iterator)
-{
-	RangePlan	plan = {job, palloc0(sizeof(CiterJobRange) * job->parts), 0};
-	const CiterWalk *walk = citer_iterator_walk(iterator);
-	const CiterPosition *end = citer_iterator_end(iterator);
-	bool		empty = citer_iterator_is_done(iterator);
-	NullableDatum after = job->after;
-	NullableDatum upto = write_bound(walk->key, end->nelements > 0 ? end : &walk->upto);
-
-	if (!after.isnull)
-		after = write_bound(walk->key, &walk->after);
-	if (!empty && (job->parts > 1 || walk->key->physical))
-	{
-		CiterOptions options = citer_job_target_options(job);
-
-		options.after = citer_options_bookmark("after", after);
-		options.upto = citer_options_bookmark("upto", upto);
-		citer_split(&options, job->parts, plan_range, &plan);
-	}
-	else if (!empty)
-		append_range(&plan, after, upto, expected_rows(walk));
-	while (plan.nranges < job->parts)
-	{
-		append_range(&plan, upto, upto, 0);
-		plan.ranges[plan.nranges - 1].done = true;
-	}
-	return plan.ranges;
-}
-
-/* About how many rows a walk has.  Those of a table of Citus are counted: the planner knows nothing of them. */
-static double
-expected_rows(const CiterWalk *walk)
-{
-	return walk->index_shape.citus ? citer_walk_count(walk, &walk->after, &walk->upto) :
-		citer_walk_estimate(walk, &walk->after, &walk->upto);
-}
-
-/*
- * A bound of the walk as it is stored, or NULL.  The text that the user passed
- * may depend on settings of this session.
- */
-static NullableDatum
-write_bound(const CiterKey *key, const CiterPosition *bound)
-{
-	NullableDatum text = {(Datum) 0, bound->nelements == 0};
-
-	if (!text.isnull)
-		text.value = PointerGetDatum(citer_bookmark_write(key, bound));
-	return text;
-}
-
-/* Takes a range of the split. */
-static void
-plan_range(const CiterSplitRange *range, void *arg)
-{
-	RangePlan  *plan = arg;
-	MemoryContext caller = MemoryContextSwitchTo(plan->job->context);
-
-	append_range(plan, copy_array(range->after), copy_array(range->upto), range->rows);
-	MemoryContextSwitchTo(caller);
-}
-
-static void
-append_range(RangePlan *plan, NullableDatum after, NullableDatum upto, double rows)
-{
-	CiterJobRange *range = &plan->ranges[plan->nranges++];
-
-	range->range_no = plan->nranges;
-	range->after = range->position = after;
-	range->upto = upto;
-	range->estimated_rows = (int64) rint(rows);
-}
-
-/* A copy of an array, or of NULL. */
-static NullableDatum
-copy_array(const ArrayType *array)
-{
-	NullableDatum copy = {(Datum) 0, array == NULL};
-
-	if (array != NULL)
-		copy.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(PointerGetDatum(array)));
-	return copy;
 }
 
 /*

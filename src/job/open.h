@@ -13,6 +13,8 @@ extern CiterJob *citer_job_create(Oid procedure, const CiterJobArguments *argume
 								  CiterJobStatement **statement, CiterJobRange **ranges);
 extern CiterJob *citer_job_find(Oid procedure, const char *name);
 extern bool citer_job_change(CiterJob *job, const CiterJobArguments *arguments);
+extern CiterJob *citer_job_find_named(Oid procedure, const char *name);
+extern void citer_job_check_not_cancelled(const CiterJob *job);
 extern void citer_job_prepare(CiterJob *job, CiterJobStatement **statement);
 extern void citer_job_use_settings(const CiterJob *job);
 

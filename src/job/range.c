@@ -78,21 +78,16 @@ static void begin_attempt(Attempt *attempt, const RangeWork *work);
 static CiterJobOutcome do_chunk(CiterJobRun *run, void *argument);
 static void set_size(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
-static void check_role(const CiterJobRun *run);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
 static void advance(CiterJobRun *run, Attempt *attempt);
 static void note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt);
 static void remember_position(RangeWork *work, NullableDatum position);
-static void add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk);
 static void refuse_lost(const CiterJobRun *run, int range_no);
 static void handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt,
 						 ErrorData *error);
 static bool narrow_down(RangeWork *work, const Attempt *attempt);
-static void end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error,
-						   CiterJobState state);
 static CiterJobOutcome store_state(CiterJobRun *run, void *argument);
-static char *describe_error(const Attempt *attempt, const ErrorData *error);
-static char *describe_place(const Attempt *attempt);
+static char *describe_place(const CiterJobRange *range, const CiterJobChunk *chunk);
 
 /*
  * Works through a range, whose guard this session has, until it is done, a
@@ -132,7 +127,7 @@ citer_job_run_range(CiterJobRun *run, int range_no)
 			case CITER_OUTCOME_WAITS:
 				work.throttle_ms = citer_pace_throttle_ms(work.throttle_ms);
 				run->totals.throttled_ms += work.throttle_ms;
-				citer_job_rest(CITER_WAIT_THROTTLE, work.throttle_ms);
+				citer_job_sleep_for(CITER_WAIT_THROTTLE, work.throttle_ms);
 				break;
 			case CITER_OUTCOME_STOPPED:
 				if (attempt.lost)
@@ -200,7 +195,7 @@ do_chunk(CiterJobRun *run, void *argument)
 
 	const char *asked = run->job->throttle_query;
 
-	check_role(run);
+	citer_job_check_role(run);
 	outcome = ask_throttle(run, attempt);
 	if (outcome != CITER_OUTCOME_COMMITTED)
 		return outcome;
@@ -214,7 +209,7 @@ do_chunk(CiterJobRun *run, void *argument)
 		set_size(run, attempt);
 	citer_job_chunk_run(run->job, &attempt->range, attempt->limit, attempt->work->mode,
 						&run->statement, &attempt->chunk);
-	check_role(run);
+	citer_job_check_role(run);
 	advance(run, attempt);
 	return CITER_OUTCOME_COMMITTED;
 }
@@ -247,8 +242,8 @@ ask_throttle(const CiterJobRun *run, Attempt *attempt)
 }
 
 /* 55000 if the job's statement has changed the role of the session. */
-static void
-check_role(const CiterJobRun *run)
+void
+citer_job_check_role(const CiterJobRun *run)
 {
 	if (GetUserId() == run->role)
 		return;
@@ -306,7 +301,9 @@ advance(CiterJobRun *run, Attempt *attempt)
 		.chunks = chunk->position.isnull ? 0 : 1,
 		.changed = {Int64GetDatum(chunk->effect.changed), !chunk->effect.counted},
 		.failed = chunk->failed,
+		.failure = chunk->failure,
 		.passed = chunk->locked,
+		.passed_keys = chunk->passed,
 	};
 
 	range->done = chunk->last;
@@ -343,7 +340,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 	work->mode = CITER_CHUNK_WHOLE;
 	if (chunk->position.isnull)
 		return;
-	add_totals(&run->totals, chunk);
+	citer_job_add_totals(&run->totals, chunk);
 	citer_worker_note(run);
 	run->totals.worked_ms += now - attempt->rate.started;
 	run->speed = attempt->speed;
@@ -372,8 +369,9 @@ remember_position(RangeWork *work, NullableDatum position)
 	work->position_known = true;
 }
 
-static void
-add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
+/* Adds a chunk to what the call has done. */
+void
+citer_job_add_totals(CiterJobTotals *totals, const CiterJobChunk *chunk)
 {
 	totals->chunks++;
 	totals->rows += chunk->rows;
@@ -403,10 +401,10 @@ static void
 handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt, ErrorData *error)
 {
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		end_with_error(run, attempt, error, CITER_JOB_INTERRUPTED);
+		citer_job_end_with_error(run, &attempt->range, &attempt->chunk, error, CITER_JOB_INTERRUPTED);
 	if (strcmp(run->job->on_error, "skip") != 0 || !citer_job_error_of_rows(error) ||
 		!narrow_down(work, attempt))
-		end_with_error(run, attempt, error, CITER_JOB_FAILED);
+		citer_job_end_with_error(run, &attempt->range, &attempt->chunk, error, CITER_JOB_FAILED);
 	FreeErrorData(error);
 }
 
@@ -442,13 +440,16 @@ narrow_down(RangeWork *work, const Attempt *attempt)
  * Stores that the job has ended with an error, and throws it.  A helper that
  * is interrupted leaves the job to others.
  */
-static void
-end_with_error(CiterJobRun *run, const Attempt *attempt, ErrorData *error, CiterJobState state)
+void
+citer_job_end_with_error(CiterJobRun *run, const CiterJobRange *range, const CiterJobChunk *chunk,
+						 ErrorData *error, CiterJobState state)
 {
-	NewState	end = {state, describe_error(attempt, error)};
+	char	   *text = citer_job_error_text(error);
+	char	   *place = describe_place(range, chunk);
+	NewState	end = {state, place != NULL ? psprintf("%s (%s)", text, place) : text};
 	ErrorData  *other;
 
-	citer_job_error_place(error, run->job->name, describe_place(attempt));
+	citer_job_error_place(error, run->job->name, place);
 	/* Of two errors, the first one counts. */
 	if (state != CITER_JOB_INTERRUPTED || !run->helps)
 		(void) citer_job_do(run, store_state, &end, &other);
@@ -468,23 +469,10 @@ store_state(CiterJobRun *run, void *argument)
 	return CITER_OUTCOME_COMMITTED;
 }
 
-/* The error and where it was, for last_error. */
-static char *
-describe_error(const Attempt *attempt, const ErrorData *error)
-{
-	char	   *text = citer_job_error_text(error);
-	char	   *place = describe_place(attempt);
-
-	return place != NULL ? psprintf("%s (%s)", text, place) : text;
-}
-
 /* The keys of the chunk, as far as they are known; NULL if they are not. */
 static char *
-describe_place(const Attempt *attempt)
+describe_place(const CiterJobRange *range, const CiterJobChunk *chunk)
 {
-	const CiterJobChunk *chunk = &attempt->chunk;
-	const CiterJobRange *range = &attempt->range;
-
 	if (chunk->rows > 0 && !chunk->first.isnull)
 		return psprintf("rows %s to %s", citer_job_array_text(chunk->first),
 						citer_job_array_text(chunk->position));

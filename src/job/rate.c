@@ -58,7 +58,7 @@ citer_rate_take_rest(CiterJobRun *run)
 
 	if (ms <= 0)
 		return false;
-	citer_job_rest(CITER_WAIT_PAUSE, ms);
+	citer_job_sleep_for(CITER_WAIT_PAUSE, ms);
 	run->totals.paused_ms += ms;
 	return true;
 }

@@ -38,6 +38,18 @@ citer_job_reading_end(CiterJobReading *reading)
 	error_context_stack = reading->context.previous;
 }
 
+/* Has errors that say no position show which of several commands they are of. */
+void
+citer_job_reading_show_command(CiterJobReading *reading, const RawStmt *raw)
+{
+	const char *text = reading->text->expanded;
+	int			start = raw->stmt_location;
+	int			length = raw->stmt_len;
+
+	(void) CleanQuerytext(text, &start, &length);
+	reading->command = pg_mbstrlen_with_len(text, start) + 1;
+}
+
 /*
  * A command of the expanded text as the parser understands it, before any
  * rewriting, with these parameters and "chunk".  22023 for a chunk_range()

@@ -27,6 +27,7 @@ typedef struct CiterJobReading
 
 extern void citer_job_reading_begin(CiterJobReading *reading);
 extern void citer_job_reading_end(CiterJobReading *reading);
+extern void citer_job_reading_show_command(CiterJobReading *reading, const RawStmt *raw);
 extern Query *citer_job_reading_analyze(const CiterJobText *text, RawStmt *raw,
 										const Oid *types, int ntypes,
 										EphemeralNamedRelation chunk,

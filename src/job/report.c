@@ -68,6 +68,32 @@ citer_job_report_end(const CiterJobRun *run, CiterJobState state)
 	warn_of_effect(run);
 }
 
+/* What has come of the rows that had failed. */
+void
+citer_job_report_retried(const CiterJobRun *run, const CiterJobRetried *retried)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (retried->gone > 0)
+		add_sentence(&text, counted(retried->gone,
+									"%lld row does not exist any more, or the filter leaves it out; it was dropped.",
+									"%lld rows do not exist any more, or the filter leaves them out; they were dropped."));
+	if (retried->changed > 0)
+		add_sentence(&text, counted(retried->changed,
+									"%lld row has changed, and its key does not tell it from others; it was left.",
+									"%lld rows have changed, and their keys do not tell them from others; they were left."));
+	if (retried->locked > 0)
+		add_sentence(&text, counted(retried->locked,
+									"%lld key was locked by others and left.",
+									"%lld keys were locked by others and left."));
+	ereport(NOTICE,
+			(errmsg("job \"%s\": %s tried again, %lld done, %lld failed again", run->job->name,
+					counted(retried->tried, "%lld failed row", "%lld failed rows"),
+					(long long) (retried->tried - retried->failed), (long long) retried->failed),
+			 text.len > 0 ? errdetail("%s", text.data) : 0));
+}
+
 /* What a user has to look after, in sentences; empty if there is nothing. */
 static char *
 details(const CiterJobTotals *totals)

@@ -55,6 +55,9 @@ typedef struct CiterJobRun
 	int			guarded_range;	/* 0: none */
 	CiterWorkers *workers;		/* that this call has started; NULL: none */
 
+	bool		followed;		/* what has come since all ranges were done */
+	bool		revisited;		/* rows that others had locked, as often as
+								 * that helps */
 	CiterWorkerShared *shared;	/* with these, or by one of them; NULL: none */
 	CiterJobTotals totals;
 	double		message_mark;	/* when the client last got a message */

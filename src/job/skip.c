@@ -24,7 +24,7 @@
 #include "job/sql.h"
 
 /* What is done in a subtransaction. */
-typedef void (*Work) (const CiterJobSkip *skip, void *argument);
+typedef void (*Work) (CiterJobSkip *skip, void *argument);
 
 /* Some of the rows of the chunk, numbered from 0; "to" is excluded. */
 typedef struct RowSpan
@@ -37,36 +37,73 @@ typedef struct RowSpan
 typedef struct FailedRow
 {
 	TupleTableSlot *slot;		/* NULL: only its key */
+	NullableDatum key;			/* text[] */
 	const ErrorData *error;
 	const char *message;
 } FailedRow;
 
-static int64 do_span(const CiterJobSkip *skip, RowSpan span);
+static void take_recorded(CiterJobSkip *skip);
+static int64 do_span(CiterJobSkip *skip, RowSpan span);
 static bool goes_by_bounds(const CiterJobStatement *statement);
-static ErrorData *try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument);
-static void run_statement(const CiterJobSkip *skip, void *argument);
-static TupleTableSlot *start_reading(const CiterJobSkip *skip, int64 from);
-static void record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error);
+static ErrorData *try_in_subtransaction(CiterJobSkip *skip, Work work, void *argument);
+static void run_statement(CiterJobSkip *skip, void *argument);
+static TupleTableSlot *start_reading(CiterJobSkip *skip, int64 from);
+static void record_span(CiterJobSkip *skip, RowSpan span, const ErrorData *error);
+static NullableDatum key_of(CiterJobSkip *skip, TupleTableSlot *slot);
 static char *message_for(RowSpan span, const ErrorData *error);
-static void record_row(const CiterJobSkip *skip, FailedRow *row);
-static void insert_row(const CiterJobSkip *skip, void *argument);
+static void record_row(CiterJobSkip *skip, FailedRow *row);
+static void insert_row(CiterJobSkip *skip, void *argument);
 
 /*
- * Runs the statement for the rows of the chunk, records those that fail in
- * chunked_iter_failed_rows, and returns how many these are.  Throws errors
- * that are not of a row.
+ * Runs the statement for the rows of the chunk, and records those that fail in
+ * chunked_iter_failed_rows.  Throws errors that are not of a row.
  */
-int64
-citer_job_skip_failing(const CiterJobSkip *skip)
+void
+citer_job_skip_failing(CiterJobSkip *skip)
 {
-	RowSpan		all = {0, skip->nrows};
+	RowSpan		all;
 
-	return do_span(skip, all);
+	if (skip->range->one_key && !skip->walk->key->unique && !goes_by_bounds(skip->statement))
+		take_recorded(skip);
+	all = (RowSpan) {0, skip->nrows};
+	if (skip->nrows > 0)
+		skip->failed = do_span(skip, all);
+}
+
+/*
+ * Of several rows of one key the statement has failed for some.  Leaves these in
+ * the chunk, as they were recorded, and drops them from
+ * chunked_iter_failed_rows: the others have been done.
+ */
+static void
+take_recorded(CiterJobSkip *skip)
+{
+	TupleTableSlot *slot = start_reading(skip, 0);
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+
+	skip->retried = 0;
+	while (tuplestore_gettupleslot(skip->rows, true, false, slot))
+	{
+		CiterJobValues values = citer_job_values(skip->job->name);
+
+		citer_job_add_int(&values, skip->range->range_no);
+		citer_job_add_array(&values, skip->range->position);
+		citer_job_add(&values, skip->walk->relation->rowtype, ExecFetchSlotHeapTupleDatum(slot), false);
+		citer_job_sql_run_text(skip->job->procedure, CITER_JOB_SQL_TAKE_FAILED, &values);
+		if (SPI_processed == 0)
+			continue;
+		tuplestore_puttupleslot(rows, slot);
+		skip->retried++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(skip->rows);
+	skip->rows = rows;
+	skip->nrows = skip->retried;
 }
 
 /* The same for a part of the rows. */
 static int64
-do_span(const CiterJobSkip *skip, RowSpan span)
+do_span(CiterJobSkip *skip, RowSpan span)
 {
 	ErrorData  *error = try_in_subtransaction(skip, run_statement, &span);
 	int64		middle = span.from + (span.to - span.from) / 2;
@@ -98,7 +135,7 @@ goes_by_bounds(const CiterJobStatement *statement)
 
 /* Does something in a subtransaction.  Returns NULL, or why it was undone. */
 static ErrorData *
-try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument)
+try_in_subtransaction(CiterJobSkip *skip, Work work, void *argument)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext caller = CurrentMemoryContext;
@@ -126,7 +163,7 @@ try_in_subtransaction(const CiterJobSkip *skip, Work work, void *argument)
 }
 
 static void
-run_statement(const CiterJobSkip *skip, void *argument)
+run_statement(CiterJobSkip *skip, void *argument)
 {
 	const RowSpan *span = argument;
 	TupleTableSlot *slot = start_reading(skip, span->from);
@@ -148,7 +185,7 @@ run_statement(const CiterJobSkip *skip, void *argument)
 
 /* Returns a slot to read the rows of the chunk with, from a number on. */
 static TupleTableSlot *
-start_reading(const CiterJobSkip *skip, int64 from)
+start_reading(CiterJobSkip *skip, int64 from)
 {
 	tuplestore_rescan(skip->rows);
 	tuplestore_skiptuples(skip->rows, from, true);
@@ -157,19 +194,38 @@ start_reading(const CiterJobSkip *skip, int64 from)
 
 /* Adds rows to chunked_iter_failed_rows. */
 static void
-record_span(const CiterJobSkip *skip, RowSpan span, const ErrorData *error)
+record_span(CiterJobSkip *skip, RowSpan span, const ErrorData *error)
 {
 	TupleTableSlot *slot = start_reading(skip, span.from);
 	char	   *message = message_for(span, error);
 
 	for (int64 i = span.from; i < span.to; i++)
 	{
-		FailedRow	row = {skip->by_key ? NULL : slot, error, message};
+		FailedRow	row = {.error = error,.message = message};
 
 		tuplestore_gettupleslot(skip->rows, true, false, slot);
+		row.slot = skip->by_key ? NULL : slot;
+		row.key = key_of(skip, slot);
 		record_row(skip, &row);
+		skip->failure = psprintf("%s: %s: %s", citer_job_array_text(row.key),
+								 unpack_sql_state(error->sqlerrcode), message);
 	}
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * A row's key.  Where rows are locked it need not be that of the chunk's end: a row
+ * can have come in since the chunk was read.  In physical order it is the end.
+ */
+static NullableDatum
+key_of(CiterJobSkip *skip, TupleTableSlot *slot)
+{
+	CiterPosition key = citer_iterator_key(skip->iterator, slot);
+	NullableDatum text = {(Datum) 0, false};
+
+	text.value = PointerGetDatum(citer_bookmark_write(skip->walk->key, key.nelements > 0 ? &key :
+													  skip->bounds->last));
+	return text;
 }
 
 /* The error's message, which says so if it can be that of another row. */
@@ -187,7 +243,7 @@ message_for(RowSpan span, const ErrorData *error)
  * jsonb, for whatever reason, is recorded by its key alone.
  */
 static void
-record_row(const CiterJobSkip *skip, FailedRow *row)
+record_row(CiterJobSkip *skip, FailedRow *row)
 {
 	ErrorData  *error = try_in_subtransaction(skip, insert_row, row);
 
@@ -201,7 +257,7 @@ record_row(const CiterJobSkip *skip, FailedRow *row)
 }
 
 static void
-insert_row(const CiterJobSkip *skip, void *argument)
+insert_row(CiterJobSkip *skip, void *argument)
 {
 	const FailedRow *row = argument;
 	CiterJobValues values;
@@ -209,7 +265,7 @@ insert_row(const CiterJobSkip *skip, void *argument)
 	values.n = 0;
 	citer_job_add_text(&values, skip->job->name);
 	citer_job_add_int(&values, skip->range->range_no);
-	citer_job_add_array(&values, skip->position);
+	citer_job_add_array(&values, row->key);
 	citer_job_add_text(&values, unpack_sql_state(row->error->sqlerrcode));
 	citer_job_add_text(&values, row->message);
 	if (row->slot != NULL)

@@ -74,6 +74,17 @@
 	" updated_at = clock_timestamp()" \
 	" WHERE job = $1 AND range_no = $2"
 
+/*
+ * The first failed, or passed, row of a job behind a range and number, and the
+ * last number there is in its range.
+ */
+#define NEXT_ROW(kind) \
+	"SELECT f.range_no, f." kind "_no, f.key," \
+	" (SELECT max(e." kind "_no) FROM @.chunked_iter_" kind "_rows AS e" \
+	" WHERE e.job = f.job AND e.range_no = f.range_no)" \
+	" FROM @.chunked_iter_" kind "_rows AS f WHERE f.job = $1 AND (f.range_no, f." kind "_no) > ($2, $3)" \
+	" ORDER BY f.range_no, f." kind "_no LIMIT 1"
+
 /* "@" stands for the schema. */
 static const char *const texts[] = {
 	[CITER_JOB_SQL_READ] =
@@ -95,9 +106,9 @@ static const char *const texts[] = {
 	"INSERT INTO @.chunked_iter_jobs (job, state, relation, relation_oid, relation_storage,"
 	" database_id, key, has_index, statement, search_path, order_by, reverse, filter, after, upto, parts,"
 	" chunk_size, lock_rows, target_ms, pause_ms, throttle_query, retries, on_error, statement_is_global,"
-	" " PACE_COLUMNS ", key_basis, settings, detached)"
+	" " PACE_COLUMNS ", key_basis, settings, detached, settled)"
 	" VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
+	" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, NOT $25)",
 	[CITER_JOB_SQL_START] =
 	"UPDATE @.chunked_iter_jobs SET state = 'running', relation_oid = $2, relation_storage = $3,"
 	" database_id = $4, chunk_size = $5, lock_rows = $6, target_ms = $7, pause_ms = $8,"
@@ -142,7 +153,8 @@ static const char *const texts[] = {
 	[CITER_JOB_SQL_FINISH] =
 	"UPDATE @.chunked_iter_jobs SET state = 'succeeded', waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1 AND state IN ('running', 'interrupted') AND NOT EXISTS"
-	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done) AND NOT EXISTS"
+	" (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done)"
+	" AND ($2 OR NOT EXISTS (SELECT FROM @.chunked_iter_passed_rows AS p WHERE p.job = $1)) AND NOT EXISTS"
 	" (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)",
 	[CITER_JOB_SQL_DELETE] =
 	"DELETE FROM @.chunked_iter_jobs WHERE job = $1",
@@ -154,6 +166,8 @@ static const char *const texts[] = {
 	"DELETE FROM @.chunked_iter_job_ranges WHERE job = $1",
 	[CITER_JOB_SQL_DELETE_FAILED_ROWS] =
 	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1",
+	[CITER_JOB_SQL_DELETE_PASSED_ROWS] =
+	"DELETE FROM @.chunked_iter_passed_rows WHERE job = $1",
 	[CITER_JOB_SQL_INSERT_RANGE] =
 	"INSERT INTO @.chunked_iter_job_ranges (job, range_no, after, upto, \"position\", done, estimated_rows, chunk_size)"
 	" VALUES ($1, $2, $3, $4, $3, $5, $6, $7)",
@@ -162,7 +176,9 @@ static const char *const texts[] = {
 	" FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 ORDER BY r.range_no",
 	[CITER_JOB_SQL_UNFINISHED_RANGES] =
 	"SELECT r.range_no FROM @.chunked_iter_job_ranges AS r"
-	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done ORDER BY r.range_no LIMIT $3",
+	" WHERE r.job = $1 AND r.range_no > $2 AND NOT r.done"
+	" AND EXISTS (SELECT FROM @.chunked_iter_jobs AS j WHERE j.job = $1 AND j.settled)"
+	" ORDER BY r.range_no LIMIT $3",
 	[CITER_JOB_SQL_LOCK_RANGE] = LOCK_RANGE " FOR UPDATE OF r",
 	[CITER_JOB_SQL_LOCK_RANGE_AT] = LOCK_RANGE " AND r.ctid = $3 FOR UPDATE OF r",
 	[CITER_JOB_SQL_ADVANCE] = ADVANCE " RETURNING ctid",
@@ -172,6 +188,45 @@ static const char *const texts[] = {
 	" WHERE job = $1 AND range_no = $3",
 	[CITER_JOB_SQL_WAIT_JOB] =
 	"UPDATE @.chunked_iter_jobs SET waiting_for = $2, updated_at = clock_timestamp() WHERE job = $1",
+	[CITER_JOB_SQL_LOOK] =
+	"SELECT j.settled, NOT EXISTS (SELECT FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1 AND NOT r.done)"
+	" FROM @.chunked_iter_jobs AS j WHERE j.job = $1",
+	/* What is known to be done needs no estimate any more. */
+	[CITER_JOB_SQL_REOPEN] =
+	"UPDATE @.chunked_iter_job_ranges SET done = range_no <> $2,"
+	" upto = CASE WHEN range_no = $2 THEN $3 ELSE upto END,"
+	" estimated_rows = rows_done + CASE WHEN range_no = $2 THEN $4 ELSE 0 END, updated_at = clock_timestamp()"
+	" WHERE job = $1 AND (range_no = $2 OR estimated_rows <> rows_done)",
+	[CITER_JOB_SQL_SETTLE] =
+	"UPDATE @.chunked_iter_jobs SET settled = $2 WHERE job = $1",
+	[CITER_JOB_SQL_WRITERS] =
+	"SELECT DISTINCT l.virtualtransaction FROM pg_locks AS l WHERE l.locktype = 'relation' AND l.granted"
+	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
+	" AND l.relation = ANY ($2) AND l.pid IS DISTINCT FROM pg_backend_pid()"
+	" AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')",
+	[CITER_JOB_SQL_CACHED] =
+	"SELECT s.seqrelid::regclass::text, s.seqcache FROM pg_sequence AS s JOIN pg_depend AS d"
+	" ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid"
+	" WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $2 AND d.refobjsubid = $3"
+	" AND d.deptype IN ('a', 'i') AND s.seqcache > 1",
+	[CITER_JOB_SQL_LOCK_JOB] =
+	"SELECT FROM @.chunked_iter_jobs AS j WHERE j.job = $1 FOR NO KEY UPDATE",
+	[CITER_JOB_SQL_SUM_FAILED] =
+	"SELECT coalesce(sum(r.rows_failed), 0)::bigint FROM @.chunked_iter_job_ranges AS r WHERE r.job = $1",
+	[CITER_JOB_SQL_NEXT_FAILED] = NEXT_ROW("failed"),
+	[CITER_JOB_SQL_DROP_FAILED] =
+	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1 AND range_no = $2 AND failed_no = $3",
+	[CITER_JOB_SQL_DROP_FAILED_KEY] =
+	"DELETE FROM @.chunked_iter_failed_rows WHERE job = $1 AND range_no = $2 AND failed_no <= $3 AND key = $4",
+	[CITER_JOB_SQL_COUNT_FAILED_KEY] =
+	"SELECT count(*) FROM @.chunked_iter_failed_rows WHERE job = $1 AND range_no = $2 AND key = $3",
+	[CITER_JOB_SQL_KEEP_PASSED] =
+	"INSERT INTO @.chunked_iter_passed_rows (job, range_no, passed_no, key)"
+	" SELECT $1, $2, coalesce(max(p.passed_no), 0) + 1, $3"
+	" FROM @.chunked_iter_passed_rows AS p WHERE p.job = $1 AND p.range_no = $2",
+	[CITER_JOB_SQL_NEXT_PASSED] = NEXT_ROW("passed"),
+	[CITER_JOB_SQL_DROP_PASSED] =
+	"DELETE FROM @.chunked_iter_passed_rows WHERE job = $1 AND range_no = $2 AND passed_no = $3",
 	[CITER_JOB_SQL_END_RUNS] =
 	"UPDATE @.chunked_iter_runs AS r SET ended_at = updated_at, outcome = 'interrupted'"
 	" WHERE job = $1 AND ended_at IS NULL AND (pid = pg_backend_pid() OR NOT EXISTS"

@@ -322,14 +322,16 @@ citer_job_request(const CiterJob *job, CiterJobState state)
 }
 
 /*
- * Marks a job as succeeded, unless a range is not done or it was asked to stop;
- * returns whether it was marked.
+ * Marks a job as succeeded, unless a range is not done, it was asked to stop or, if
+ * none may be left, there are rows that others had locked; returns whether it was
+ * marked.
  */
 bool
-citer_job_finish(const CiterJob *job)
+citer_job_finish(const CiterJob *job, bool may_leave_passed)
 {
 	CiterJobValues values = citer_job_values(job->name);
 
+	citer_job_add_bool(&values, may_leave_passed);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_FINISH, &values);
 	if (SPI_processed == 0)
 		return false;
@@ -379,6 +381,7 @@ delete_parts(const CiterJob *job)
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_TUNING, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RANGES, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_FAILED_ROWS, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_PASSED_ROWS, &values);
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_DELETE_RUNS, &values);
 }
 

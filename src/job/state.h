@@ -6,6 +6,7 @@
 #define CITER_JOB_STATE_H
 
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 
 #include "job/arguments.h"
@@ -88,6 +89,8 @@ typedef struct CiterJobRange
 	double		rows_per_second;	/* 0: not known */
 	int64		rows_done;
 	int64		estimated_rows;
+	bool		one_key;		/* not stored: it is the key of its position,
+								 * and no other */
 	ItemPointerData place;		/* of its row, if valid: looked for there first */
 } CiterJobRange;
 
@@ -98,10 +101,22 @@ typedef struct CiterJobStep
 	int			chunks;
 	NullableDatum changed;		/* bigint: rows changed; NULL: not counted */
 	int64		failed;			/* rows recorded and skipped */
+	const char *failure;		/* the last one's key and error */
 	int64		passed;			/* rows that others had locked */
+	List	   *passed_keys;	/* of these, to be kept: text[], pointers to
+								 * NullableDatum */
 	const char *waiting_for;	/* what the session waits for next, for others
 								 * to see; may be NULL */
 } CiterJobStep;
+
+/* A row that is kept with its key, since it failed or was locked by others. */
+typedef struct CiterJobKept
+{
+	int			range_no;
+	int64		number;			/* in its range */
+	NullableDatum key;			/* text[] */
+	int64		last;			/* the last number in its range */
+} CiterJobKept;
 
 /* Ranges that are looked up at once. */
 #define CITER_JOB_RANGES_MAX 100
@@ -116,7 +131,7 @@ extern void citer_job_start(const CiterJob *job);
 extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
 extern void citer_job_fail(const CiterJob *job, const char *error);
 extern void citer_job_request(const CiterJob *job, CiterJobState state);
-extern bool citer_job_finish(const CiterJob *job);
+extern bool citer_job_finish(const CiterJob *job, bool may_leave_passed);
 extern void citer_job_delete(const CiterJob *job);
 extern CiterJobState citer_job_get_state(int column);
 extern bool citer_job_is_active(CiterJobState state);
@@ -132,5 +147,16 @@ extern bool citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobSt
 extern void citer_job_advance(const CiterJob *job, CiterJobRange *range,
 							  const CiterJobStep *step);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);
+
+extern bool citer_job_look(const CiterJob *job, bool *settled);
+extern void citer_job_reopen_range(const CiterJob *job, const CiterJobRange *range);
+extern void citer_job_settle(const CiterJob *job, bool settled);
+
+extern bool citer_job_next_failed(const CiterJob *job, CiterJobKept *row);
+extern int64 citer_job_drop_failed(const CiterJob *job, const CiterJobKept *row, bool whole_key);
+extern int64 citer_job_count_failed(const CiterJob *job, const CiterJobKept *row);
+extern void citer_job_keep_passed(const CiterJob *job, int range_no, NullableDatum key);
+extern bool citer_job_next_passed(const CiterJob *job, CiterJobKept *row);
+extern void citer_job_drop_passed(const CiterJob *job, const CiterJobKept *row);
 
 #endif							/* CITER_JOB_STATE_H */

@@ -10,6 +10,7 @@
 #include "job/sql.h"
 #include "job/state.h"
 
+static void check_failed(const CiterJob *job, const CiterJobStep *step);
 static void run_at_place(const CiterJob *job, const CiterJobRange *range, CiterJobSql at,
 						 CiterJobSql by_key, const CiterJobValues *values);
 
@@ -136,15 +137,20 @@ run_at_place(const CiterJob *job, const CiterJobRange *range, CiterJobSql at, Ci
 }
 
 /*
- * Stores a range after another chunk, which moves its row.  55000 if the range
- * is not there any more: then the chunk must not be committed.
+ * Stores a range after another chunk, which moves its row.  53400 if too many rows
+ * have failed, 55000 if the range is not there any more: then the chunk must not
+ * be committed.
  */
 void
 citer_job_advance(const CiterJob *job, CiterJobRange *range, const CiterJobStep *step)
 {
 	CiterJobValues values = citer_job_values(job->name);
+	ListCell   *cell;
 	bool		isnull;
 
+	check_failed(job, step);
+	foreach(cell, step->passed_keys)
+		citer_job_keep_passed(job, range->range_no, *(NullableDatum *) lfirst(cell));
 	citer_job_add_int(&values, range->range_no);
 	citer_job_add_array(&values, range->position);
 	citer_job_add_bool(&values, range->done);
@@ -169,6 +175,45 @@ citer_job_advance(const CiterJob *job, CiterJobRange *range, const CiterJobStep 
 }
 
 /*
+ * Whether all ranges of a job are done; and whether those that may have rows up to
+ * the job's end in hand are done with them.
+ */
+bool
+citer_job_look(const CiterJob *job, bool *settled)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	bool		done;
+
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOOK, &values);
+	*settled = SPI_processed > 0 && citer_job_get_bool(1);
+	done = SPI_processed > 0 && citer_job_get_bool(2);
+	SPI_freetuptable(SPI_tuptable);
+	return done;
+}
+
+/* Stores the new end of a range that was done, and how many rows are before it. */
+void
+citer_job_reopen_range(const CiterJob *job, const CiterJobRange *range)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add_int(&values, range->range_no);
+	citer_job_add_array(&values, range->upto);
+	citer_job_add_bigint(&values, range->estimated_rows);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_REOPEN, &values);
+}
+
+/* Stores whether sessions may walk up to the job's end. */
+void
+citer_job_settle(const CiterJob *job, bool settled)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add_bool(&values, settled);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SETTLE, &values);
+}
+
+/*
  * Stores what the session waits for at work on a range, or on the job as a
  * whole (range 0), so that others can see it.
  */
@@ -182,4 +227,35 @@ citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for)
 		citer_job_add_int(&values, range_no);
 	citer_job_sql_run(job->procedure, range_no != 0 ? CITER_JOB_SQL_WAIT : CITER_JOB_SQL_WAIT_JOB,
 					  &values);
+}
+
+/*
+ * 53400 if with those of this chunk more rows have failed, in all ranges, than
+ * the job may skip.  Sessions whose rows fail at the same time wait for each
+ * other, so that the number is exact.
+ */
+static void
+check_failed(const CiterJob *job, const CiterJobStep *step)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	int64		failed;
+
+	if (step->failed <= 0 || job->max_failed < 0)
+		return;
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_JOB, &values);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SUM_FAILED, &values);
+	failed = citer_job_get_bigint(1, 0);
+	SPI_freetuptable(SPI_tuptable);
+	if (failed + step->failed <= job->max_failed)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg_plural("more than %lld row of job \"%s\" failed",
+						   "more than %lld rows of job \"%s\" failed",
+						   (unsigned long) job->max_failed, (long long) job->max_failed, job->name),
+			 errdetail_plural("%lld row was skipped and is in chunked_iter_failed_rows. The next one is %s.",
+							  "%lld rows were skipped and are in chunked_iter_failed_rows. The next one is %s.",
+							  (unsigned long) failed, (long long) failed, step->failure),
+			 errhint("CALL chunked_iter_run(%s, max_failed => %lld) to go on.",
+					 quote_literal_cstr(job->name), (long long) job->max_failed * 2 + 10)));
 }

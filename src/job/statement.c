@@ -35,6 +35,7 @@
 #include "job/citus.h"
 #include "job/conditions.h"
 #include "job/explain.h"
+#include "job/joined.h"
 #include "job/reading.h"
 #include "job/statement.h"
 #include "job/text.h"
@@ -85,9 +86,9 @@ struct CiterJobStatement
 
 static void register_chunk(CiterJobStatement *statement, MemoryContext caller,
 						   TupleDesc columns, int chunk_size);
-static void check_statement(CiterJobStatement *statement, const CiterJob *job,
-							const CiterWalk *walk, CiterJobReading *reading);
-static void show_command(CiterJobReading *reading, const RawStmt *raw);
+static void expand_text(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk);
+static List *check_statement(CiterJobStatement *statement, const CiterJob *job,
+							 const CiterWalk *walk, CiterJobReading *reading);
 static Shape *find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds);
 static CiterJobReading reading_of(const CiterJobStatement *statement, const char *sql);
 static Shape *prepare_shape(CiterJobStatement *statement, CiterJobReading *reading);
@@ -112,8 +113,8 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	CiterJobStatement *statement = palloc0(sizeof(CiterJobStatement));
 	const CiterKey *key = walk->key;
-	CiterPosition somewhere = citer_position_symbolic(key->nelements);
 	CiterJobReading reading;
+	List	   *implied;
 
 	statement->context = context;
 	statement->nkeys = key->nelements;
@@ -127,10 +128,14 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 	reading = reading_of(statement, job->statement);
 	citer_job_reading_begin(&reading);
 	statement->text = citer_job_text_read(job->statement, 2 * key->nelements);
-	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
-	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
+	expand_text(statement, job, walk);
 	reading.text = statement->text;
-	check_statement(statement, job, walk, &reading);
+	implied = check_statement(statement, job, walk, &reading);
+	if (implied != NIL)
+	{
+		citer_job_text_add_implied(statement->text, implied);
+		expand_text(statement, job, walk);
+	}
 	statement->shapes = list_make1(prepare_shape(statement, &reading));
 	note_uses(statement, job, linitial(statement->shapes));
 	citer_job_reading_end(&reading);
@@ -162,7 +167,7 @@ citer_job_statement_uses_bounds(const CiterJobStatement *statement)
 bool
 citer_job_statement_uses_ranges(const CiterJobStatement *statement)
 {
-	return statement->text->nranges > 0;
+	return statement->text->nranges > 0 && !statement->text->ranges[0].implied;
 }
 
 /* Whether one of its commands updates rows of the relation. */
@@ -288,14 +293,25 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
 		elog(ERROR, "SPI_register_relation returned %s", SPI_result_code_string(result));
 }
 
+/* Puts conditions into the text, of the form that most chunks have. */
+static void
+expand_text(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk)
+{
+	CiterPosition somewhere = citer_position_symbolic(statement->nkeys);
+
+	statement->conditions = citer_job_conditions_create(statement->text, job, walk);
+	citer_job_conditions_expand(statement->conditions, &somewhere, &somewhere);
+}
+
 /*
  * Analyzes the commands of the expanded text and refuses those that no job can
- * have.
+ * have.  Returns ranges that they imply (joined.c).
  */
-static void
+static List *
 check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWalk *walk,
 				CiterJobReading *reading)
 {
+	List	   *implied = NIL;
 	CiterJobCheck check = {job, walk, statement->text};
 	List	   *commands = raw_parser(statement->text->expanded, RAW_PARSE_DEFAULT);
 	ListCell   *cell;
@@ -310,16 +326,17 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 	foreach(cell, commands)
 	{
 		if (list_length(commands) > 1)
-			show_command(reading, lfirst_node(RawStmt, cell));
+			citer_job_reading_show_command(reading, lfirst_node(RawStmt, cell));
 		citer_job_check_kind(job, lfirst_node(RawStmt, cell)->stmt);
 	}
 	foreach(cell, commands)
 	{
 		Command    *command = palloc0(sizeof(Command));
 		Query	   *query;
+		char	   *name;
 
 		if (list_length(commands) > 1)
-			show_command(reading, lfirst_node(RawStmt, cell));
+			citer_job_reading_show_command(reading, lfirst_node(RawStmt, cell));
 		query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
 										  statement->types, 4 * statement->nkeys,
 										  statement->chunk, walk->relation);
@@ -331,20 +348,13 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 		statement->counted |= command->counts;
 		statement->commands = lappend(statement->commands, command);
 		citer_job_check_command(&check, query);
+		name = citer_job_joined_target(query, CHUNK_NAME, job, walk);
+		if (name != NULL && statement->text->nranges == 0)
+			implied = lappend(implied, citer_job_text_imply(statement->text, name,
+															lfirst_node(RawStmt, cell)));
 	}
 	reading->command = 0;
-}
-
-/* Has errors that say no position show which of several commands they are of. */
-static void
-show_command(CiterJobReading *reading, const RawStmt *raw)
-{
-	const char *text = reading->text->expanded;
-	int			start = raw->stmt_location;
-	int			length = raw->stmt_len;
-
-	(void) CleanQuerytext(text, &start, &length);
-	reading->command = pg_mbstrlen_with_len(text, start) + 1;
+	return implied;
 }
 
 /* The plans for chunks with bounds like these, prepared if they are not. */

@@ -39,7 +39,7 @@ static Token next_token(Tokens *tokens);
 static bool is_name(const char *token);
 static void check_param(const Tokens *tokens, int start, int number, int nparams);
 static void read_range(Tokens *tokens, CiterJobText *text, int start);
-static void add_range(CiterJobText *text, char *name, int start, int end);
+static void add_range(CiterJobText *text, const char *name, int start, int end);
 static int	user_offset(const CiterJobText *text, int offset);
 
 /* The lookup ignores words that are longer than the longest keyword. */
@@ -82,6 +82,49 @@ citer_job_text_read(const char *sql, int nparams)
 }
 
 /*
+ * A range for the relation that has this name in a command of the text, behind the
+ * WHERE of the command, which has one; in the current memory context.
+ */
+CiterJobTextRange *
+citer_job_text_imply(const CiterJobText *text, const char *name, const RawStmt *command)
+{
+	const char *start = text->sql + command->stmt_location;
+	char	   *sql = command->stmt_len > 0 ? pnstrdup(start, command->stmt_len) : pstrdup(start);
+	Tokens		tokens = {.sql = sql};
+	CiterJobTextRange *range = palloc0(sizeof(CiterJobTextRange));
+	int			depth = 0;
+	Token		token;
+
+	tokens.scanner = scanner_init(sql, &tokens.extra, &no_keywords, NULL);
+	do
+	{
+		token = next_token(&tokens);
+		depth += (token.code == '(') - (token.code == ')');
+	} while (token.code != 0 &&
+			 (depth > 0 || token.word == NULL || token.quoted || strcmp(token.word, "where") != 0));
+	scanner_finish(tokens.scanner);
+	range->name = pstrdup(name);
+	range->start = range->end = command->stmt_location + token.start + strlen("where");
+	range->implied = true;
+	return range;
+}
+
+/* Adds ranges that are not in the text, in order of their place. */
+void
+citer_job_text_add_implied(CiterJobText *text, List *ranges)
+{
+	ListCell   *cell;
+
+	foreach(cell, ranges)
+	{
+		const CiterJobTextRange *range = lfirst(cell);
+
+		add_range(text, range->name, range->start, range->end);
+		text->ranges[text->nranges - 1].implied = true;
+	}
+}
+
+/*
  * Replaces each of the text's ranges by its condition; text->expanded is in
  * the current memory context.
  */
@@ -98,11 +141,11 @@ citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *condition
 
 		appendBinaryStringInfo(&sql, text->sql + done, range->start - done);
 		range->expanded_start = sql.len;
-		appendStringInfo(&sql, "(%s", conditions[i].key);
+		appendStringInfo(&sql, "%s(%s", range->implied ? " " : "", conditions[i].key);
 		range->expanded_key_end = sql.len;
 		if (conditions[i].filter != NULL)
 			appendStringInfo(&sql, " AND %s", conditions[i].filter);
-		appendStringInfoChar(&sql, ')');
+		appendStringInfo(&sql, ")%s", range->implied ? " AND" : "");
 		range->expanded_end = sql.len;
 		done = range->end;
 	}
@@ -212,7 +255,7 @@ read_range(Tokens *tokens, CiterJobText *text, int start)
 }
 
 static void
-add_range(CiterJobText *text, char *name, int start, int end)
+add_range(CiterJobText *text, const char *name, int start, int end)
 {
 	CiterJobTextRange *range;
 

@@ -5,7 +5,7 @@
 #ifndef CITER_JOB_TEXT_H
 #define CITER_JOB_TEXT_H
 
-#include "nodes/pg_list.h"
+#include "nodes/parsenodes.h"
 
 /* What a user writes for "the rows of the chunk". */
 #define CITER_CHUNK_RANGE "chunk_range"
@@ -14,6 +14,8 @@
 typedef struct CiterJobTextRange
 {
 	char	   *name;			/* not quoted */
+	bool		implied;		/* it is not in the user's text, but follows from
+								 * that, and is put behind this WHERE */
 	int			start;			/* in the user's text */
 	int			end;
 	int			expanded_start; /* in the expanded one */
@@ -38,6 +40,9 @@ typedef struct CiterJobText
 } CiterJobText;
 
 extern CiterJobText *citer_job_text_read(const char *sql, int nparams);
+extern CiterJobTextRange *citer_job_text_imply(const CiterJobText *text, const char *name,
+											   const RawStmt *command);
+extern void citer_job_text_add_implied(CiterJobText *text, List *ranges);
 extern void citer_job_text_expand(CiterJobText *text, const CiterJobTextCondition *conditions);
 extern int	citer_job_text_user_position(const CiterJobText *text, int position);
 extern const CiterJobTextRange *citer_job_text_range_with_key(const CiterJobText *text, int offset);

@@ -41,7 +41,7 @@
 #define IDLE_MS 1000.0
 
 static CiterJobOutcome attempt(CiterJobRun *run, CiterJobWork work, void *argument,
-							   ErrorData **error);
+							   bool without_snapshot, ErrorData **error);
 static CiterJobOutcome work_in_settings(CiterJobRun *run, CiterJobWork work, void *argument);
 static void wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error);
 static CiterJobOutcome publish_wait(CiterJobRun *run, void *argument);
@@ -60,7 +60,7 @@ CiterJobOutcome
 citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
 			  CiterJobRetries *retries, ErrorData **error)
 {
-	CiterJobOutcome outcome = attempt(run, work, argument, error);
+	CiterJobOutcome outcome = attempt(run, work, argument, retries->without_snapshot, error);
 
 	if (outcome == CITER_OUTCOME_FAILED && citer_job_error_of_others(*error) &&
 		retries->done < retries->max)
@@ -102,7 +102,7 @@ citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **er
 void
 citer_job_sleep(double ms)
 {
-	citer_job_rest(CITER_WAIT_OTHERS, ms);
+	citer_job_sleep_for(CITER_WAIT_OTHERS, ms);
 }
 
 /*
@@ -112,7 +112,7 @@ citer_job_sleep(double ms)
  * pg_stat_activity.
  */
 void
-citer_job_rest(CiterPaceWait what, double ms)
+citer_job_sleep_for(CiterPaceWait what, double ms)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	double		end = citer_pace_now() + ms;
@@ -130,14 +130,16 @@ citer_job_rest(CiterPaceWait what, double ms)
 
 /* Does the work once. */
 static CiterJobOutcome
-attempt(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **error)
+attempt(CiterJobRun *run, CiterJobWork work, void *argument, bool without_snapshot,
+		ErrorData **error)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile CiterJobOutcome outcome = CITER_OUTCOME_FAILED;
 	volatile bool inside = true;
 
 	MemoryContextReset(run->scratch);
-	EnsurePortalSnapshotExists();
+	if (!without_snapshot)
+		EnsurePortalSnapshotExists();
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(run->scratch);
 	PG_TRY();
@@ -192,14 +194,14 @@ wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error)
 
 	/* This is only for show. */
 	if (run->job != NULL &&
-		attempt(run, publish_wait, reason, &other) == CITER_OUTCOME_FAILED)
+		attempt(run, publish_wait, reason, false, &other) == CITER_OUTCOME_FAILED)
 	{
 		if (other->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(other);
 		FreeErrorData(other);
 	}
 	pfree(reason);
-	citer_job_rest(CITER_WAIT_RETRY, citer_pace_retry_ms(retry));
+	citer_job_sleep_for(CITER_WAIT_RETRY, citer_pace_retry_ms(retry));
 }
 
 static CiterJobOutcome

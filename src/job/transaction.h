@@ -28,6 +28,8 @@ typedef struct CiterJobRetries
 {
 	int			max;
 	int			done;
+	bool		without_snapshot;	/* for what may take long and reads
+									 * nothing */
 } CiterJobRetries;
 
 extern CiterJobOutcome citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
@@ -35,6 +37,6 @@ extern CiterJobOutcome citer_job_try(CiterJobRun *run, CiterJobWork work, void *
 extern CiterJobOutcome citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument,
 									ErrorData **error);
 extern void citer_job_sleep(double ms);
-extern void citer_job_rest(CiterPaceWait what, double ms);
+extern void citer_job_sleep_for(CiterPaceWait what, double ms);
 
 #endif							/* CITER_JOB_TRANSACTION_H */

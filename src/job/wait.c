@@ -38,7 +38,7 @@ static CiterJobState wait_until(Oid procedure, const char *name, double deadline
  * says it.  42704 if there is no such job, 55000 if it would wait for itself.
  */
 char *
-citer_job_wait_for(Oid procedure, NullableDatum name, NullableDatum timeout_ms)
+citer_job_await(Oid procedure, NullableDatum name, NullableDatum timeout_ms)
 {
 	char	   *job = citer_job_arguments_name(name);
 	double		timeout = read_timeout(timeout_ms);

@@ -5,6 +5,6 @@
 #ifndef CITER_JOB_WAIT_H
 #define CITER_JOB_WAIT_H
 
-extern char *citer_job_wait_for(Oid procedure, NullableDatum name, NullableDatum timeout_ms);
+extern char *citer_job_await(Oid procedure, NullableDatum name, NullableDatum timeout_ms);
 
 #endif							/* CITER_JOB_WAIT_H */

@@ -19,6 +19,7 @@ typedef struct CiterPosition
 	Datum	   *values;
 	bool	   *isnull;
 	bool		symbolic;		/* some position without NULLs; no values */
+	bool		included;		/* a walk that begins here has this key, too */
 } CiterPosition;
 
 typedef struct CiterKeyReader CiterKeyReader;

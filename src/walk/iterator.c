@@ -160,6 +160,16 @@ citer_iterator_end(const CiterIterator *iterator)
 }
 
 /*
+ * The keys of those rows of the chunk at hand that others have locked, as
+ * pointers to CiterPosition, if the walk keeps them; valid as long as the chunk.
+ */
+List *
+citer_iterator_skipped(const CiterIterator *iterator)
+{
+	return iterator->reader.skipped;
+}
+
+/*
  * Ends a walk early or late and frees its memory.  After an error there is
  * nothing to close: the memory goes with the caller's.
  */

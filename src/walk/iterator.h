@@ -22,6 +22,7 @@ extern CiterPosition citer_iterator_first(CiterIterator *iterator);
 extern CiterPosition citer_iterator_key(CiterIterator *iterator, TupleTableSlot *slot);
 extern const CiterPosition *citer_iterator_position(const CiterIterator *iterator);
 extern const CiterPosition *citer_iterator_end(const CiterIterator *iterator);
+extern List *citer_iterator_skipped(const CiterIterator *iterator);
 extern void citer_iterator_close(CiterIterator *iterator);
 extern const CiterWalk *citer_iterator_walk(const CiterIterator *iterator);
 extern CiterCost citer_iterator_cost(const CiterIterator *iterator);

@@ -47,8 +47,9 @@ citer_range_max(const CiterKey *key)
 }
 
 /*
- * Writes the ranges that hold the keys after the one position, up to and
- * including the other, in walking order, and returns how many they are.  A
+ * Writes the ranges that hold the keys after the one position (or from it on, if
+ * it is included), up to and including the other, in walking order, and returns
+ * how many they are.  A
  * position of fewer elements than the key has stands for all keys that begin
  * with it; one of none is no bound.  A symbolic position is taken to be far from
  * any other.
@@ -73,9 +74,13 @@ split_element(Split *split, int i, bool has_lower, bool has_upper)
 	const CiterPosition *after = split->after;
 	const CiterPosition *upto = split->upto;
 
-	/* All that equals the lower position is before the start. */
+	/* All that equals the lower position is before the start, if not in it. */
 	if (has_lower && i == after->nelements)
+	{
+		if (after->included)
+			emit(split, i, false, CITER_NULLS_ANY, CITER_BOUND_NONE, CITER_BOUND_NONE);
 		return;
+	}
 	/* All that equals the upper position is still within it. */
 	if (has_upper && i == upto->nelements)
 		has_upper = false;

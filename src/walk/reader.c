@@ -45,6 +45,7 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;
+	reader->keeps_skipped = options->job.keeps_skipped;
 	if (options->planner.measure)
 		reader->measured = citer_relation_scanned(walk->relation);
 }
@@ -74,6 +75,7 @@ citer_reader_read_chunk(CiterReader *reader)
 	bool		found;
 
 	MemoryContextReset(reader->scratch);
+	reader->skipped = NIL;
 	caller = MemoryContextSwitchTo(reader->scratch);
 	nestlevel = citer_session_begin(&reader->session, walk);
 	if (citer_chunk_rows(reader->chunk) > 0 && !walk->key->physical && walk->locking == NULL)

@@ -41,6 +41,9 @@ typedef struct CiterReader
 	CiterPosition after;
 	CiterPosition upto;
 	CiterPosition lowest;		/* key of the rows locked, in scratch */
+	bool		keeps_skipped;	/* the keys of rows that others have locked */
+	List	   *skipped;		/* of the chunk at hand: CiterPosition, in
+								 * scratch */
 	MemoryContext position_contexts[2]; /* of "after", in turns */
 	int			position_turn;
 } CiterReader;

@@ -136,7 +136,8 @@ check_ends(CiterReader *reader, const CiterPosition *before)
 	CiterPosition key;
 	int			order;
 
-	if (before->nelements > 0 && citer_key_reader_compare(keys, first, before) <= 0)
+	order = before->nelements > 0 ? citer_key_reader_compare(keys, first, before) : 1;
+	if (order < 0 || (order == 0 && !before->included))
 	{
 		key = citer_key_reader_read(keys, first);
 		report_order(reader, before, &key);

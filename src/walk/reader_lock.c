@@ -26,6 +26,9 @@ static bool receive_locked(TupleTableSlot *slot, DestReceiver *self);
 static bool is_behind_chunk(CiterReader *reader, TupleTableSlot *slot);
 static void note_lowest(CiterReader *reader, TupleTableSlot *slot);
 static int64 count_skipped(CiterReader *reader, const CiterPosition *before);
+static void list_skipped(CiterReader *reader, const CiterPosition *before);
+static bool receive_present(TupleTableSlot *slot, DestReceiver *self);
+static bool is_in_chunk(CiterReader *reader, const CiterPosition *key);
 
 /*
  * Fills the chunk that has been read with its rows as they are once they are
@@ -47,8 +50,12 @@ citer_reader_lock_rows(CiterReader *reader, const CiterPosition *before)
 	reader->lowest.nelements = 0;
 	while (citer_walk_next_query(&queries))
 		citer_reader_run_query(reader, &queries.rows, &receiver.pub);
-	if (strstr(reader->walk->locking, "SKIP LOCKED") != NULL)
-		reader->cost.skipped += count_skipped(reader, before);
+	if (strstr(reader->walk->locking, "SKIP LOCKED") == NULL)
+		return;
+	if (reader->keeps_skipped)
+		list_skipped(reader, before);
+	reader->cost.skipped += reader->keeps_skipped ? list_length(reader->skipped) :
+		count_skipped(reader, before);
 }
 
 /* DestReceiver callback: takes a row that is locked. */
@@ -106,4 +113,61 @@ count_skipped(CiterReader *reader, const CiterPosition *before)
 	rows = citer_walk_count(reader->walk, before, &reader->after);
 	PopActiveSnapshot();
 	return Max(rows - citer_chunk_rows(reader->chunk), 0);
+}
+
+/*
+ * Lists the keys of these rows; only for a key that is unique.  A row that came
+ * in after the others were locked is one of them: no later chunk has it.
+ */
+static void
+list_skipped(CiterReader *reader, const CiterPosition *before)
+{
+	CiterRowReceiver receiver = citer_reader_receiver(reader, receive_present);
+	CiterQueryRows rows = {.after = before,.upto = &reader->after};
+	CiterWalkQueries queries = citer_walk_queries(reader->walk, &rows);
+
+	Assert(reader->walk->key->unique && reader->keys != NULL);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	citer_chunk_rewind(reader->chunk);
+	while (citer_walk_next_query(&queries))
+		citer_reader_run_query(reader, &queries.rows, &receiver.pub);
+	citer_chunk_rewind(reader->chunk);
+	PopActiveSnapshot();
+}
+
+/* DestReceiver callback: keeps the key of a row that is not in the chunk. */
+static bool
+receive_present(TupleTableSlot *slot, DestReceiver *self)
+{
+	CiterReader *reader = ((CiterRowReceiver *) self)->reader;
+	MemoryContext caller = MemoryContextSwitchTo(reader->scratch);
+	CiterPosition *key = palloc(sizeof(CiterPosition));
+
+	*key = citer_key_reader_read(reader->keys, slot);
+	if (!is_in_chunk(reader, key))
+		reader->skipped = lappend(reader->skipped, key);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+/*
+ * Whether a row of the chunk has that key.  The search begins behind the row that
+ * was found last, and comes round to there: most rows are found at once.
+ */
+static bool
+is_in_chunk(CiterReader *reader, const CiterPosition *key)
+{
+	for (int64 i = citer_chunk_rows(reader->chunk); i > 0; i--)
+	{
+		TupleTableSlot *slot = citer_chunk_next(reader->chunk);
+
+		if (slot == NULL)
+		{
+			citer_chunk_rewind(reader->chunk);
+			slot = citer_chunk_next(reader->chunk);
+		}
+		if (citer_key_reader_compare(reader->keys, slot, key) == 0)
+			return true;
+	}
+	return false;
 }

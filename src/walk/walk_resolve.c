@@ -37,6 +37,7 @@ citer_walk_resolve(const CiterOptions *options)
 	if (!walk->key->physical || options->after.nelements > 0)
 		walk->after = citer_bookmark_read(walk->key, "after", &options->after,
 										  options->job.stored);
+	walk->after.included = options->job.after_included;
 	walk->upto = citer_bookmark_read(walk->key, "upto", &options->upto, options->job.stored);
 	if (walk->key->physical && walk->relation->has_children)
 		refuse_bounds(walk, options);

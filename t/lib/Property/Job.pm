@@ -10,7 +10,9 @@ Property::Job - a random job, stopped and struck at random, and its oracle
 A job walks a random relation (see Property::Relation) as a random walk would
 (see Property::Walk).  Each of its chunks has up to four effects, some of which
 fail for some rows, and it is run in calls of a few chunks, in sessions that
-are killed, and with the help of other sessions.
+are killed, and with the help of other sessions.  Some jobs may skip few rows at
+first; rows that failed are tried again, once some of them are mended.  Some jobs
+follow the relation, whose filter lets more and more of its rows through.
 
 In the end each effect must be that of one statement over the same rows: the
 oracle is the ordered SELECT of the walk.
@@ -52,8 +54,10 @@ sub job_case
 
 	# Where keys tie, the rows of a key fail together.
 	$job->{fails} = $walk->{order}{unique} && chance(25);
+	$job->{mended} = $job->{fails} && !$walk->{order}{physical} ? between(0, 3) : 0;
 	$job->{by_bounds} = goes_by_bounds($job);
 	$job->{by_range} = chance(60);
+	$job->{follows} = !$job->{by_bounds} && grows($walk) && chance(60);
 	$job->{by_update} = $relation->{lockable}
 	  && !$relation->{large}
 	  && !$walk->{order}{physical}
@@ -109,6 +113,21 @@ sub goes_by_bounds
 	  && chance(60);
 }
 
+# Whether rows can come at the end of the walk only
+sub grows
+{
+	my ($walk) = @_;
+	my $order = $walk->{order};
+
+	return
+		 $order->{unique}
+	  && $order->{known}
+	  && !$order->{physical}
+	  && !$walk->{reverse}
+	  && !grep { $_->{desc} || $_->{less} ne '<' || !$_->{column} || !$_->{column}{not_null} }
+	  @{ $order->{key} };
+}
+
 # What chunks have an effect on: rows to copy, to count up and to delete
 sub effects
 {
@@ -122,9 +141,34 @@ sub effects
 		'ALTER TABLE effects.copy ADD COLUMN "when it was done" serial;',
 		'CREATE TABLE effects.count (id integer PRIMARY KEY, n integer DEFAULT 0);',
 		"INSERT INTO effects.count SELECT $id FROM $rows;",
+		'CREATE TABLE effects.ranked (id integer, place bigint);',
+		'CREATE TABLE effects.grown (id integer);',
 		'CREATE TABLE effects.ranged (id integer);',
+		'CREATE TABLE effects.mended AS SELECT 0 AS thirds;',
 		"CREATE TABLE effects.victim AS SELECT $id AS id FROM $rows;",
 		'CREATE INDEX ON effects.victim (id);');
+}
+
+# Numbers the rows in the order of the walk.
+sub rank
+{
+	my ($job) = @_;
+
+	return
+		"INSERT INTO effects.ranked SELECT split_part(_r, ' ', 2)::int, row_number() OVER () FROM ("
+	  . oracle($job->{walk}, "_row.$job->{rel}{id}{quoted}::text")
+	  . ') AS _a(_r);';
+}
+
+# Lets so many rows of a hundred through that the job follows, and all before these.
+sub grow
+{
+	my ($percent) = @_;
+
+	return
+		'INSERT INTO effects.grown SELECT id FROM effects.ranked WHERE'
+	  . " place <= $percent * (SELECT count(*) FROM effects.ranked) / 100"
+	  . ' AND id NOT IN (SELECT id FROM effects.grown);';
 }
 
 # The statement of a chunk.  Rows of some numbers fail if the job is to.
@@ -133,7 +177,12 @@ sub statement
 	my ($job) = @_;
 	my $id = $job->{rel}{id}{quoted};
 	my $row = chance(50) ? 'c.*' : columns_of($job);
-	my $fails = $job->{fails} ? " WHERE 1 / (c.$id % 7 - 3) < 9" : '';
+	my $fails =
+	  $job->{fails}
+	  ? ' WHERE 1 / CASE WHEN '
+	  . failing("c.$id", '(SELECT thirds FROM effects.mended)')
+	  . ' THEN 0 ELSE 1 END < 9'
+	  : '';
 	my @effects = (
 		"INSERT INTO effects.copy SELECT $row FROM chunk AS c$fails",
 		$job->{by_bounds}
@@ -151,6 +200,14 @@ sub statement
 	  "UPDATE $job->{rel}{name} AS o SET $id = o.$id WHERE chunk_range(o)"
 	  if $job->{by_update};
 	return join(one_of('; ', ";\n"), @effects) . one_of('', ';', ' ; ');
+}
+
+# Whether a row fails, with so many thirds of such rows mended
+sub failing
+{
+	my ($id, $mended) = @_;
+
+	return "$id % 7 = 3 AND $id / 7 % 3 >= $mended";
 }
 
 sub columns_of
@@ -193,6 +250,13 @@ sub first_call
 		map { $_ => $arguments{$_} }
 		  grep { !/snapshot/ && defined $arguments{$_} } @parameters);
 
+	if ($job->{follows})
+	{
+		$more{follow} = 'true';
+		$more{filter} = literal('(' . ($walk->{filter} // 'true')
+			  . "\n) AND $rel->{id}{quoted} IN (SELECT _g.id FROM effects.grown AS _g)");
+	}
+
 	return 'CALL chunked_iter_run('
 	  . literal($job->{name})
 	  . join('', map { ", $_ => $more{$_}" } grep { defined $more{$_} } sort keys %more)
@@ -208,6 +272,7 @@ sub run
 	my $name = literal($job->{name});
 	my @lines = (
 		@{ $walk->{before} },
+		$job->{follows} ? (rank($job), grow(between(0, 40))) : (),
 		quietly(set(1, @settings)),
 		first_call($job) . ';',
 		quietly(unset(1, @settings)));
@@ -216,8 +281,12 @@ sub run
 	push @lines,
 	  "SELECT prop.run_again('job', $name, "
 	  . literal("CALL chunked_iter_run($name, max_chunks => NULL, chunk_size => "
-		  . one_of(1, 3, 1000) . ')')
+		  . one_of(1, 3, 1000) . enough($job) . ')')
 	  . ') AS outcome \gset';
+	# Where it comes to a key that no text stands for, this is the error.
+	push @lines, "CALL chunked_iter_run($name" . enough($job) . ');' if $walk->{lossy};
+	push @lines, followed($job) if $job->{follows};
+	push @lines, retried($job) if $job->{mended};
 	return @lines;
 }
 
@@ -231,21 +300,62 @@ sub some_more
 	return weighted(
 		4 => [
 			quietly(set(1, @settings)),
-			"CALL chunked_iter_run($name, max_chunks => " . between(1, 4) . ');',
+			"CALL chunked_iter_run($name, max_chunks => " . between(1, 4) . enough($job) . ');',
 			quietly(unset(1, @settings))
 		],
-		3 => [ struck($name) ],
-		2 => [ helped($name) ])->@*;
+		3 => [ struck("CALL chunked_iter_run($name, chunk_size => " . one_of(1, 2, 5)
+			  . too_few($job) . ')') ],
+		2 => [ helped($job) ],
+		$job->{mended} ? (2 => ["CALL chunked_iter_retry_failed($name);"]) : ())->@*;
+}
+
+# The rest of the rows, in some rounds, some of which are stopped
+sub followed
+{
+	my ($job) = @_;
+	my $name = literal($job->{name});
+	my @lines;
+
+	foreach my $percent (sort { $a <=> $b } map { between(40, 100) } 1 .. between(0, 3))
+	{
+		push @lines, grow($percent);
+		push @lines, some_more($job) for 1 .. between(0, 2);
+	}
+	return @lines, grow(100), ("CALL chunked_iter_run($name" . enough($job) . ');') x 2;
+}
+
+# A job that may skip few rows fails; one that may skip more goes on.
+sub too_few
+{
+	my ($job) = @_;
+
+	return $job->{fails} && chance(30) ? ', max_failed => ' . between(0, 3) : enough($job);
+}
+
+sub enough
+{
+	my ($job) = @_;
+
+	return $job->{fails} ? ', max_failed => 1000000' : '';
+}
+
+# The rows that failed, once some are mended, also in sessions that are struck
+sub retried
+{
+	my ($job) = @_;
+	my $call = 'CALL chunked_iter_retry_failed(' . literal($job->{name}) . ')';
+	my @lines = ("UPDATE effects.mended SET thirds = $job->{mended};");
+
+	push @lines, struck($call) for 1 .. between(0, 2);
+	return @lines, "$call;";
 }
 
 # In a session that is killed after so many milliseconds
 sub struck
 {
-	my ($name) = @_;
-	my $call = literal("CALL chunked_iter_run($name, chunk_size => "
-		  . one_of(1, 2, 5) . ')');
+	my ($call) = @_;
 
-	return "SELECT prop.strike(prop.send('job', $call), "
+	return "SELECT prop.strike(prop.send('job', " . literal($call) . '), '
 	  . one_of(0, 1, 2, 3, 5, 8) / 1000 . ", '"
 	  . one_of('terminate', 'cancel')
 	  . "'), prop.outcome('job') \\g /dev/null";
@@ -254,9 +364,10 @@ sub struck
 # With two more sessions, which come late if it has ended
 sub helped
 {
-	my ($name) = @_;
+	my ($job) = @_;
+	my $name = literal($job->{name});
 	my $run = literal("CALL chunked_iter_run($name, max_chunks => "
-		  . between(1, 9) . ')');
+		  . between(1, 9) . too_few($job) . ')');
 	my $help = literal("CALL chunked_iter_work($name)");
 
 	return
@@ -272,18 +383,20 @@ sub verdict
 	my ($job) = @_;
 	my ($walk, $rel) = @{$job}{ 'walk', 'rel' };
 	my $id = $rel->{id}{quoted};
-	my $fine = $job->{fails} ? "$id % 7 <> 3" : undef;
+	my $fine = $job->{fails} ? 'NOT (' . failing($id, $job->{mended}) . ')' : undef;
 	my $oracle = oracle($walk, undef, $fine);
 	my $all = oracle($walk, "_row.$id\::text");
 	my $done = "SELECT split_part(_r, ' ', 2)::int FROM ($all) AS _a(_r)";
 	my $failed =
 	  $job->{fails}
-	  ? "SELECT count(*) FROM ($done) AS _d(id) WHERE id % 7 = 3"
+	  ? "SELECT count(*) FROM ($done) AS _d(id) WHERE " . failing('id', $job->{mended})
 	  : 'SELECT 0';
 	my $counted =
-	  $job->{fails} ? "$done WHERE split_part(_r, ' ', 2)::int % 7 <> 3" : $done;
+	  $job->{fails}
+	  ? "$done WHERE NOT (" . failing("split_part(_r, ' ', 2)::int", $job->{mended}) . ')'
+	  : $done;
 	my $columns = columns_of($job);
-	my $ordered = $job->{parts} || $rel->{differs} ? ', ordered => false' : '';
+	my $ordered = $job->{parts} || $rel->{differs} || $job->{mended} ? ', ordered => false' : '';
 
 	return (
 		"SELECT prop.compare('$walk->{label}',\n\tARRAY($oracle),\n"

@@ -17,7 +17,7 @@ What must hold in the end is one query over the table of what was done, the
 table of what was touched, and the rows themselves:
 
   missed    a row whose key has not changed is done, unless it was locked
-            under SKIP LOCKED
+            under SKIP LOCKED and the job does not revisit such rows
   twice     and no row is done twice under the same key
   moved     a row moved ahead of the job once, to a key further ahead, is done
             once, where the job waits for rows
@@ -98,10 +98,11 @@ sub lock_case
 	$job->{reverse} = 1 if !$order->{physical} && chance(25);
 	$job->{parts} = undef if $order->{physical};
 	$job->{counts} = 0 if $order->{physical} || $order->{alone};
-	$job->{wait} = one_of('', '', '', ' SKIP LOCKED', ' NOWAIT')
+	$job->{wait} = one_of('', '', ' SKIP LOCKED', ' SKIP LOCKED', ' NOWAIT')
 	  if $job->{lock};
 	$job->{wait} =~ s/ SKIP LOCKED// if $order->{alone};
-	$job->{skips} = $job->{wait} =~ /SKIP/ ? 1 : 0;
+	$job->{revisits} = $job->{wait} =~ /SKIP/ && !$order->{physical} && chance(60);
+	$job->{skips} = $job->{wait} =~ /SKIP/ && !$job->{revisits} ? 1 : 0;
 	return {
 		begin => [ leave_nothing(), setup($job) ],
 		parts => [ { label => $job->{label}, compare => [ run($job), verdict($job) ] } ],
@@ -158,7 +159,10 @@ sub run
 	my ($job) = @_;
 	my $text = $job->{order}{text};
 	my @commands = map { chance(70) ? command($job, $_) : 'NULL' } 1 .. 14;
-	my @at_once = map { one_of('true', 'false') } @commands;
+
+	# What stays locked until the job has given up takes three seconds.
+	my $waits = $job->{revisits} ? 15 : 50;
+	my @at_once = map { chance($waits) ? 'false' : 'true' } @commands;
 	my $isolation = weighted(
 		85 => 'read committed',
 		10 => 'repeatable read',
@@ -171,6 +175,7 @@ sub run
 		reverse => $job->{reverse} ? 'true' : undef,
 		filter => defined $job->{filter} ? literal($job->{filter}) : undef,
 		lock_rows => $job->{lock} ? "'$job->{lock}$job->{wait}'" : undef,
+		revisit => $job->{revisits} ? 'true' : undef,
 		on_error => $job->{fails} ? "'skip'" : undef,
 		parts => $job->{parts},
 		retries => one_of(undef, 0, 5));
@@ -190,8 +195,8 @@ sub run
 		  . join(",\n\t", @commands)
 		  . "]::text[],\n\tARRAY["
 		  . join(', ', @at_once) . ']);',
-		"SELECT prop.run_again('job', '$job->{name}', $again) AS outcome \\gset"
-	);
+		"SELECT prop.run_again('job', '$job->{name}', $again) AS outcome \\gset",
+		$job->{revisits} ? ("CALL chunked_iter_run('$job->{name}');") : ());
 }
 
 # What is done for each chunk: its rows are noted, counted up, or fail.
@@ -313,13 +318,14 @@ sub verdict
 	push @rules, moved_rule($job, $filter, $fine)
 	  if $job->{lock} =~ /UPDATE|FOR SHARE/
 	  && !$job->{skips}
+	  && !$job->{revisits}
 	  && $order->{before}
 	  && !$job->{parts};
 	push @rules,
 		"SELECT 'order', _two.id, _two.k FROM locks.done AS _one"
 	  . ' JOIN locks.done AS _two ON _two.gate > _one.gate AND '
 	  . ($job->{reverse} ? flipped($order->{before}) : $order->{before})
-	  if $order->{before} && !$job->{parts};
+	  if $order->{before} && !$job->{parts} && !$job->{revisits};
 	push @rules,
 	  "SELECT 'counted', id, k FROM locks.t WHERE n <>"
 	  . ' (SELECT count(*) FROM locks.done WHERE done.id = t.id)'

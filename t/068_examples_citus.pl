@@ -121,7 +121,7 @@ sub is_done_once
 sub job_on_the_coordinator
 {
 	my ($two_phase) = slurp_file("$RealBin/../docs/jobs.md") =~
-	  /<!-- run by t\/063_examples_citus\.pl -->\n```sql\n(.*?)^```$/ms;
+	  /<!-- run by t\/068_examples_citus\.pl -->\n```sql\n(.*?)^```$/ms;
 
 	$coordinator->safe_psql('postgres', $two_phase);
 	$coordinator->safe_psql('postgres', <<'SQL');
