@@ -29,7 +29,8 @@
 #:
 #:   make bench      measure on a private server and write docs/benchmarks.md;
 #:                   ARGS='...' as scripts/bench.sh says
-#:   make plots      draw docs/query_log.svg and docs/pages.svg from runs of their own
+#:   make plots      draw query_log.svg, pages.svg and job.svg in docs, from runs
+#:                   of their own
 #:   make dist       the last commit as a zip for PGXN; debian/ makes a package
 #:   make indent     lay the C code out as pgindent does
 #:   make typedefs   write src/typedefs.list, which make indent reads
