@@ -59,6 +59,7 @@ static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void retry_job(CiterJobRun *run);
+static void take_guard(CiterJobRun *run);
 static void enter(CiterJobRun *run);
 static void run_detached(CiterJobRun *run);
 static CiterJobOutcome store_interrupt(CiterJobRun *run, void *argument);
@@ -177,9 +178,7 @@ run_job(CiterJobRun *run)
 			return;
 	}
 	else
-		run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
-	if (!run->has_job_guard)
-		citer_job_refuse_busy(run->arguments.job);
+		take_guard(run);
 	enter(run);
 	switch (citer_job_do(run, citer_job_begin_run, &resuming, &error))
 	{
@@ -254,11 +253,18 @@ help_job(CiterJobRun *run)
 static void
 retry_job(CiterJobRun *run)
 {
+	take_guard(run);
+	enter(run);
+	citer_job_retry_rows(run);
+}
+
+/* Takes the job's guard; 55P03 if another session has it. */
+static void
+take_guard(CiterJobRun *run)
+{
 	run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
 		citer_job_refuse_busy(run->arguments.job);
-	enter(run);
-	citer_job_retry_rows(run);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */

@@ -38,6 +38,7 @@ static struct
 }			kept[CITER_JOB_SQL_COUNT];
 
 static void run(Oid procedure, CiterJobSql sql, const CiterJobValues *values, bool read_only);
+static Datum get_or(int column, Datum if_null);
 static char *complete_sql(const char *text, const char *schema);
 static CiterStatement *find_prepared(CiterJobSql sql, const char *schema,
 									 const CiterJobValues *values);
@@ -162,36 +163,34 @@ citer_job_get(int column, bool *isnull)
 int
 citer_job_get_int(int column, int if_null)
 {
-	bool		isnull;
-	Datum		value = citer_job_get(column, &isnull);
-
-	return isnull ? if_null : DatumGetInt32(value);
+	return DatumGetInt32(get_or(column, Int32GetDatum(if_null)));
 }
 
 int64
 citer_job_get_bigint(int column, int64 if_null)
 {
-	bool		isnull;
-	Datum		value = citer_job_get(column, &isnull);
-
-	return isnull ? if_null : DatumGetInt64(value);
+	return DatumGetInt64(get_or(column, Int64GetDatum(if_null)));
 }
 
 bool
 citer_job_get_bool(int column)
 {
-	bool		isnull;
-
-	return DatumGetBool(citer_job_get(column, &isnull));
+	return DatumGetBool(get_or(column, BoolGetDatum(false)));
 }
 
 Oid
 citer_job_get_oid(int column)
 {
+	return DatumGetObjectId(get_or(column, ObjectIdGetDatum(InvalidOid)));
+}
+
+static Datum
+get_or(int column, Datum if_null)
+{
 	bool		isnull;
 	Datum		value = citer_job_get(column, &isnull);
 
-	return isnull ? InvalidOid : DatumGetObjectId(value);
+	return isnull ? if_null : value;
 }
 
 /* A text[] column of the first row, copied into the current context. */
