@@ -37,6 +37,7 @@ my $workers = "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'chun
 
 client_gone();
 transactions();
+follows();
 workers_ended();
 server_restarted();
 role_settings();
@@ -113,6 +114,42 @@ sub transactions
 	like($session->reported, qr/57014/, 'a wait is cancelled');
 	$session->close;
 	query("SELECT chunked_iter_cancel('job')");
+	return;
+}
+
+# One that follows stays, and does what comes, until it is asked to stop.
+sub follows
+{
+	my $insert = 'INSERT INTO item SELECT i, md5(i::text) FROM (SELECT max(id) AS last FROM item) m,'
+	  . ' generate_series(last + 1, last + 25) i';
+	my $behind = '(SELECT count(*) FROM item) - (SELECT count(*) FROM copy)';
+	my $naps = "$behind = 0 AND (SELECT waiting_for = 'nap_ms' FROM chunked_iter_progress)";
+
+	make_job();
+	query("$start, follow => true, nap_ms => 50)");
+	foreach my $round (1 .. 3)
+	{
+		wait_for($naps, "round $round is done, and it naps");
+		is(query("SELECT chunked_iter_wait('job', 1)"), 'running', 'but does not end');
+		query($insert);
+	}
+	wait_for($naps, 'the last one is done');
+	query("SELECT chunked_iter_pause('job')");
+	is(query("SELECT chunked_iter_wait('job', 60000)"), 'paused', 'it pauses when asked while it naps');
+	wait_for("$workers = 0", 'its workers are gone');
+	query($insert);
+	is(query("SELECT $behind"), '25', 'and do nothing then');
+
+	query("SELECT chunked_iter_start('job', pause_ms => 500)");
+	wait_for("$behind = 15", 'it goes on where it was');
+	query("SELECT chunked_iter_pause('job')");
+	is(query("SELECT chunked_iter_wait('job', 60000)"), 'paused', 'it pauses when asked in a round');
+	isnt(query("SELECT $behind"), '0', 'before its end');
+	query("SELECT chunked_iter_start('job', pause_ms => 0)");
+	wait_for($naps, 'that ends in the next start');
+	query("SELECT chunked_iter_cancel('job')");
+	is(query("SELECT chunked_iter_wait('job', 60000)"), 'cancelled', 'it ends when cancelled');
+	is_done_once($node, 'by a job that follows');
 	return;
 }
 

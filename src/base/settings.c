@@ -23,8 +23,8 @@
 #include "base/compat.h"
 #include "base/settings.h"
 
-static void read_numbers(intptr_t * numbers);
-static void remember_present(const intptr_t * numbers);
+static void read_numbers(intptr_t *numbers);
+static void remember_present(const intptr_t *numbers);
 static ArrayType *save_settings(void);
 static bool is_saved(const char *name);
 static bool has_plain_backslash(const char *sql);
@@ -210,7 +210,7 @@ citer_settings_save(void)
 
 /* The settings that are not strings, as the server has them. */
 static void
-read_numbers(intptr_t * numbers)
+read_numbers(intptr_t *numbers)
 {
 	numbers[0] = DateStyle;
 	numbers[1] = DateOrder;
@@ -225,7 +225,7 @@ read_numbers(intptr_t * numbers)
 
 /* Sets what is known of the present settings, for the session's life. */
 static void
-remember_present(const intptr_t * numbers)
+remember_present(const intptr_t *numbers)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter settings",
 												  ALLOCSET_SMALL_SIZES);

@@ -23,7 +23,7 @@
 #define MS_MAX 86400000
 
 static int	read_flag(NullableDatum value);
-static Interval * read_delay(NullableDatum value);
+static Interval *read_delay(NullableDatum value);
 static NullableDatum read_names(const char *argument, NullableDatum value);
 static NullableDatum read_bookmark(const char *argument, NullableDatum value);
 static int64 read_number(const char *argument, NullableDatum value, int64 number,

@@ -44,7 +44,7 @@ typedef struct Look
 	bool		settled;
 	bool		reopened;
 	List	   *writers;		/* VirtualTransactionId, in run->context */
-}			Look;
+} Look;
 
 static CiterJobOutcome look(CiterJobRun *run, void *argument);
 static bool reopen(CiterJob *job);

@@ -84,7 +84,7 @@ Datum
 chunked_iter_wait_1_0(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(citer_job_await(fcinfo->flinfo->fn_oid, fcinfo->args[0],
-														fcinfo->args[1])));
+													 fcinfo->args[1])));
 }
 
 /* chunked_iter_resume() RETURNS integer */

@@ -3,8 +3,8 @@
  *	  Jobs: a statement for each chunk of a relation, one transaction a chunk.
  *
  * A call makes or finds a job by its arguments, in a first transaction.  Then
- * the session takes one free range after the other and works through it
- * (range.c).  The job is done when all its ranges are.
+ * the session takes one free range after the other (claim.c).  The job is done
+ * when all its ranges are.
  *
  * Guards are held over transactions, and so are the statement's plans and the
  * memory of the run.  All three are given back whichever way the call ends,
@@ -21,6 +21,7 @@
 
 #include "base/settings.h"
 #include "job/begin.h"
+#include "job/claim.h"
 #include "job/errors.h"
 #include "job/follow.h"
 #include "job/guard.h"
@@ -45,14 +46,6 @@
 /* What a call does, once it is connected. */
 typedef void (*Verb) (CiterJobRun *run);
 
-/* A range to work on: the argument of claim_range. */
-typedef struct Claim
-{
-	int			behind;			/* the range this session was at work on; 0:
-								 * none */
-	int			range_no;		/* taken; 0: none is left */
-} Claim;
-
 /* Whether the job is done: the argument of finish_job. */
 typedef struct Finish
 {
@@ -66,6 +59,7 @@ static void run_job(CiterJobRun *run);
 static CiterJobState run_to_end(CiterJobRun *run);
 static void help_job(CiterJobRun *run);
 static void retry_job(CiterJobRun *run);
+static void take_guard(CiterJobRun *run);
 static void enter(CiterJobRun *run);
 static void run_detached(CiterJobRun *run);
 static CiterJobOutcome store_interrupt(CiterJobRun *run, void *argument);
@@ -75,9 +69,6 @@ static void fail_with_worker(CiterJobRun *run);
 static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
 static CiterJobOutcome store_failure(CiterJobRun *run, void *error);
 static CiterJobState work_in_rounds(CiterJobRun *run);
-static CiterJobState work_on_ranges(CiterJobRun *run);
-static CiterJobOutcome claim_range(CiterJobRun *run, void *argument);
-static int	claim_behind(const CiterJob *job, int range_no);
 static CiterJobOutcome finish_job(CiterJobRun *run, void *argument);
 static void give_back(CiterJobRun *run);
 
@@ -187,9 +178,7 @@ run_job(CiterJobRun *run)
 			return;
 	}
 	else
-		run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
-	if (!run->has_job_guard)
-		citer_job_refuse_busy(run->arguments.job);
+		take_guard(run);
 	enter(run);
 	switch (citer_job_do(run, citer_job_begin_run, &resuming, &error))
 	{
@@ -253,7 +242,7 @@ help_job(CiterJobRun *run)
 	enter(run);
 	if (citer_job_do(run, citer_job_begin_help, NULL, NULL) == CITER_OUTCOME_STOPPED)
 		return;
-	finish.state = work_on_ranges(run);
+	finish.state = citer_job_work_on_ranges(run);
 	if (citer_job_is_active(finish.state))
 		(void) citer_job_do(run, finish_job, &finish, NULL);
 	/* What a worker has done is told by the run that it is one of. */
@@ -264,11 +253,18 @@ help_job(CiterJobRun *run)
 static void
 retry_job(CiterJobRun *run)
 {
+	take_guard(run);
+	enter(run);
+	citer_job_retry_rows(run);
+}
+
+/* Takes the job's guard; 55P03 if another session has it. */
+static void
+take_guard(CiterJobRun *run)
+{
 	run->has_job_guard = citer_guard_take(run->role, run->arguments.job, CITER_GUARD_JOB);
 	if (!run->has_job_guard)
 		citer_job_refuse_busy(run->arguments.job);
-	enter(run);
-	citer_job_retry_rows(run);
 }
 
 /* Counts this session as one at work; 55P03 if the job is being forgotten. */
@@ -407,7 +403,7 @@ work_in_rounds(CiterJobRun *run)
 	for (;;)
 	{
 		do
-			state = work_on_ranges(run);
+			state = citer_job_work_on_ranges(run);
 		while (citer_job_is_active(state) && citer_job_follow(run));
 		if (citer_job_is_active(state))
 			state = citer_job_revisit(run);
@@ -418,72 +414,6 @@ work_in_rounds(CiterJobRun *run)
 			return state;
 		run->revisited = false;
 	}
-}
-
-/*
- * Works through ranges, one after the other, as long as there is a free one.
- * Returns the job's state then.
- */
-static CiterJobState
-work_on_ranges(CiterJobRun *run)
-{
-	Claim		claim = {0};
-
-	for (;;)
-	{
-		CiterJobState state;
-
-		(void) citer_job_do(run, claim_range, &claim, NULL);
-		if (claim.range_no == 0)
-		{
-			citer_guard_unshare(run->role, run->job->name);
-			return CITER_JOB_RUNNING;
-		}
-		state = citer_job_run_range(run, claim.range_no);
-		citer_guard_release(run->role, run->job->name, run->guarded_range);
-		run->guarded_range = 0;
-		if (!citer_job_is_active(state))
-			return state;
-		claim.behind = claim.range_no;
-	}
-}
-
-/*
- * Takes the guard of a range that is neither done nor taken: the next one
- * after the range this session was at work on, or else the first of all.  A
- * guard outlives the transaction, also that of an attempt that was undone.
- */
-static CiterJobOutcome
-claim_range(CiterJobRun *run, void *argument)
-{
-	Claim	   *claim = argument;
-
-	if (run->guarded_range != 0)
-		citer_guard_release(run->role, run->job->name, run->guarded_range);
-	run->guarded_range = claim_behind(run->job, claim->behind);
-	if (run->guarded_range == 0 && claim->behind > 0)
-		run->guarded_range = claim_behind(run->job, 0);
-	claim->range_no = run->guarded_range;
-	return CITER_OUTCOME_COMMITTED;
-}
-
-/* The number of the range whose guard it takes; 0 if it takes none. */
-static int
-claim_behind(const CiterJob *job, int range_no)
-{
-	int			range_nos[CITER_JOB_RANGES_MAX];
-	int			nranges;
-
-	while ((nranges = citer_job_unfinished_ranges(job, range_no, range_nos)) > 0)
-	{
-		for (int i = 0; i < nranges; i++)
-		{
-			range_no = range_nos[i];
-			if (citer_guard_take(job->owner_oid, job->name, range_no))
-				return range_no;
-		}
-	}
-	return 0;
 }
 
 /*

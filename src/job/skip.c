@@ -61,11 +61,11 @@ static void insert_row(CiterJobSkip *skip, void *argument);
 void
 citer_job_skip_failing(CiterJobSkip *skip)
 {
-	RowSpan		all;
+	RowSpan		all = {0};
 
 	if (skip->range->one_key && !skip->walk->key->unique && !goes_by_bounds(skip->statement))
 		take_recorded(skip);
-	all = (RowSpan) {0, skip->nrows};
+	all.to = skip->nrows;
 	if (skip->nrows > 0)
 		skip->failed = do_span(skip, all);
 }
@@ -106,7 +106,8 @@ static int64
 do_span(CiterJobSkip *skip, RowSpan span)
 {
 	ErrorData  *error = try_in_subtransaction(skip, run_statement, &span);
-	int64		middle = span.from + (span.to - span.from) / 2;
+	RowSpan		first = {span.from, span.from + (span.to - span.from) / 2};
+	RowSpan		second = {first.to, span.to};
 	int64		failed;
 
 	if (error == NULL)
@@ -119,8 +120,7 @@ do_span(CiterJobSkip *skip, RowSpan span)
 		failed = span.to - span.from;
 	}
 	else
-		failed = do_span(skip, (RowSpan) {span.from, middle}) +
-			do_span(skip, (RowSpan) {middle, span.to});
+		failed = do_span(skip, first) + do_span(skip, second);
 	FreeErrorData(error);
 	return failed;
 }

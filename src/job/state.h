@@ -91,7 +91,8 @@ typedef struct CiterJobRange
 	int64		estimated_rows;
 	bool		one_key;		/* not stored: it is the key of its position,
 								 * and no other */
-	ItemPointerData place;		/* of its row, if valid: looked for there first */
+	ItemPointerData place;		/* of its row, if valid: looked for there
+								 * first */
 } CiterJobRange;
 
 /* What a chunk adds to its range. */
@@ -124,7 +125,7 @@ typedef struct CiterJobKept
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
 extern CiterJobState citer_job_read_state(CiterJob *job);
 extern bool citer_job_look_at(Oid procedure, const char *name, CiterJobState *state,
-						   bool *attended);
+							  bool *attended);
 extern void citer_job_take_tuned(CiterJob *job, int column);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);

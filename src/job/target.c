@@ -36,6 +36,7 @@
 
 static Oid	find_by_name(const CiterJob *job);
 static void check_basis(const CiterJob *job, const CiterWalk *walk);
+static void refuse_to_continue(const CiterJob *job, const char *detail, const char *hint);
 static void refuse_target(const CiterJob *job, const char *detail);
 static NullableDatum describe_key(const CiterKey *key);
 static char *key_in_words(const CiterKey *key);
@@ -124,11 +125,9 @@ citer_job_target_check(const CiterJob *job, const CiterWalk *walk)
 	if (OidIsValid(job->storage) && storage_of(walk) != job->storage)
 		refuse_target(job, "It was rewritten, and its rows are at other places now.");
 	if (job->has_index && citer_walk_lacks_index(walk))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot continue job \"%s\"", job->name),
-				 errdetail("No index gives the order of %s any more.", job->relation),
-				 errhint("%s", citer_key_index_sql(walk->relation, walk->key))));
+		refuse_to_continue(job,
+						   psprintf("No index gives the order of %s any more.", job->relation),
+						   citer_key_index_sql(walk->relation, walk->key));
 }
 
 /*
@@ -159,11 +158,8 @@ citer_job_target_check_position(const CiterJob *job, const CiterJobRange *range,
 		detail = psprintf("Its position in range %d is behind the end of the range.",
 						  range->range_no);
 	if (detail != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot continue job \"%s\"", job->name),
-				 errdetail("%s", detail),
-				 errhint("Correct the row in chunked_iter_job_ranges, or forget the job and start it again.")));
+		refuse_to_continue(job, detail,
+						   "Correct the row in chunked_iter_job_ranges, or forget the job and start it again.");
 }
 
 /* The request for a walk of the target, without bounds.  55000 if it is gone. */
@@ -205,11 +201,19 @@ check_basis(const CiterJob *job, const CiterWalk *walk)
 		return;
 	lost = citer_job_basis_lost(job->key_basis, basis);
 	if (lost != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot continue job \"%s\"", job->name),
-				 errdetail("Its positions rest on %s, which is no longer so.", lost),
-				 errhint("Undo the change, or REINDEX if it is a collation's, forget the job and start it again.")));
+		refuse_to_continue(job,
+						   psprintf("Its positions rest on %s, which is no longer so.", lost),
+						   "Undo the change, or REINDEX if it is a collation's, forget the job and start it again.");
+}
+
+static void
+refuse_to_continue(const CiterJob *job, const char *detail, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot continue job \"%s\"", job->name),
+			 errdetail("%s", detail),
+			 errhint("%s", hint)));
 }
 
 static void

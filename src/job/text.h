@@ -14,8 +14,8 @@
 typedef struct CiterJobTextRange
 {
 	char	   *name;			/* not quoted */
-	bool		implied;		/* it is not in the user's text, but follows from
-								 * that, and is put behind this WHERE */
+	bool		implied;		/* it is not in the user's text, but follows
+								 * from that, and is put behind this WHERE */
 	int			start;			/* in the user's text */
 	int			end;
 	int			expanded_start; /* in the expanded one */

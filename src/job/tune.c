@@ -50,10 +50,10 @@ citer_job_tune(Oid procedure, const NullableDatum *given)
 static void
 check_arguments(CiterJobArguments *arguments, const NullableDatum *given)
 {
-	NullableDatum values[CITER_RUN_MAX_WAL_PER_SECOND + 1];
+	NullableDatum values[CITER_RUN_MAX_WAL_PER_SECOND + 1] = {0};
 
 	for (int i = 0; i < (int) lengthof(values); i++)
-		values[i] = (NullableDatum) {(Datum) 0, true};
+		values[i].isnull = true;
 	for (int i = 0; i < (int) lengthof(run_arguments); i++)
 		values[run_arguments[i]] = given[i];
 	citer_job_arguments_read(arguments, values);

@@ -39,7 +39,8 @@ typedef struct CiterScanState
 	TupleDesc	columns;		/* of its result */
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
-	List	   *expressions;	/* states of custom_exprs; constants as they are */
+	List	   *expressions;	/* states of custom_exprs; constants as they
+								 * are */
 	Bitmapset  *used;			/* columns, as the plan has them */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */

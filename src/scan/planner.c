@@ -37,7 +37,6 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
-#include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parse_clause.h"
 #include "parser/parsetree.h"
@@ -52,7 +51,6 @@
 #include "scan/scan.h"
 #include "walk/clause.h"
 #include "walk/explain.h"
-#include "walk/citus.h"
 #include "walk/walk.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_support_1_0);
@@ -67,10 +65,6 @@ static CiterScanCall *resolve_call(RelOptInfo *rel, RangeTblEntry *rte);
 static void check_row_type(RelOptInfo *rel, TupleDesc columns);
 static CiterRelation *known_relation(FuncExpr *call, TupleDesc columns);
 static Bitmapset *used_columns(RelOptInfo *rel, List *clauses);
-static void add_dependencies(PlannerInfo *root, const CiterScanCall *scan);
-static bool add_functions(Node *node, void *root);
-static bool add_function(Oid function, void *root);
-static void add_relation(PlannerInfo *root, Oid relid);
 static void set_rows(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_cost(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterScanCall *scan);
 static void set_order(PlannerInfo *root, RelOptInfo *rel, Path *path, const CiterWalk *walk);
@@ -186,7 +180,7 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 	path->pathtarget = rel->reltarget;
 	path->param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 
-	add_dependencies(root, scan->call);
+	citer_scan_add_dependencies(root, scan->call);
 	set_rows(root, rel, path, scan->call);
 	set_cost(root, rel, path, scan->call);
 	set_order(root, rel, path, scan->call->walk);
@@ -289,49 +283,6 @@ used_columns(RelOptInfo *rel, List *clauses)
 	foreach(cell, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause, rel->relid, &columns);
 	return columns;
-}
-
-/*
- * Registers what the plan depends on, so that it is made again when one of the
- * relations or functions changes, or the role, whose privileges count.
- */
-static void
-add_dependencies(PlannerInfo *root, const CiterScanCall *scan)
-{
-	PlannerGlobal *glob = root->glob;
-
-	glob->dependsOnRole = true;
-	if (!citer_call_is_query(scan->call))
-		glob->relationOids = list_append_unique_oid(glob->relationOids,
-													get_typ_typrelid(scan->columns->tdtypeid));
-	if (scan->walk == NULL)
-		return;
-	glob->relationOids = list_concat_unique_oid(glob->relationOids,
-												scan->walk->index_shape.relations);
-	add_functions((Node *) scan->walk->key->order, root);
-	add_functions(scan->walk->filter_clause, root);
-	add_functions((Node *) scan->quals.quals, root);
-}
-
-/* Expression walker: adds functions to what the plan depends on. */
-static bool
-add_functions(Node *node, void *root)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, SortGroupClause))
-		return false;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, add_functions, root, 0);
-	check_functions_in_node(node, add_function, root);
-	return expression_tree_walker(node, add_functions, root);
-}
-
-static bool
-add_function(Oid function, void *root)
-{
-	record_plan_function_dependency(root, function);
-	return false;
 }
 
 /* Sets how many rows come from the walk, and from the path. */
@@ -454,29 +405,8 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *targetlist
 	}
 	scan->custom_private = private;
 	if (!citer_call_is_query(call->call))
-		add_relation(root, get_typ_typrelid(call->columns->tdtypeid));
+		citer_scan_add_relation(root, get_typ_typrelid(call->columns->tdtypeid));
 	return &scan->scan.plan;
-}
-
-/*
- * Adds the walked relation to the plan's range table, where nothing refers to
- * it, as the server does with views: the plan cache takes its lock before it
- * decides whether the plan still holds.  EXPLAIN does not open it, for it may
- * be gone by then.  Citus refuses to see tables of its own appear while it plans.
- */
-static void
-add_relation(PlannerInfo *root, Oid relid)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-
-	if (CITER_LOCKED_RTEKIND == RTE_RELATION && citer_citus_has(relid))
-		return;
-	rte->rtekind = CITER_LOCKED_RTEKIND;
-	rte->relid = relid;
-	rte->relkind = get_rel_relkind(relid);
-	rte->rellockmode = AccessShareLock;
-	rte->eref = makeAlias(get_rel_name(relid), NIL);
-	root->parse->rtable = lappend(root->parse->rtable, rte);
 }
 
 /* The members of a set, as a list that can be part of a plan. */

@@ -68,6 +68,8 @@ extern void citer_scan_minmax_init(void);
 extern void citer_scan_take_quals(RelOptInfo *rel, const CiterRelation *relation,
 								  CiterScanQuals *quals);
 extern void citer_scan_estimate(CiterScanCall *scan, const CiterOptions *options);
+extern void citer_scan_add_dependencies(PlannerInfo *root, const CiterScanCall *scan);
+extern void citer_scan_add_relation(PlannerInfo *root, Oid relid);
 extern Oid *citer_scan_param_types(List *params);
 extern List *citer_scan_claim(const CiterKey *key, bool backwards);
 

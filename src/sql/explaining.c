@@ -48,8 +48,10 @@ citer_explaining(void)
 	if (ActivePortal == NULL)
 		return false;
 	foreach(cell, ActivePortal->stmts)
+	{
 		if (only_explains(lfirst_node(PlannedStmt, cell)->utilityStmt))
 			return true;
+	}
 	return false;
 }
 

@@ -72,12 +72,14 @@ citer_block_sample_read(const CiterWalk *walk, double wanted, DestReceiver *rece
 	if (!can_read_blocks(&by_block, &sample, heaps))
 		read_share(walk, &sample);
 	else
+	{
 		foreach(cell, heaps)
 		{
 			choose_heap(&by_block, &sample, lfirst_oid(cell));
 			read_heap(&by_block, &sample, lfirst_oid(cell), before);
 			before += citer_block_sample_blocks(lfirst_oid(cell));
 		}
+	}
 	return sample.stretch;
 }
 
@@ -115,12 +117,14 @@ can_read_blocks(CiterWalk *walk, BlockSample *sample, List *heaps)
 	CiterQuery	query;
 
 	if (walk->relation->has_children)
+	{
 		foreach(cell, heaps)
 		{
 			if (walk->filter_needs_parent ||
 				citer_relation_heap_sql(walk->relation, lfirst_oid(cell)) == NULL)
 				return false;
 		}
+	}
 	restrict_to_block(walk);
 	choose_heap(walk, sample, linitial_oid(heaps));
 	query = citer_walk_query(walk, &sample->rows);

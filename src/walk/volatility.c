@@ -159,9 +159,13 @@ nulls_are_volatile(Node *node, int varno, List *queries)
 	ListCell   *cell;
 
 	if (node != NULL && IsA(node, FromExpr))
+	{
 		foreach(cell, ((FromExpr *) node)->fromlist)
+		{
 			if (nulls_are_volatile(lfirst(cell), varno, queries))
 				return true;
+		}
+	}
 	if (node == NULL || !IsA(node, JoinExpr))
 		return false;
 	on_left = join_has(join->larg, &varno);
