@@ -497,8 +497,9 @@ BEGIN
 	EXECUTE count_sql INTO after;
 	RETURN after - before;
 END $$;
--- Rows of an index are read without their table where that has been seen to be all visible.
-SELECT ceil(rows_read(query) / 100.0) * 100 AS rows_read, query
+-- A condition on a column that no index has, because pages that are known to be all visible are not read
+-- for an index that has all columns.
+SELECT rows_read(query), query
 FROM (VALUES
 	('SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5'),
 	('SELECT * FROM chunked_iter(NULL::big, 100) ORDER BY id LIMIT 105'),
@@ -511,10 +512,10 @@ FROM (VALUES
 	('SELECT * FROM chunked_iter(NULL::big, 100, after => ''{19000}'') x LIMIT 5'),
 	('SELECT EXISTS (SELECT FROM chunked_iter(NULL::big, 100) WHERE filler > '''')'),
 	('SELECT max(filler) FROM (SELECT filler FROM chunked_iter(NULL::big, 100, reverse => true) LIMIT 1) s'),
-	('SELECT min(id) FROM chunked_iter(NULL::big, 100)'),
-	('SELECT max(id), max(id) + 1 FROM chunked_iter(NULL::big, 100) HAVING max(id) > 5'),
-	('SELECT max(id) FROM chunked_iter(NULL::big, 100, reverse => true)'),
-	('SELECT min(id), max(id) FROM chunked_iter(NULL::big, 100)'),
+	('SELECT min(id) FROM chunked_iter(NULL::big, 100) WHERE filler > '''''),
+	('SELECT max(id), max(id) + 1 FROM chunked_iter(NULL::big, 100) WHERE filler > '''' HAVING max(id) > 5'),
+	('SELECT max(id) FROM chunked_iter(NULL::big, 100, reverse => true) WHERE filler > '''''),
+	('SELECT min(id), max(id) FROM chunked_iter(NULL::big, 100) WHERE filler > '''''),
 	('SELECT * FROM chunked_iter(NULL::big, 100) UNION ALL SELECT * FROM chunked_iter(NULL::big, 100) LIMIT 5')) q(query);
 
 -- More than that comes, too, where it turns out to be wanted.

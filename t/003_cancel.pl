@@ -143,8 +143,8 @@ is( $node->safe_psql(
 
 $session = Session->new($node);
 $session->query(
-	q(BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10ms';
-	DECLARE c CURSOR FOR SELECT (r).id FROM (SELECT chunked_iter(NULL::item, 2) AS r OFFSET 0) s; MOVE 10 IN c)
+	q(BEGIN; DECLARE c CURSOR FOR SELECT (r).id FROM (SELECT chunked_iter(NULL::item, 2) AS r OFFSET 0) s; MOVE 10 IN c;
+	SET LOCAL idle_in_transaction_session_timeout = '10ms')
 );
 $node->poll_query_until('postgres',
 	"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = @{[ $session->pid ]}"

@@ -31,7 +31,7 @@ typedef struct Catalog
 	const char *column;
 	const char *index;
 	RegProcedure equal;
-}			Catalog;
+} Catalog;
 
 static const Catalog tables = {"pg_dist_partition", "logicalrelid", "pg_dist_partition_logical_relid_index", F_OIDEQ};
 static const Catalog shards = {"pg_dist_shard", "logicalrelid", "pg_dist_shard_logical_relid_index", F_OIDEQ};
@@ -41,7 +41,7 @@ static const Catalog this_group = {"pg_dist_local_group", NULL, NULL, InvalidOid
 static const char *citus_scan(const Plan *plan);
 static bool is_here(int64 shard);
 static int64 local_group(void);
-static List *read_catalog(const Catalog * catalog, Datum value, const char *column);
+static List *read_catalog(const Catalog *catalog, Datum value, const char *column);
 
 /* Whether a relation is a table of Citus, whose rows are in its shards. */
 bool
@@ -138,7 +138,7 @@ local_group(void)
  * one it is searched by: pointers to int64; NIL without Citus.
  */
 static List *
-read_catalog(const Catalog * catalog, Datum value, const char *column)
+read_catalog(const Catalog *catalog, Datum value, const char *column)
 {
 	Oid			relid = get_relname_relid(catalog->name, PG_CATALOG_NAMESPACE);
 	Oid			index = catalog->index ? get_relname_relid(catalog->index, PG_CATALOG_NAMESPACE) : InvalidOid;

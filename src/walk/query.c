@@ -55,7 +55,6 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 		.locks = rows->locking != NULL,
 		.unsorted = physical && !source->sort_tids,
 		.needs_tids = physical && !source->with_tid,
-		.prefetch = rows->prefetch,
 	};
 	StringInfoData sql;
 

@@ -37,7 +37,7 @@ typedef struct CiterQuery
 	bool		unsorted;		/* rows in physical order, which the plan has
 								 * to give, as the SQL does not ask for it */
 	bool		needs_tids;		/* likewise with the ctids of the rows */
-	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
+	CiterPrefetch *prefetch;	/* of this run of it; see CiterQueryRows */
 	uint64		version;		/* of what its text means; see query.c */
 } CiterQuery;
 

@@ -179,7 +179,12 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		return write_query(walk, rows);
 	entry = find_query(walk, rows);
 	if (entry != NULL)
-		return entry->query;
+	{
+		CiterQuery	query = entry->query;
+
+		query.prefetch = rows->prefetch;
+		return query;
+	}
 	if (list_length(written->entries) >= QUERIES_MAX)
 		return write_query(walk, rows);
 	caller = MemoryContextSwitchTo(written->context);
@@ -301,6 +306,7 @@ citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiv
 	ParamListInfo params = citer_walk_params(walk, rows->after, rows->upto);
 	CiterQuery	query = citer_walk_query(walk, rows);
 
+	query.prefetch = rows->prefetch;
 	while (!citer_plan_try(&query, params, receiver))
 	{
 		citer_walk_ask_for_tids(walk);

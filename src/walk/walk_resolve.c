@@ -15,6 +15,8 @@
 
 static CiterWalk *resolve(const CiterOptions *options);
 static CiterWalk *resolve_key(const CiterOptions *options);
+static CiterWalk *open_walk(const CiterOptions *options);
+static void find_key(CiterWalk *walk, const CiterOptions *options);
 static void resolve_filter(CiterWalk *walk, const CiterOptions *options);
 static void add_filter(CiterWalk *walk, Node *qual);
 static void resolve_columns(CiterWalk *walk, const Bitmapset *used);
@@ -53,11 +55,12 @@ citer_walk_resolve_key(const CiterOptions *options)
 static CiterWalk *
 resolve(const CiterOptions *options)
 {
-	CiterWalk  *walk = resolve_key(options);
+	CiterWalk  *walk = open_walk(options);
 
 	walk->chunk_size = options->chunk_size;
 	walk->locking = options->job.locking;
 	citer_relation_rewrite(walk->relation);
+	find_key(walk, options);
 	walk->is_volatile = citer_volatility_of_rows(walk->relation);
 	resolve_filter(walk, options);
 	walk->ncolumns = walk->relation->tupdesc->natts;
@@ -77,18 +80,33 @@ resolve(const CiterOptions *options)
 	return walk;
 }
 
+/* The relation and the key, of which no row is read: what a view stands for is not looked at. */
 static CiterWalk *
 resolve_key(const CiterOptions *options)
+{
+	CiterWalk  *walk = open_walk(options);
+
+	find_key(walk, options);
+	return walk;
+}
+
+static CiterWalk *
+open_walk(const CiterOptions *options)
 {
 	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
 
 	walk->relation = options->query != NULL ?
 		citer_clause_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
+	return walk;
+}
+
+static void
+find_key(CiterWalk *walk, const CiterOptions *options)
+{
 	walk->key = options->planner.resolved ?
 		citer_key_resolve_again(walk->relation, options->planner.order, options->reverse) :
 		citer_key_resolve(walk->relation, options->order_by, options->reverse);
-	return walk;
 }
 
 /* The user's filter, and the conditions that the planner has moved to it. */
