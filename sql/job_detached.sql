@@ -2,6 +2,7 @@
 CREATE ROLE detached_anna LOGIN;
 CREATE ROLE detached_bert LOGIN;
 CREATE ROLE detached_member IN ROLE detached_anna;
+CREATE ROLE detached_group NOLOGIN;
 CREATE SCHEMA job_detached;
 GRANT USAGE ON SCHEMA job_detached TO PUBLIC;
 SET search_path = job_detached, public;
@@ -12,6 +13,8 @@ ANALYZE item;
 CREATE TABLE seen (id integer, pid integer, session text, role text, path text, setting text);
 GRANT SELECT, UPDATE ON item TO detached_anna;
 GRANT INSERT, SELECT ON seen TO detached_anna;
+GRANT SELECT ON item TO detached_group;
+GRANT INSERT ON seen TO detached_group;
 
 SELECT chunked_iter_start('update', 'item', 'UPDATE item SET n = n + 1 WHERE chunk_range(item)', chunk_size => 100);
 SELECT chunked_iter_wait('update');
@@ -144,7 +147,36 @@ SELECT chunked_iter_resume();
 SELECT chunked_iter_wait('anna');
 SELECT count(*), session, role, path, setting FROM seen GROUP BY 2, 3, 4, 5;
 
+-- A role that cannot log in is lent by a SECURITY DEFINER function: no worker is there then
+-- as the session's own role, to which a statement could go back.  (From PostgreSQL 17 on one
+-- can be there as the role that is lent.)
+SET client_min_messages = error;
+CREATE FUNCTION lend_start() RETURNS text SECURITY DEFINER LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM public.chunked_iter_start('lent', 'job_detached.item',
+		'INSERT INTO job_detached.seen SELECT id, 0, session_user, current_user FROM chunk');
+	RETURN 'started';
+EXCEPTION WHEN insufficient_privilege THEN
+	RETURN replace(SQLERRM, 'cannot start job "lent" in the background within a security-definer function', 'started');
+END $$;
+CREATE FUNCTION lend_resume() RETURNS integer SECURITY DEFINER LANGUAGE sql AS 'SELECT public.chunked_iter_resume()';
+ALTER FUNCTION lend_start() OWNER TO detached_group;
+ALTER FUNCTION lend_resume() OWNER TO detached_group;
+TRUNCATE seen;
+SELECT lend_start();
+SELECT count(chunked_iter_wait(job)) < 2 AS waited FROM chunked_iter_jobs WHERE job = 'lent';
+SELECT count(*) FROM seen WHERE session <> 'detached_group';
+SET ROLE detached_group;
+CALL chunked_iter_run('lent back', 'item', 'INSERT INTO job_detached.seen SELECT id, 0, session_user, current_user FROM chunk', max_chunks => 1, chunk_size => 100);
+UPDATE chunked_iter_jobs SET state = 'running', detached = true WHERE job = 'lent back';
+RESET ROLE;
+TRUNCATE seen;
+SELECT lend_resume() < 2 AS resumed;
+SELECT count(chunked_iter_wait(job)) < 2 AS waited FROM chunked_iter_jobs WHERE job = 'lent back';
+SELECT count(*) FROM seen WHERE session <> 'detached_group';
+SELECT count(chunked_iter_forget(job)) > 0 AS forgotten FROM chunked_iter_jobs WHERE job LIKE 'lent%';
+
 SET client_min_messages = warning;
 SELECT count(*) FROM chunked_iter_jobs, chunked_iter_forget(job);
 DROP SCHEMA job_detached CASCADE;
-DROP ROLE detached_anna, detached_bert, detached_member;
+DROP ROLE detached_anna, detached_bert, detached_member, detached_group;

@@ -37,6 +37,16 @@ citer_job_begin_run(CiterJobRun *run, void *argument)
 }
 
 /*
+ * For a worker, before it counts as a session at work: CITER_OUTCOME_STOPPED if its
+ * job is not to be run any more.  So who has stopped the job can forget it.
+ */
+CiterJobOutcome
+citer_job_look_if_wanted(CiterJobRun *run, void *argument pg_attribute_unused())
+{
+	return is_wanted(run) ? CITER_OUTCOME_COMMITTED : CITER_OUTCOME_STOPPED;
+}
+
+/*
  * Whether a job that was started on its own is still to be run, now that its
  * worker can: nobody has stopped it, or run it himself.
  */

@@ -7,6 +7,7 @@
 
 #include "job/transaction.h"
 
+extern CiterJobOutcome citer_job_look_if_wanted(CiterJobRun *run, void *argument);
 extern CiterJobOutcome citer_job_begin_run(CiterJobRun *run, void *resuming);
 extern CiterJobOutcome citer_job_begin_help(CiterJobRun *run, void *argument);
 extern bool citer_job_open(CiterJobRun *run, bool *resuming);

@@ -28,6 +28,7 @@
 #include "sql/spi.h"
 
 static bool launch(const CiterJobRun *run, const char *job, Oid owner, TransactionId xid, int elevel);
+static bool can_run_as(Oid owner, const char *job, int elevel);
 static char *command(const CiterJobRun *run, const char *job);
 static bool resume(const CiterJobRun *run, const char *job, Oid owner);
 
@@ -128,9 +129,12 @@ static bool
 launch(const CiterJobRun *run, const char *job, Oid owner, TransactionId xid, int elevel)
 {
 	CiterWorkersOrder order = {.n = 1,.sql = command(run, job),.owner = owner,.xid = xid};
-	CiterWorkers *workers = citer_workers_start(&order);
+	CiterWorkers *workers;
 	bool		ready = false;
 
+	if (!can_run_as(owner, job, elevel))
+		return false;
+	workers = citer_workers_start(&order);
 	PG_TRY();
 	{
 		ready = citer_workers_ready(workers);
@@ -146,6 +150,24 @@ launch(const CiterJobRun *run, const char *job, Oid owner, TransactionId xid, in
 				 errmsg("could not start a background worker for job \"%s\"", job),
 				 errhint("You might need to increase max_worker_processes; the server's log says more.")));
 	return ready;
+}
+
+/* 42501 if the worker would have rights that the caller does not have here. */
+static bool
+can_run_as(Oid owner, const char *job, int elevel)
+{
+	char	   *role;
+
+	if (citer_workers_can_be(owner) || citer_workers_can_take_role())
+		return true;
+	role = GetUserNameFromId(owner, false);
+	ereport(elevel,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("cannot start job \"%s\" in the background within a security-definer function", job),
+			 errdetail("Its owner \"%s\" cannot log in.", role),
+			 errhint("ALTER ROLE %s LOGIN, or SET ROLE %s and call chunked_iter_start() outside of such functions.",
+					 quote_identifier(role), quote_identifier(role))));
+	return false;
 }
 
 /* What the worker is to run, with the limits of this call. */

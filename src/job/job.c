@@ -174,7 +174,8 @@ run_job(CiterJobRun *run)
 
 	if (run->detached)
 	{
-		if (!wait_for_guard(run))
+		if (!wait_for_guard(run) ||
+			citer_job_do(run, citer_job_look_if_wanted, NULL, NULL) == CITER_OUTCOME_STOPPED)
 			return;
 	}
 	else

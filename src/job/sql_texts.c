@@ -102,6 +102,7 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12,"
 	" workers = $13, follow = $14, follow_delay = $15, nap_ms = $16, max_failed = $17, revisit = $18,"
 	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, detached = $23,"
+	" settled = NOT $14 OR (follow AND settled),"
 	" last_error = NULL, waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_SET_STATE] =

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "job/sql.h"
 #include "job/state.h"
@@ -243,7 +244,10 @@ check_failed(const CiterJob *job, const CiterJobStep *step)
 	if (step->failed <= 0 || job->max_failed < 0)
 		return;
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_JOB, &values);
-	citer_job_sql_run(job->procedure, CITER_JOB_SQL_SUM_FAILED, &values);
+	/* Also under REPEATABLE READ: those that others have counted meanwhile count. */
+	PushActiveSnapshot(GetLatestSnapshot());
+	citer_job_sql_look(job->procedure, CITER_JOB_SQL_SUM_FAILED, &values);
+	PopActiveSnapshot();
 	failed = citer_job_get_bigint(1, 0);
 	SPI_freetuptable(SPI_tuptable);
 	if (failed + step->failed <= job->max_failed)

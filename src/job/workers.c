@@ -149,6 +149,18 @@ citer_workers_can_be(Oid role)
 	return can_log_in;
 }
 
+/*
+ * Whether a worker may be one of this session's role that has taken another one.
+ * Its statement can go back to the former.  So this is for who has taken the other
+ * one by SET ROLE, and can go back as well; code that was given it for a while, as
+ * SECURITY DEFINER functions, triggers and maintenance give it, cannot.
+ */
+bool
+citer_workers_can_take_role(void)
+{
+	return !InLocalUserIdChange() && !InSecurityRestrictedOperation();
+}
+
 /* Called also when the session ends. */
 static void
 end_all(dsm_segment *segment pg_attribute_unused(), Datum argument)

@@ -22,6 +22,7 @@ typedef struct CiterWorkersOrder
 
 extern CiterWorkers *citer_workers_start(const CiterWorkersOrder *order);
 extern bool citer_workers_can_be(Oid role);
+extern bool citer_workers_can_take_role(void);
 extern bool citer_workers_ready(CiterWorkers *workers);
 extern void citer_workers_release(CiterWorkers *workers);
 
