@@ -179,12 +179,7 @@ citer_walk_query(const CiterWalk *walk, const CiterQueryRows *rows)
 		return write_query(walk, rows);
 	entry = find_query(walk, rows);
 	if (entry != NULL)
-	{
-		CiterQuery	query = entry->query;
-
-		query.prefetch = rows->prefetch;
-		return query;
-	}
+		return entry->query;
 	if (list_length(written->entries) >= QUERIES_MAX)
 		return write_query(walk, rows);
 	caller = MemoryContextSwitchTo(written->context);
@@ -304,13 +299,15 @@ void
 citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiver)
 {
 	ParamListInfo params = citer_walk_params(walk, rows->after, rows->upto);
-	CiterQuery	query = citer_walk_query(walk, rows);
 
-	query.prefetch = rows->prefetch;
-	while (!citer_plan_try(&query, params, receiver))
+	for (;;)
 	{
+		CiterQuery	query = citer_walk_query(walk, rows);
+
+		query.prefetch = rows->prefetch;
+		if (citer_plan_try(&query, params, receiver))
+			return;
 		citer_walk_ask_for_tids(walk);
-		query = citer_walk_query(walk, rows);
 	}
 }
 

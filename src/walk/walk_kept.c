@@ -99,6 +99,8 @@ citer_walk_kept(const CiterOptions *options, CiterWalkResolve resolve)
 {
 	KeptWalk   *kept;
 
+	/* Locks that are held already do not bring in what others have committed. */
+	AcceptInvalidationMessages();
 	if (!can_keep_request(options))
 		return resolve(options);
 	kept = find(options);
