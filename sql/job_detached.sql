@@ -176,6 +176,26 @@ SELECT count(chunked_iter_wait(job)) < 2 AS waited FROM chunked_iter_jobs WHERE 
 SELECT count(*) FROM seen WHERE session <> 'detached_group';
 SELECT count(chunked_iter_forget(job)) > 0 AS forgotten FROM chunked_iter_jobs WHERE job LIKE 'lent%';
 
+-- One that rests or naps hears that it is to stop.
+SET client_min_messages = error;
+SELECT chunked_iter_start('rests', 'item', 'SELECT count(*) FROM chunk', chunk_size => 10, pause_ms => 600000);
+SELECT chunked_iter_start('naps', 'item', 'SELECT count(*) FROM chunk', follow => true, nap_ms => 600000);
+DO $$ BEGIN
+	WHILE (SELECT count(*) < 2 FROM chunked_iter_progress WHERE job IN ('rests', 'naps') AND waiting_for IN ('pause_ms', 'nap_ms')) LOOP
+		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+	END LOOP;
+END $$;
+SELECT chunked_iter_cancel('rests'), chunked_iter_pause('naps');
+SELECT chunked_iter_wait('rests', 60000), chunked_iter_wait('naps', 60000);
+
+-- Who starts a job as another role waits for it in vain in the same transaction.
+BEGIN;
+SET LOCAL ROLE detached_anna;
+SELECT chunked_iter_start('hers', 'item', 'SELECT count(*) FROM chunk');
+RESET ROLE;
+SELECT chunked_iter_wait('hers');
+ROLLBACK;
+
 SET client_min_messages = warning;
 SELECT count(*) FROM chunked_iter_jobs, chunked_iter_forget(job);
 DROP SCHEMA job_detached CASCADE;

@@ -102,6 +102,10 @@ CALL chunked_iter_run('wrong', lock_rows => 'FOR UPDATE SKIP LOCKED');
 SELECT state, last_error FROM chunked_iter_progress WHERE job = 'wrong';
 CALL chunked_iter_run('wrong');
 
+-- A rest takes no longer than the call may.
+CALL chunked_iter_run('rests', 'item', 'SELECT count(*) FROM chunk', chunk_size => 10, pause_ms => 60000, max_ms => 100);
+SELECT outcome, chunks_done, ended_at - started_at < '30 s' AS soon FROM chunked_iter_runs WHERE job = 'rests';
+
 SET client_min_messages = warning;
 DROP OWNED BY regress_citer_pace_owner, regress_citer_pace_member;
 DROP SCHEMA job_pace CASCADE;

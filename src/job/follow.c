@@ -95,7 +95,7 @@ citer_job_follow_on(CiterJobRun *run)
 		in_transaction(run, show_nap, &state, false);
 		if (!citer_job_is_active(state))
 			return state;
-		citer_job_sleep(run->job->nap_ms);
+		citer_job_rest(run, CITER_WAIT_PAUSE, run->job->nap_ms);
 		run->followed = false;
 	} while (!citer_job_follow(run));
 	return CITER_JOB_RUNNING;

@@ -50,16 +50,21 @@ citer_rate_rest_after(const CiterJobRun *run, const CiterRateChunk *chunk)
 	return rest;
 }
 
-/* Takes the rest that the last chunk asked for; false if there is none. */
+/*
+ * Takes the rest that the last chunk asked for, or as much of it as the call has
+ * time for; false if there is none.
+ */
 bool
 citer_rate_take_rest(CiterJobRun *run)
 {
-	double		ms = run->rest_until - citer_pace_now();
+	double		began = citer_pace_now();
+	double		ms = run->rest_until - began;
 
+	run->rest_until = 0;
 	if (ms <= 0)
 		return false;
-	citer_job_sleep_for(CITER_WAIT_PAUSE, ms);
-	run->totals.paused_ms += ms;
+	citer_job_rest(run, CITER_WAIT_PAUSE, ms);
+	run->totals.paused_ms += Min(ms, citer_pace_now() - began);
 	return true;
 }
 

@@ -37,12 +37,16 @@
  */
 #define OWN_RETRIES 10
 
+/* How often a job that rests looks whether it is to stop. */
+#define REST_LOOK_MS 1000.0
+
 /* How long a transaction stays open while the job sleeps. */
 #define IDLE_MS 1000.0
 
 static CiterJobOutcome attempt(CiterJobRun *run, CiterJobWork work, void *argument,
 							   bool without_snapshot, ErrorData **error);
 static CiterJobOutcome work_in_settings(CiterJobRun *run, CiterJobWork work, void *argument);
+static CiterJobOutcome look_whether_active(CiterJobRun *run, void *active);
 static void wait_to_retry(CiterJobRun *run, int retry, const ErrorData *error);
 static CiterJobOutcome publish_wait(CiterJobRun *run, void *argument);
 static double idle_limit(void);
@@ -96,6 +100,34 @@ citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument, ErrorData **er
 		*error = thrown;
 	}
 	return outcome;
+}
+
+/*
+ * Sleeps between two transactions, but not longer than the call may take, nor
+ * much longer than until the job is asked to stop.
+ */
+void
+citer_job_rest(CiterJobRun *run, CiterPaceWait what, double ms)
+{
+	double		end = citer_pace_now() + ms;
+	double		left;
+	bool		goes_on = true;
+
+	if (run->deadline != 0)
+		end = Min(end, run->deadline);
+	while (goes_on && (left = end - citer_pace_now()) > 0)
+	{
+		citer_job_sleep_for(what, Min(left, REST_LOOK_MS));
+		if (left > REST_LOOK_MS)
+			(void) citer_job_do(run, look_whether_active, &goes_on, NULL);
+	}
+}
+
+static CiterJobOutcome
+look_whether_active(CiterJobRun *run, void *active)
+{
+	*(bool *) active = citer_job_is_active(citer_job_read_state(run->job));
+	return CITER_OUTCOME_COMMITTED;
 }
 
 /* Sleeps between two transactions, because of other sessions. */

@@ -36,6 +36,7 @@ extern CiterJobOutcome citer_job_try(CiterJobRun *run, CiterJobWork work, void *
 									 CiterJobRetries *retries, ErrorData **error);
 extern CiterJobOutcome citer_job_do(CiterJobRun *run, CiterJobWork work, void *argument,
 									ErrorData **error);
+extern void citer_job_rest(CiterJobRun *run, CiterPaceWait what, double ms);
 extern void citer_job_sleep(double ms);
 extern void citer_job_sleep_for(CiterPaceWait what, double ms);
 

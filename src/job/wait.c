@@ -43,15 +43,17 @@ citer_job_await(Oid procedure, NullableDatum name, NullableDatum timeout_ms)
 	char	   *job = citer_job_arguments_name(name);
 	double		timeout = read_timeout(timeout_ms);
 	MemoryContext caller = CurrentMemoryContext;
+	const CiterJob *found;
 	char	   *state;
 
-	if (citer_guard_is_mine(GetUserId(), job))
+	citer_spi_connect(0);
+	found = citer_job_read(procedure, job);
+	if (found != NULL && citer_guard_is_mine(found->owner_oid, job))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot wait for job \"%s\" in the transaction that starts it", job),
 				 errdetail("It begins when this transaction has committed."),
 				 errhint("COMMIT first.")));
-	citer_spi_connect(0);
 	state = MemoryContextStrdup(caller, citer_job_state_name(wait_until(procedure, job,
 																		timeout < 0 ? -1 : citer_pace_now() + timeout)));
 	citer_spi_finish();

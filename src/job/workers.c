@@ -54,7 +54,7 @@ static void end_all(dsm_segment *segment, Datum workers);
 static bool launch(CiterWorkers *workers);
 static CiterJobOutcome count_wanted(CiterJobRun *run, void *argument);
 static bool has_ended(const CiterWorkers *workers, int worker);
-static void add_totals(CiterJobTotals *totals, const CiterJobTotals *more);
+static void add_totals(CiterJobTotals *totals, const CiterJobTotals *more, bool revisited);
 static void warn_of_missing(const CiterJobRun *run, int missing, const char *detail,
 							const char *hint);
 
@@ -312,7 +312,7 @@ citer_workers_finish(CiterJobRun *run)
 			wait_ms = Min(2 * wait_ms, ENDED_MAX_MS);
 		}
 		pg_read_barrier();
-		add_totals(&run->totals, &slot->totals);
+		add_totals(&run->totals, &slot->totals, run->revisited);
 		missing += !slot->ready;
 	}
 	if (missing > 0)
@@ -330,11 +330,13 @@ has_ended(const CiterWorkers *workers, int worker)
 }
 
 static void
-add_totals(CiterJobTotals *totals, const CiterJobTotals *more)
+add_totals(CiterJobTotals *totals, const CiterJobTotals *more, bool revisited)
 {
 	totals->chunks += more->chunks;
 	totals->rows += more->rows;
-	totals->locked += more->locked;
+	/* What was locked when the worker came by may have been done since. */
+	if (!revisited)
+		totals->locked += more->locked;
 	totals->failed += more->failed;
 	totals->counted_chunks += more->counted_chunks;
 	totals->unchanged_chunks += more->unchanged_chunks;
