@@ -222,7 +222,7 @@ sub watch_contexts
 	my $session = Session->new($node);
 	my $contexts =
 	  q(SELECT sum(total_bytes)::bigint FROM pg_backend_memory_contexts
-		WHERE name LIKE 'chunked_iter %' AND name <> 'chunked_iter plan');
+		WHERE name LIKE 'chunked_iter %' AND name NOT IN ('chunked_iter plan', 'chunked_iter resolved', 'chunked_iter settings'));
 
 	$session->query(
 		"CREATE FUNCTION pg_temp.held() RETURNS bigint LANGUAGE sql AS \$\$$contexts\$\$"
