@@ -51,7 +51,7 @@ done_testing();
 sub missing
 {
 	my ($check) = slurp_file("$RealBin/../docs/jobs.md") =~
-	  /^-- Rows that the job has done and the copy lacks\n(.*?);\n/ms;
+	  /^-- Rows that the job has passed and the copy lacks\n(.*?);\n/ms;
 
 	die 'docs/jobs.md has no check' if !defined $check;
 	return $node->safe_psql('postgres', $check);

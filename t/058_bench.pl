@@ -20,6 +20,8 @@ plan skip_all => 'there is no Python with Django and psycopg2' unless $python;
 plan skip_all => 'memory is read from /proc' unless -e '/proc/self/status';
 
 my $node = example_node('bench');
+$node->append_conf('postgresql.conf', 'max_locks_per_transaction = 512');
+$node->restart;
 my $directory = PostgreSQL::Test::Utils::tempdir();
 
 # It ends with an error if one of the ways misses a row.
