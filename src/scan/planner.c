@@ -169,6 +169,9 @@ replace_function_scan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEnt
 		previous_pathlist_hook(root, rel, rti, rte);
 	if (citer_call_find(rte, chunked_iter_support_1_0) == NULL)
 		return;
+	/* One that was shown to be empty has not been prepared for another path. */
+	if (IS_DUMMY_REL(rel))
+		return;
 
 	scan = (CiterScanPath *) newNode(sizeof(CiterScanPath), T_CustomPath);
 	scan->custom.flags = CITER_CUSTOMPATH_FLAGS;
