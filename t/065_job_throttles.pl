@@ -169,7 +169,7 @@ sub vacuum_of_table
 
 sub wraparound
 {
-	my $job = 'one that prevents wraparound';
+	my $job = 'a vacuum that prevents wraparound';
 
 	$node->safe_psql('postgres', <<'SQL');
 CREATE TABLE spent (i integer) WITH (autovacuum_enabled = off);
@@ -200,7 +200,7 @@ SQL
 
 sub sessions
 {
-	my $job = 'sessions';
+	my $job = 'active sessions';
 	my @others = map { Session->new($node) } 1 .. 2;
 
 	$_->start('SELECT pg_sleep(600)') for @others;
@@ -217,7 +217,7 @@ sub sessions
 # Somebody waits for the table, then for a row.
 sub lock_waiters
 {
-	my $job = 'those who wait for a lock on the table or its rows';
+	my $job = 'sessions that wait for a lock on the table or its rows';
 	my $query = query_for($job);
 	my ($holder, $waiter) = map { Session->new($node) } 1 .. 2;
 
