@@ -37,7 +37,8 @@ DECLARE
 	walked text := replace(query, '@ ', format('chunked_iter(%s) ', walk));
 	nodes text := (SELECT string_agg(n, ' ') FROM plan_nodes(walked) n);
 BEGIN
-	RETURN CASE WHEN nodes ~ 'Custom Scan \(ChunkedIter\)' AND nodes !~ 'Function Scan on chunked_iter' THEN 'streams, ' ELSE 'collected, ' END
+	RETURN CASE WHEN nodes ~ 'Custom Scan \(ChunkedIter\)' AND nodes !~ 'Function Scan on chunked_iter' THEN 'streams, '
+			WHEN nodes ~ 'chunked_iter' THEN 'collected, ' ELSE 'reads nothing, ' END
 		|| CASE WHEN same_rows(format('SELECT to_json(q) FROM (%s) q', walked),
 							   format('SELECT to_json(q) FROM (%s) q', replace(query, '@ ', format('(%s) ', oracle))))
 				THEN 'same' ELSE 'DIFFERENT' END;
