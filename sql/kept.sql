@@ -101,7 +101,7 @@ SELECT page('filter => ''wanted(id)''');
 DROP FUNCTION wanted(integer);
 SELECT page('filter => ''wanted(id)''');
 DROP FUNCTION public.wanted(integer);
-SELECT split_part(failure('SELECT page(''filter => ''''wanted(id)'''''')'), ';', 1);
+SELECT * FROM failure('SELECT page(''filter => ''''wanted(id)'''''')') LIMIT 1;
 ALTER TABLE item ADD at timestamptz;
 UPDATE item SET at = timestamptz '2026-01-01 00:00 UTC' + id * interval '1 minute';
 SET TimeZone = 'UTC';
