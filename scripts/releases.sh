@@ -4,8 +4,8 @@
 # end a line for each release, and the last line is "N passed, N failed".
 #
 # make test-ci: make test here, and then under each of them with QUICK=1. If no
-# chroot of a release can be made, that is no failure then: a line says that the
-# release was not run, and why.
+# chroot of a release can be made, or CI_SECONDS are over before it begins, that is
+# no failure then: a line says that the release was not run, and why.
 #
 # The chroots are made with debootstrap, once, and kept in CHROOTS, to be
 # updated by the next run. Each runs in namespaces of its own: whatever ends the
@@ -21,6 +21,7 @@ releases=${RELEASES:-17:trixie 18:sid}
 chroots=${CHROOTS:-/var/cache/chunked_iter}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 results=$top/test-results/releases
+ci_seconds=${CI_SECONDS:-1320}
 ci=									# not empty for make test-ci
 lines=()							# what was run, and how it went
 passed=0
@@ -81,6 +82,8 @@ run_release()
 	local name="PostgreSQL $1 on Debian $2" log=$results/$1.log obstacle=$3
 
 	echo "== $name"
+	[ -z "$ci" ] || [ $SECONDS -lt "$ci_seconds" ] ||
+		obstacle="what came before has taken $((SECONDS / 60)) minutes"
 	[ -n "$obstacle" ] || prepare_chroot "$1" "$2" >"$results/$1.chroot.log" 2>&1 ||
 		obstacle="there is no chroot: $(last_line "$results/$1.chroot.log")"
 	if [ -n "$obstacle" ]; then
@@ -124,7 +127,7 @@ prepare_chroot()
 		rm "$root/complete"
 	fi
 	rm -rf "$root"
-	timeout 900 debootstrap --variant=minbase "$2" "$root" "$mirror" || return 1
+	timeout 300 debootstrap --variant=minbase "$2" "$root" "$mirror" || return 1
 	update_chroot "$@" && touch "$root/complete"
 }
 
