@@ -40,11 +40,34 @@ caller_ended();
 server_killed();
 too_few_slots();
 no_connections();
+revisits();
 
 my @complaints = grep { /\b(PANIC|TRAP)\b/ } split /\n/, slurp_file($node->logfile);
 is_deeply(\@complaints, [], 'the server had nothing to complain of');
 $node->stop;
 done_testing();
+
+# What workers find locked is revisited by the session that runs the job, and
+# not reported once it is done.
+sub revisits
+{
+	my $locker = Session->new($node);
+	my $session = Session->new($node);
+
+	make_job();
+	$locker->query('BEGIN');
+	$locker->query('SELECT count(*) FROM (SELECT FROM item WHERE id % 5000 = 0 FOR UPDATE) AS locked');
+	$session->start(q(CALL chunked_iter_run('job', 'item', 'INSERT INTO copy SELECT id, body FROM chunk',
+		workers => 3, lock_rows => 'FOR UPDATE SKIP LOCKED', revisit => true)));
+	$node->poll_query_until('postgres', 'SELECT count(*) = 4 FROM chunked_iter_passed_rows')
+	  or die 'nothing was passed over';
+	$locker->query('COMMIT');
+	$session->answer;
+	unlike($session->reported, qr/locked by others/, 'no row is said to be locked');
+	is(query('SELECT count(*), count(DISTINCT id) FROM copy'), "$rows|$rows", 'each is done once');
+	$_->close for $locker, $session;
+	return;
+}
 
 # Its range is taken over by the others.
 sub worker_killed
@@ -108,7 +131,7 @@ sub server_killed
 		kill 'KILL', $pid;
 		$session->answer;
 		$session->close;
-		wait_for_server();
+		wait_for_server($node);
 	}
 	is(query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'chunked_iter worker'"),
 		0, 'no worker is there after a crash');
@@ -177,14 +200,4 @@ sub wait_for_workers
 		"SELECT count(*) = $n FROM pg_stat_activity WHERE backend_type = 'chunked_iter worker' AND ($n = 0 OR state = 'active')")
 	  or die "there are not $n workers";
 	return;
-}
-
-sub wait_for_server
-{
-	for (1 .. 1800)
-	{
-		return if $node->psql('postgres', 'SELECT 1') == 0;
-		usleep(100_000);
-	}
-	die 'the server did not come back';
 }

@@ -190,7 +190,7 @@ sub server_restarted
 		{
 			kill 'KILL', query('SELECT pid FROM pg_stat_activity WHERE backend_type = \'chunked_iter worker\' LIMIT 1');
 			usleep(200_000);
-			wait_for_server();
+			wait_for_server($node);
 		}
 		else
 		{
@@ -298,7 +298,7 @@ SQL
 	wait_for("$workers = 3", 'and after a crash');
 	kill 'KILL', query('SELECT pid FROM pg_stat_activity WHERE backend_type = \'chunked_iter worker\' LIMIT 1');
 	usleep(200_000);
-	wait_for_server();
+	wait_for_server($node);
 	wait_for("$workers = 3", 'and after the crash of a worker');
 	is(query("SELECT chunked_iter_wait('job')"), 'succeeded', 'until it is done');
 	is_done_once($node, 'by a server that resumes it');
@@ -335,14 +335,4 @@ sub wait_for
 
 	ok($node->poll_query_until('postgres', "SELECT $condition"), $what);
 	return;
-}
-
-sub wait_for_server
-{
-	for (1 .. 1800)
-	{
-		return if $node->psql('postgres', 'SELECT 1') == 0;
-		usleep(100_000);
-	}
-	die 'the server did not come back';
 }

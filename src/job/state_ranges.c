@@ -260,6 +260,6 @@ check_failed(const CiterJob *job, const CiterJobStep *step)
 			 errdetail_plural("%lld row was skipped and is in chunked_iter_failed_rows. The next one is %s.",
 							  "%lld rows were skipped and are in chunked_iter_failed_rows. The next one is %s.",
 							  (unsigned long) failed, (long long) failed, step->failure),
-			 errhint("CALL chunked_iter_run(%s, max_failed => %lld) to go on.",
+			 errhint("CALL chunked_iter_run(%s, max_failed => %lld) continues the job.",
 					 quote_literal_cstr(job->name), (long long) job->max_failed * 2 + 10)));
 }

@@ -22,8 +22,9 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw($statement make_tables is_done_once wait_for_position verbose_errors);
+our @EXPORT = qw($statement make_tables is_done_once wait_for_position wait_for_server verbose_errors);
 
 our $statement = <<'SQL';
 INSERT INTO copy SELECT id, body FROM chunk;
@@ -84,6 +85,19 @@ sub verbose_errors
 		on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 
 	return $err;
+}
+
+# It comes back by itself after a crash.
+sub wait_for_server
+{
+	my ($node) = @_;
+
+	for (1 .. 1800)
+	{
+		return if $node->psql('postgres', 'SELECT 1') == 0;
+		usleep(100_000);
+	}
+	die 'the server did not come back';
 }
 
 1;
