@@ -57,7 +57,8 @@ typedef struct CiterReadAhead
 	/* When it began: */
 	int64		rows;			/* in the chunk */
 	int64		read;			/* blocks that were not in the server's cache */
-	int64		disk;			/* blocks that came from disks */
+	int64		disk;			/* blocks that came from disks, if measured */
+	bool		measured;
 } CiterReadAhead;
 
 /* Receives rows for a reader; a receiver that keeps more begins with it. */

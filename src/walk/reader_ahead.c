@@ -9,7 +9,9 @@
  * table in the order of the key they are few, and the system reads ahead by itself.
  *
  * A job begins a walk for each chunk, and so what was found of a table is remembered
- * for the next walk.
+ * for the next walk.  A page of rows that is in the server's cache takes hardly longer
+ * than to ask the operating system, which is done only once a query has read blocks
+ * from elsewhere.
  */
 #include "postgres.h"
 
@@ -28,6 +30,7 @@
 
 /* What was found last, and of which table. */
 static Oid	last_table = InvalidOid;
+static bool reads_blocks = false;	/* so many that they may be worth asking for */
 static double blocks_per_row = 0;	/* 0: to ask does not pay */
 
 static int64 disk_blocks(void);
@@ -40,13 +43,16 @@ void
 citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead)
 {
 	const CiterWalk *walk = reader->walk;
+	bool		known = walk->relation->relid == last_table;
 
 	memset(ahead, 0, sizeof(CiterReadAhead));
 	ahead->rows = citer_chunk_rows(reader->chunk);
-	if (walk->strategy.way == CITER_BY_INDEX && walk->relation->relid == last_table)
+	if (walk->strategy.way == CITER_BY_INDEX && known)
 		ahead->prefetch.wanted = Min(blocks_per_row * (reader->chunk_rows - ahead->rows), MAX_BLOCKS);
 	ahead->read = pgBufferUsage.shared_blks_read;
-	ahead->disk = disk_blocks();
+	ahead->measured = known && reads_blocks;
+	if (ahead->measured)
+		ahead->disk = disk_blocks();
 }
 
 /* Ends it: finds out whether the next one should ask, and for how many. */
@@ -55,12 +61,14 @@ citer_reader_end_ahead(CiterReader *reader, const CiterReadAhead *ahead)
 {
 	int64		rows = citer_chunk_rows(reader->chunk) - ahead->rows;
 	int64		read = pgBufferUsage.shared_blks_read - ahead->read;
-	int64		disk = disk_blocks() - ahead->disk;
-	bool		pays = read >= MIN_BLOCKS && read * MAX_ROWS_PER_BLOCK >= rows && disk * 2 >= read;
+	bool		pays;
 
 	reader->cost.prefetched += ahead->prefetch.started;
 	last_table = reader->walk->relation->relid;
-	blocks_per_row = pays && !ahead->prefetch.in_order ? (double) read / Max(rows, 1) : 0;
+	reads_blocks = read >= MIN_BLOCKS && read * MAX_ROWS_PER_BLOCK >= rows;
+	pays = reads_blocks && !ahead->prefetch.in_order &&
+		ahead->measured && (disk_blocks() - ahead->disk) * 2 >= read;
+	blocks_per_row = pays ? (double) read / Max(rows, 1) : 0;
 }
 
 /* How many blocks this process has read from disks; 0 where nobody knows. */
