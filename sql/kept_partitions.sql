@@ -1,7 +1,7 @@
 -- A walk of a table with children, or with policies, that was resolved before is
 -- not resolved again, unless these have changed.
-CREATE SCHEMA kept;
-SET search_path = kept, public;
+CREATE SCHEMA kept_partitions;
+SET search_path = kept_partitions, public;
 SET client_min_messages = error;
 
 CREATE TABLE part (id integer PRIMARY KEY, word text) PARTITION BY RANGE (id);
@@ -110,7 +110,7 @@ ROLLBACK;
 -- Policies: changed, of others' making, switched off.
 CREATE ROLE regress_kept_one;
 CREATE ROLE regress_kept_two;
-GRANT USAGE ON SCHEMA kept TO regress_kept_one, regress_kept_two;
+GRANT USAGE ON SCHEMA kept_partitions TO regress_kept_one, regress_kept_two;
 CREATE TABLE secret (id integer PRIMARY KEY, owner text);
 INSERT INTO secret SELECT i, 'regress_kept_' || CASE i % 2 WHEN 0 THEN 'one' ELSE 'two' END FROM generate_series(1, 20) i;
 CREATE TABLE allowed (id integer PRIMARY KEY);

@@ -32,7 +32,7 @@ citer_session_remember(CiterSession *session, const CiterWalk *walk)
 	session->settings = citer_settings_save();
 	session->settings_version = citer_settings_version();
 	session->news = walk->relation->news;
-	session->functions = citer_function_version(walk);
+	session->functions = walk->functions;
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
