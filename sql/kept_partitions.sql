@@ -98,6 +98,18 @@ SELECT page('parent', -1);
 ROLLBACK;
 SELECT page('parent', -1);
 
+-- What has only written rows keeps walks, too, as a job does.
+SELECT kept() AS before \gset
+DO $$
+BEGIN
+	FOR i IN 1 .. 6 LOOP
+		INSERT INTO other VALUES (10 + i, 'other');
+		PERFORM page('parent', i, 4, format(', order_by => ''id + %s''', i));
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT kept() - :before > 6 AS most;
+
 -- A walk under way is still compared with what it was.
 BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM chunked_iter(NULL::parent, 2);

@@ -45,8 +45,8 @@ typedef struct CiterReader
 	bool		keeps_skipped;	/* the keys of rows that others have locked */
 	List	   *skipped;		/* of the chunk at hand: CiterPosition, in
 								 * scratch */
-	MemoryContext position_contexts[2]; /* of "after", in turns; NULL: not used
-										 * yet */
+	MemoryContext position_contexts[2]; /* of "after", in turns; NULL: not
+										 * used yet */
 	int			position_turn;
 } CiterReader;
 

@@ -30,7 +30,8 @@
 
 /* What was found last, and of which table. */
 static Oid	last_table = InvalidOid;
-static bool reads_blocks = false;	/* so many that they may be worth asking for */
+static bool reads_blocks = false;	/* so many that they may be worth asking
+									 * for */
 static double blocks_per_row = 0;	/* 0: to ask does not pay */
 
 static int64 disk_blocks(void);

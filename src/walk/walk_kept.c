@@ -40,7 +40,7 @@
 #include "walk/relation_news.h"
 #include "walk/walk_kept.h"
 
-/* Walks kept in a session: at most so many, and of so many bytes, but a few. */
+/* Walks kept in a session: at most so many, and of so many bytes, but a few of which none has more. */
 #define MAX_KEPT 32
 #define MAX_KEPT_MEMORY ((Size) 8 * 1024 * 1024)
 #define MIN_KEPT 4
@@ -76,7 +76,11 @@ static dlist_head kept_walks = DLIST_STATIC_INIT(kept_walks);
 /* How many invalidation messages have come in. */
 static uint64 changes = 0;
 
+/* How many had come in when the last transaction ended. */
+static uint64 changes_before = 0;
+
 static void watch_changes(void);
+static void notice_end(XactEvent event, void *arg);
 static void notice_relation(Datum arg, Oid relid);
 static void notice_object(CITER_SYSCACHE_CALLBACK_PARAMS);
 static bool can_keep_request(const CiterOptions *options);
@@ -88,6 +92,8 @@ static bool same_text(const char *a, const char *b);
 static KeptWalk *make(const CiterOptions *options, CiterWalkResolve resolve);
 static CiterOptions copy_request(const CiterOptions *options);
 static void find_tables(KeptWalk *kept);
+static bool may_have_changed_tables(void);
+static bool is_small(const KeptWalk *kept);
 static void keep(KeptWalk *kept);
 static void drop_surplus(void);
 static CiterWalk *use(KeptWalk *kept);
@@ -142,7 +148,18 @@ watch_changes(void)
 	for (int i = 0; i < (int) lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], notice_object, (Datum) 0);
 	CacheRegisterRelcacheCallback(notice_relation, (Datum) 0);
+	RegisterXactCallback(notice_end, NULL);
+	changes = 1;
 	watching = true;
+}
+
+/* Transaction callback: what comes in from now on belongs to the next one. */
+static void
+notice_end(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		changes_before = changes;
 }
 
 /* Relcache callback: a relation has changed, or all (InvalidOid). */
@@ -274,7 +291,7 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
 	find_tables(kept);
-	if (kept->relations != NIL && changes == before)
+	if (kept->relations != NIL && changes == before && is_small(kept))
 		keep(kept);
 	MemoryContextSwitchTo(caller);
 	return kept;
@@ -308,8 +325,8 @@ copy_request(const CiterOptions *options)
 /*
  * Finds the tables that a walk depends on; leaves none if there is more, or they
  * are elsewhere.  A key has no more, and its table's children do not matter.  Which
- * children there are is not certain in a transaction that has changed anything:
- * if it took one away and is rolled back, the server tells of that one alone.
+ * children there are is not certain in a transaction that may have changed that: if
+ * it took one away and is rolled back, the server tells of that one alone.
  */
 static void
 find_tables(KeptWalk *kept)
@@ -320,14 +337,32 @@ find_tables(KeptWalk *kept)
 
 	if (walk->queries == NULL)
 		kept->tables = list_make1_oid(relid);
-	else if (citer_relation_is_table(walk->relation) && citer_relation_heaps(walk->relation) != NIL &&
-			 !(walk->relation->has_children && TransactionIdIsValid(GetTopTransactionIdIfAny())))
+	else if (citer_relation_is_table(walk->relation) &&
+			 !(walk->relation->has_children && may_have_changed_tables()) &&
+			 citer_relation_heaps(walk->relation) != NIL)
 		kept->tables = find_all_inheritors(relid, AccessShareLock, NULL);
 	if (kept->tables == NIL || list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
 		return;
 	rel = relation_open(relid, NoLock);
 	kept->relations = list_concat(RelationGetIndexList(rel), kept->tables);
 	relation_close(rel, NoLock);
+}
+
+/* Whether this transaction may have changed tables: then it has heard of that. */
+static bool
+may_have_changed_tables(void)
+{
+	return changes != changes_before && TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+/*
+ * Whether a walk is small enough.  The first one of a large table may not be, for
+ * what the server caches of its children for the first time leaves garbage in it.
+ */
+static bool
+is_small(const KeptWalk *kept)
+{
+	return MemoryContextMemAllocated(kept->context, true) <= MAX_KEPT_MEMORY;
 }
 
 /* Has the session keep a walk, which may push out another. */
