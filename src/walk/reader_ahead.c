@@ -10,7 +10,7 @@
  * in order is left alone for a while.
  *
  * A job begins a walk for each chunk, and so what was found of a table is remembered
- * for the next walk.  A page of rows that is in the server's cache takes hardly longer
+ * for the next walk.  A short page that is in the server's cache takes hardly longer
  * than to ask the operating system, which is done only if the query before has read
  * blocks from elsewhere.
  */
@@ -30,6 +30,9 @@
 #define MIN_BLOCKS 16
 #define BLOCKS_A_WAIT 16
 #define ROWS_A_WAIT 64
+
+/* A chunk of fewer rows is a short page. */
+#define SHORT_PAGE 200
 
 /* What is asked for at a time is at most this part of effective_cache_size. */
 #define CACHE_PART 16
@@ -64,7 +67,7 @@ citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead)
 		ahead->prefetch.entries = Min(found.entries_per_row * (reader->chunk_rows - ahead->rows),
 									  effective_cache_size / CACHE_PART);
 	ahead->read = pgBufferUsage.shared_blks_read;
-	ahead->measured = known && found.reads;
+	ahead->measured = reader->chunk_rows >= SHORT_PAGE || (known && found.reads);
 	if (ahead->measured)
 		ahead->disk = disk_blocks();
 }
