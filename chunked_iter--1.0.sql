@@ -255,6 +255,18 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 COMMENT ON FUNCTION chunked_iter_ranges(chunked_iter_table_name, bigint, bigint, text, text) IS
 'says what to write in place of a table''s name';
 
+/* Likewise where a row belongs, which is not named but passed. */
+CREATE FUNCTION chunked_iter_key(
+	rec        text,
+	order_by   text    DEFAULT NULL)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'chunked_iter_key_1_0'
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT
+SUPPORT chunked_iter_support;
+
+COMMENT ON FUNCTION chunked_iter_key(text, text) IS
+'says what to write in place of a table''s name';
+
 CREATE FUNCTION chunked_iter_queries(
 	OUT query_no    bigint,
 	OUT sql         text,

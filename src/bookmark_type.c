@@ -23,13 +23,25 @@ PG_FUNCTION_INFO_V1(chunked_iter_bookmark_in_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_bookmark_recv_1_0);
 PG_FUNCTION_INFO_V1(chunked_iter_bookmark_of_1_0);
 
+static void suggest_braces(void *text);
 static char *element_text(Oid type, Datum value);
 
-/* chunked_iter_bookmark_in(cstring) RETURNS chunked_iter_bookmark, as text[] is read */
+/*
+ * chunked_iter_bookmark_in(cstring) RETURNS chunked_iter_bookmark
+ *
+ * As text[] is read, with a hint for the text of a key alone.
+ */
 Datum
 chunked_iter_bookmark_in_1_0(PG_FUNCTION_ARGS)
 {
-	return OidInputFunctionCall(F_ARRAY_IN, PG_GETARG_CSTRING(0), TEXTOID, -1);
+	char	   *text = PG_GETARG_CSTRING(0);
+	ErrorContextCallback context = {error_context_stack, suggest_braces, text};
+	Datum		array;
+
+	error_context_stack = &context;
+	array = OidInputFunctionCall(F_ARRAY_IN, text, TEXTOID, -1);
+	error_context_stack = context.previous;
+	return array;
 }
 
 /* chunked_iter_bookmark_recv(internal) RETURNS chunked_iter_bookmark, likewise */
@@ -69,6 +81,15 @@ chunked_iter_bookmark_of_1_0(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, ARR_NDIM(array), ARR_DIMS(array),
 											 ARR_LBOUND(array), TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Error context callback: the array that was meant, if there are no braces. */
+static void
+suggest_braces(void *text)
+{
+	if (geterrcode() == ERRCODE_INVALID_TEXT_REPRESENTATION && strpbrk(text, "{}") == NULL)
+		errhint("A key is an array, with an element for each column of the order: '{%s}'.",
+				(char *) text);
 }
 
 /*
