@@ -176,7 +176,7 @@ AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_explain(anyelement, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text) IS
-'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
+'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans, without reading rows';
 
 /*
  * The name of a table is what people write first where a NULL of its row type
