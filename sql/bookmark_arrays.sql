@@ -101,13 +101,19 @@ DO $$BEGIN EXECUTE 'CREATE VIEW again AS ' || pg_get_viewdef('bounded'); END$$;
 SELECT pg_get_viewdef('bounded') = pg_get_viewdef('again') AS same, array_agg(id) AS ids FROM again;
 
 -- What is no key, and arrays whose text would depend on settings.
+CREATE FUNCTION failure_of(bound text) RETURNS SETOF text LANGUAGE sql AS $$
 SELECT failure(format('SELECT * FROM chunked_iter(NULL::bookmark_arrays.item, after => %s)', bound))
-FROM unnest(ARRAY['''5''', '''{5''', '''{{5}}''', 'ARRAY[[5]]', 'ARRAY[1, 2]', 'ARRAY[5.5]', 'ARRAY[timestamptz ''2026-01-01 00:00+00'']', '5', '''{5}''::text',
-	'ARRAY[5::real]', 'ARRAY[true]', 'ARRAY[interval ''1 day'']', 'ARRAY[1::oid]']) AS bound;
+$$;
+SELECT failure_of(bound)
+FROM unnest(ARRAY['''5''', '''{5''', '''{{5}}''', 'ARRAY[[5]]', 'ARRAY[1, 2]', 'ARRAY[5.5]', 'ARRAY[timestamptz ''2026-01-01 00:00+00'']']) AS bound;
+SELECT line
+FROM unnest(ARRAY['5', '''{5}''::text', 'ARRAY[5::real]', 'ARRAY[true]', 'ARRAY[interval ''1 day'']', 'ARRAY[1::oid]']) AS bound, failure_of(bound) AS line
+WHERE line LIKE '_____: %';
 SELECT failure('SELECT chunked_iter_bookmark_of(ARRAY[interval ''1 day''])');
 
 -- Other functions take what they took before.
 CREATE FUNCTION of_text(text[]) RETURNS integer LANGUAGE sql AS 'SELECT cardinality($1)';
+\set VERBOSITY terse
 SELECT of_text(ARRAY[5]);
 \echo :LAST_ERROR_SQLSTATE
 SELECT of_text('{5}'), of_text(ARRAY['5']), ARRAY['5'] = '{5}' AS equal;
