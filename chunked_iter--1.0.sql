@@ -86,6 +86,10 @@ CREATE CAST (text[] AS chunked_iter_bookmark)
 	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
 CREATE CAST (varchar[] AS chunked_iter_bookmark)
 	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (char[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (name[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
 CREATE CAST (smallint[] AS chunked_iter_bookmark)
 	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
 CREATE CAST (integer[] AS chunked_iter_bookmark)

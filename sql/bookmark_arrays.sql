@@ -11,6 +11,7 @@ ANALYZE item;
 SELECT count(*) FROM chunked_iter(NULL::item, after => ARRAY[5], upto => ARRAY[9::bigint]);
 SELECT count(*) FROM chunked_iter(NULL::item, after => ARRAY[5::smallint], upto => ARRAY[9::numeric]);
 SELECT count(*) FROM chunked_iter(NULL::item, after => ARRAY['5'::text], upto => ARRAY['9'::varchar]);
+SELECT count(*) FROM chunked_iter(NULL::item, after => ARRAY['5'::char(3)], upto => ARRAY['9'::name]);
 SELECT array_agg(id) FROM chunked_iter(NULL::item, order_by => 'v % 3, id', after => ARRAY[1, 10], upto => ARRAY[2]);
 SELECT count(*) FROM chunked_iter(NULL::item, order_by => 'nullif(v, 7)', after => ARRAY[17, NULL]);
 SELECT count(*) FROM chunked_iter(NULL::item, order_by => 'nullif(v, 7)', after => ARRAY[20], upto => ARRAY[NULL::integer, 7]);

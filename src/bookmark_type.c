@@ -108,6 +108,8 @@ element_text(Oid type, Datum value)
 		case NUMERICOID:
 		case UUIDOID:
 		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
 			return citer_value_write(type, value);
 		case DATEOID:
 		case TIMESTAMPOID:
