@@ -228,7 +228,7 @@ SQL
 sub transaction_timeout
 {
 	my ($status, $out, $err) = $node->psql('postgres', <<'SQL');
-SET transaction_timeout = '500ms';
+SET transaction_timeout = '3s';
 CALL chunked_iter_run('slow', 'item', 'UPDATE item SET n = n + 1 WHERE chunk_range(item) AND
 	CASE WHEN id = 2500 AND current_setting(''transaction_timeout'') <> ''0'' THEN pg_sleep(60) IS NOT NULL ELSE true END', chunk_size => 100);
 SQL
