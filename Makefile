@@ -66,7 +66,7 @@ EXTRA_CLEAN = test-results
 all:
 
 # The TAP files that take a moment and need no more packages, for QUICK=1
-QUICK_TAP = $(call files,$(addprefix t/,003_* 004_* 025_* 026_* 030_* 042_*))
+QUICK_TAP = $(call files,$(addprefix t/,003_* 004_* 025_* 026_* 028_* 030_* 042_*))
 LEFT_OUT = $(if $(QUICK),$(filter-out $(QUICK_TAP),$(call files,t/*.pl)))
 
 # These work without pg_config: see the scripts.

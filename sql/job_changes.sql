@@ -18,14 +18,14 @@ CREATE TABLE log (v text);
 \set go_on_grp 'CALL chunked_iter_run(''by grp'');'
 
 -- Dropped; dropped and made anew; swapped; renamed; moved.
-SELECT fresh() \; SELECT 1 AS dropped;
+SELECT fresh() AS dropped;
 :start
 DROP TABLE item;
 :go_on
 SELECT * FROM progress;
 CREATE TABLE item (id integer PRIMARY KEY, n integer);
 :go_on
-SELECT fresh() \; SELECT 1 AS swapped;
+SELECT fresh() AS swapped;
 :start
 CREATE TABLE item2 (LIKE item INCLUDING ALL);
 ALTER TABLE item RENAME TO renamed;
@@ -39,11 +39,11 @@ ALTER TABLE renamed RENAME TO item;
 SELECT n, count(*) FROM item GROUP BY n;
 
 -- The key is another one.
-SELECT fresh() \; SELECT 1 AS other_type;
+SELECT fresh() AS other_type;
 :start
 ALTER TABLE item ALTER id TYPE bigint;
 :go_on
-SELECT fresh() \; SELECT 1 AS other_key;
+SELECT fresh() AS other_key;
 :start
 ALTER TABLE item DROP CONSTRAINT item_pkey;
 :go_on
@@ -53,14 +53,14 @@ ALTER TABLE item DROP CONSTRAINT item_pkey;
 ALTER TABLE item ADD PRIMARY KEY (id);
 :go_on
 SELECT n, count(*) FROM item GROUP BY n;
-SELECT fresh() \; SELECT 1 AS nullable;
+SELECT fresh() AS nullable;
 :start_grp
 ALTER TABLE item DROP CONSTRAINT item_pkey;
 :go_on_grp
 SELECT * FROM progress;
 
 -- The index is gone.
-SELECT fresh() \; SELECT 1 AS no_index;
+SELECT fresh() AS no_index;
 :start_grp
 DROP INDEX item_grp;
 :go_on_grp
@@ -69,14 +69,14 @@ CREATE INDEX ON item (grp DESC, id);
 SELECT n, count(*) FROM item GROUP BY n;
 
 -- There was none from the start: a warning, and it works.
-SELECT fresh() \; SELECT 1 AS never_an_index;
+SELECT fresh() AS never_an_index;
 DROP INDEX item_grp;
 :start_grp
 :go_on_grp
 SELECT n, count(*) FROM item GROUP BY n;
 
 -- Other changes do not matter: columns come and go, rows too, the table is rewritten.
-SELECT fresh() \; SELECT 1 AS columns;
+SELECT fresh() AS columns;
 CALL chunked_iter_run('columns', 'item', 'INSERT INTO log SELECT chunk::text FROM chunk', chunk_size => 1, max_chunks => 1);
 ALTER TABLE item ADD COLUMN late text DEFAULT 'new';
 CALL chunked_iter_run('columns', max_chunks => 1);
@@ -84,11 +84,11 @@ ALTER TABLE item DROP COLUMN note;
 CALL chunked_iter_run('columns', max_chunks => 1);
 VACUUM FULL item;
 CALL chunked_iter_run('columns', max_chunks => 1);
-CALL chunked_iter_run('self made', 'item', 'ALTER TABLE item ADD COLUMN IF NOT EXISTS made integer DEFAULT 5; INSERT INTO log SELECT chunk::text FROM chunk', chunk_size => 1, max_chunks => 2);
+CALL chunked_iter_run('self made', 'item', 'ALTER TABLE item ADD COLUMN IF NOT EXISTS made integer DEFAULT 5; INSERT INTO log SELECT left(chunk::text, 10) FROM chunk', chunk_size => 1, max_chunks => 2);
 TABLE log;
 
 -- In physical order rows must stay where they are.
-SELECT fresh() \; SELECT 1 AS physical;
+SELECT fresh() AS physical;
 CALL chunked_iter_run('ctid', 'item', 'INSERT INTO log SELECT id FROM chunk', order_by => 'ctid', chunk_size => 30, max_chunks => 1);
 VACUUM FULL item;
 CALL chunked_iter_run('ctid');
@@ -97,7 +97,7 @@ CREATE TABLE child () INHERITS (parent);
 CALL chunked_iter_run('children', 'parent', 'SELECT 1');
 
 -- Restored in another database, a job finds its table by its name; moved by hand it does not.
-SELECT fresh() \; SELECT 1 AS restored;
+SELECT fresh() AS restored;
 :start
 DROP TABLE item;
 CREATE TABLE item (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0);
@@ -109,7 +109,7 @@ SELECT n, count(*) FROM item GROUP BY n;
 SELECT relation_oid = 'item'::regclass AS found, database_id <> '1/1' AS here FROM chunked_iter_jobs;
 
 -- A chunk of one row has the index that larger ones have.
-SELECT fresh() \; SELECT 1 AS one_row;
+SELECT fresh() AS one_row;
 CREATE TABLE event (a integer, b integer NOT NULL, e integer NOT NULL, PRIMARY KEY (e, b, a));
 INSERT INTO event SELECT g, 1, CASE WHEN g % 2 = 0 THEN g % 8 ELSE g END FROM generate_series(1, 100) g;
 CREATE INDEX ON event (e);
@@ -118,7 +118,7 @@ CALL chunked_iter_run('events', chunk_size => 1);
 SELECT state, rows_done FROM progress;
 
 -- The extension itself moves and goes.
-SELECT fresh() \; SELECT 1 AS extension;
+SELECT fresh() AS extension;
 :start
 CREATE SCHEMA new_home;
 ALTER EXTENSION chunked_iter SET SCHEMA new_home;

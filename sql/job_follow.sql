@@ -124,7 +124,7 @@ BEGIN
 	FOREACH n IN ARRAY '{4,0,1,6,3,2}'::int[] LOOP
 		EXECUTE format('INSERT INTO keys SELECT %s, i FROM generate_series($1 + 1, $1 + $2) i', key) USING i, n;
 		i := i + n;
-		CALL chunked_iter_run('keys', 'keys'::regclass, 'INSERT INTO done SELECT i FROM keys WHERE chunk_range(keys)',
+		CALL chunked_iter_run('keys', to_regclass('keys'), 'INSERT INTO done SELECT i FROM keys WHERE chunk_range(keys)',
 			follow => true, chunk_size => 2);
 	END LOOP;
 	RAISE WARNING '% up to %: each row once is %', type, (SELECT k FROM keys ORDER BY k DESC LIMIT 1),

@@ -16,7 +16,7 @@ BEGIN;
 CALL chunked_iter_work('a');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
-SELECT 1 AS one \; CALL chunked_iter_run('a', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2');
+SET chunked_iter.debug = off \; CALL chunked_iter_run('a', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2');
 \echo :LAST_ERROR_SQLSTATE
 CREATE FUNCTION in_function() RETURNS void LANGUAGE plpgsql AS
 $$ BEGIN CALL chunked_iter_run('a', 'item', 'UPDATE item SET v = 1 WHERE id BETWEEN $1 AND $2'); END $$;

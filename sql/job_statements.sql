@@ -170,7 +170,7 @@ CALL chunked_iter_run('some', 'ten', 'UPDATE ten SET n = 2 WHERE chunk_range(ten
 CALL chunked_iter_run('some');
 CALL chunked_iter_run('two commands', 'ten', 'UPDATE ten SET n = 3 WHERE chunk_range(ten); INSERT INTO parted SELECT id % 100 FROM chunk WHERE id % 2 = 0; SELECT 1', parts => 2);
 CALL chunked_iter_run('none', 'ten', 'DELETE FROM ten USING chunk WHERE ten.id = chunk.id AND ten.n = 7');
-CALL chunked_iter_run('many', 'ten', 'UPDATE ten SET n = 4 FROM chunk WHERE ten.id <= chunk.id', chunk_size => 500);
+CALL chunked_iter_run('many', 'ten', 'UPDATE ten SET n = 4 FROM chunk WHERE ten.id <= chunk.id', chunk_size => 50, upto => '{100}');
 CALL chunked_iter_run('reads', 'ten', 'SELECT FROM chunk');
 SELECT job, rows_done, rows_changed FROM chunked_iter_progress WHERE rows_done < 1000 OR rows_changed IS DISTINCT FROM rows_done ORDER BY job;
 SELECT range_no, rows_done, rows_changed FROM chunked_iter_job_ranges WHERE job = 'two commands' ORDER BY range_no;

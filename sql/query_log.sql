@@ -82,7 +82,7 @@ SELECT chunked_iter_reset_queries();
 
 -- All: each statement of the session too, its own part of the text.
 SET chunked_iter.debug = 'all';
-SELECT 1 AS one\; SELECT /* two */ 2 AS two\; SELECT id FROM item WHERE id < 3 ;
+INSERT INTO item VALUES (28, 1)\; DELETE /* two */ FROM item WHERE id = 28\; SELECT id FROM item WHERE id < 3 ;
 SELECT count(*) FROM chunked_iter(NULL::item, 30);
 INSERT INTO item VALUES (26, 2), (27, 0);
 UPDATE item SET grp = 1 WHERE id > 25;

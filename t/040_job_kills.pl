@@ -141,7 +141,7 @@ sub strike
 		# It is gone when the postmaster knows, which then takes no sessions.
 		usleep(1_000) while kill 0, $session->pid;
 		$session->kill;
-		come_back();
+		wait_for_server($node);
 		return;
 	}
 	if ($blow eq 'stop')
@@ -164,17 +164,6 @@ sub strike
 		$node->stop('fast', fail_ok => 1);
 	}
 	die 'the server did not start';
-}
-
-sub come_back
-{
-	for (1 .. 3000)
-	{
-		my ($status, $out) = $node->psql('postgres', 'SELECT 1');
-		return if defined $out && $out eq '1';
-		usleep(20_000);
-	}
-	die 'the server did not come back';
 }
 
 # The three effects and the position have to agree at every moment.

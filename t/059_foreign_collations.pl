@@ -198,7 +198,7 @@ SQL
 	}
 	for my $rel (sort keys %agree)
 	{
-		for my $key ('k', 'k DESC', 'g, k', 'k NULLS FIRST', 'k COLLATE "C"')
+		for my $key ('k', 'k DESC', 'g', 'g, k', 'k NULLS FIRST', 'k COLLATE "C"')
 		{
 			my $order = $rel eq 'numbers' && $key =~ /COLLATE/ ? 'k, id' : $key;
 			my ($low, $high) = $rel eq 'numbers' ? (1000, 3000) : ('B', 'm');

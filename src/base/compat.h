@@ -178,8 +178,8 @@ citer_compat_forget_virtual(TupleDesc tupdesc)
 
 		if (attribute->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL)
 			continue;
-		attribute->attgenerated = '\0';
 		TupleDescCompactAttr(tupdesc, i)->attgenerated = false;
+		attribute->attgenerated = '\0';
 	}
 	if (tupdesc->constr != NULL)
 		tupdesc->constr->has_generated_virtual = false;

@@ -89,7 +89,7 @@ find_instance(const Var *var, CiterJobScope *scope)
 	foreach(cell, scope->instances)
 	{
 		instance = lfirst(cell);
-		if (instance->query == query && instance->varno == var->varno)
+		if (instance->query == query && instance->varno == (int) var->varno)
 			return instance;
 	}
 	instance = palloc0(sizeof(CiterJobInstance));

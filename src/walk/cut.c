@@ -51,6 +51,7 @@ static void add_cut(CiterCuts *cuts, Datum value);
 static void reverse_cuts(CiterCuts *cuts);
 static int	section_of(const CiterCuts *cuts, Datum value);
 static char *comparison_sql(const CiterCuts *cuts, const char *operator, Datum value);
+static uint64 value_hash(const CiterKeyElement *element, Datum value);
 
 /*
  * The cuts of a walk of a relation by a key, in the current memory context; NULL
@@ -167,10 +168,9 @@ citer_cuts_version(const CiterCuts *cuts, CiterSections sections)
 	uint64		version = 0;
 
 	if (sections.first > 0 && sections.first <= cuts->ncuts)
-		version = datum_image_hash(cuts->values[sections.first - 1], element->typbyval, element->typlen);
+		version = value_hash(element, cuts->values[sections.first - 1]);
 	if (sections.first >= 0 && sections.last < cuts->ncuts)
-		version = hash_combine64(version, datum_image_hash(cuts->values[sections.last],
-														   element->typbyval, element->typlen));
+		version = hash_combine64(version, value_hash(element, cuts->values[sections.last]));
 	return version;
 }
 
@@ -293,4 +293,14 @@ comparison_sql(const CiterCuts *cuts, const char *operator, Datum value)
 	return psprintf("%s %s %s%s", element->sql->operand, operator,
 					citer_clause_sql(cuts->relation, (Node *) constant, false),
 					element->sql->param_cast);
+}
+
+/* A hash of the bytes of a value; datum_image_hash() came in 14.2. */
+static uint64
+value_hash(const CiterKeyElement *element, Datum value)
+{
+	if (element->typbyval)
+		return hash_bytes_extended((unsigned char *) &value, sizeof(Datum), 0);
+	return hash_bytes_extended((unsigned char *) DatumGetPointer(value),
+							   datumGetSize(value, false, element->typlen), 0);
 }

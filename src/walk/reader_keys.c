@@ -206,7 +206,8 @@ read_key(CiterReader *reader, const CiterPosition *position)
 	if (citer_chunk_rows(reader->chunk) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("rows of %s are not found by their own key", walk->relation->sql),
+				 errmsg("rows of %s are not found by their own key",
+						citer_relation_describe(walk->relation)),
 				 errdetail("The foreign server does not find %s equal to what it has sent.",
 						   citer_key_describe(walk->key)),
 				 errhint("Declare the columns of the foreign table with the types and collations that they have on the server.")));

@@ -136,6 +136,7 @@ extern double citer_walk_estimate(const CiterWalk *walk, const CiterPosition *af
 
 /* walk_compare.c */
 extern CiterComparer citer_walk_find_comparer(const CiterWalk *walk);
+extern bool citer_walk_has_foreign_rows(const CiterWalk *walk);
 extern bool citer_walk_must_agree(const CiterWalk *walk);
 pg_noreturn extern void citer_walk_report_comparer(const CiterWalk *walk, const char *detail);
 extern int	citer_walk_split(const CiterWalk *walk, CiterQueryRows *rows, CiterRange *ranges);

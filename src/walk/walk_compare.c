@@ -26,16 +26,29 @@
 #include "walk/walk.h"
 
 static bool has_collation(const CiterKey *key);
-static bool has_foreign_rows(const CiterWalk *walk);
 
 /* Finds out which server compares; the walk's shape is known. */
 CiterComparer
 citer_walk_find_comparer(const CiterWalk *walk)
 {
-	if (!has_collation(walk->key) || !has_foreign_rows(walk))
+	if (!has_collation(walk->key) || !citer_walk_has_foreign_rows(walk))
 		return CITER_COMPARES_HERE;
 	return walk->index_shape.remote && list_length(walk->strategy.heaps) <= 1 ?
 		CITER_COMPARES_THERE : CITER_COMPARES_BOTH;
+}
+
+/* Whether rows come from foreign tables; the walk's shape is known. */
+bool
+citer_walk_has_foreign_rows(const CiterWalk *walk)
+{
+	ListCell   *cell;
+
+	foreach(cell, walk->index_shape.relations)
+	{
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			return true;
+	}
+	return false;
 }
 
 /* Whether several servers have to agree on the keys, and counting rows tells. */
@@ -90,18 +103,5 @@ has_collation(const CiterKey *key)
 	for (int i = 0; i < key->nelements; i++)
 		if (OidIsValid(key->elements[i].collation))
 			return true;
-	return false;
-}
-
-static bool
-has_foreign_rows(const CiterWalk *walk)
-{
-	ListCell   *cell;
-
-	foreach(cell, walk->index_shape.relations)
-	{
-		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
-			return true;
-	}
 	return false;
 }

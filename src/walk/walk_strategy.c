@@ -66,7 +66,12 @@ citer_walk_choose_strategy(CiterWalk *walk)
 	else if (foreign_heaps != NIL)
 		choose_foreign(walk, foreign_heaps);
 	else
+	{
 		choose_by_key(walk);
+		/* What a view or query reads is known by its plan. */
+		if (!citer_relation_is_table(walk->relation) && citer_walk_has_foreign_rows(walk))
+			choose_foreign(walk, NIL);
+	}
 	walk->in_shards = walk->index_shape.citus && !citer_citus_reads_here(walk->relation->relid);
 	if (walk->in_shards)
 		walk->strategy = by_shards(walk);
@@ -297,8 +302,9 @@ by_shards(const CiterWalk *walk)
 /*
  * CITER_FOREIGN: rows of foreign tables, by keys that are not unique.  A server
  * elsewhere can answer a query alone if it has a plain LIMIT: it is not asked
- * for WITH TIES.  So that is one row more than a chunk has, which tells whether
- * rows of the same key were parted (reader_keys.c).
+ * for WITH TIES, or before 14.13, 15.8 and 16.4 for a LIMIT without them, which
+ * loses rows.  So that is one row more than a chunk has, which tells whether rows
+ * of the same key were parted (reader_keys.c).
  *
  * The SQL asks for the order, and the server that sorts has to be the one that
  * compares (walk_compare.c); what follows from that is checked for each chunk

@@ -20,6 +20,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
@@ -87,15 +88,17 @@ sub verbose_errors
 	return $err;
 }
 
-# It comes back by itself after a crash.
+# It comes back by itself after a crash.  The query is an argument: psql may be gone
+# before it has read its input, which ends the test.
 sub wait_for_server
 {
 	my ($node) = @_;
+	my @query = ('psql', '-Xqc', 'SELECT', '-d', $node->connstr('postgres'));
 
-	for (1 .. 1800)
+	for (1 .. 9000)
 	{
-		return if $node->psql('postgres', 'SELECT 1') == 0;
-		usleep(100_000);
+		return if IPC::Run::run(\@query, '<', \undef, '>&', \my $out);
+		usleep(20_000);
 	}
 	die 'the server did not come back';
 }
