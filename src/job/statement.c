@@ -30,12 +30,14 @@
 #include "parser/parsetree.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
+#include "utils/snapmgr.h"
 
 #include "job/check.h"
 #include "job/citus.h"
 #include "job/conditions.h"
 #include "job/explain.h"
 #include "job/joined.h"
+#include "job/merged.h"
 #include "job/reading.h"
 #include "job/statement.h"
 #include "job/text.h"
@@ -77,7 +79,7 @@ struct CiterJobStatement
 	char	   *alias;			/* of the relation, quoted */
 	int			nkeys;			/* elements of the key */
 	Oid		   *types;			/* of the parameters, 4 * nkeys */
-	EphemeralNamedRelation chunk;
+	CiterJobRows *chunk;
 	bool		counted;		/* a command changes rows */
 	char	   *two_phase;		/* SQL that has Citus commit in two phases, or
 								 * NULL */
@@ -147,7 +149,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 bool
 citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns)
 {
-	return equalTupleDescs(statement->chunk->md.tupdesc, columns);
+	return equalTupleDescs(statement->chunk->enr.md.tupdesc, columns);
 }
 
 bool
@@ -163,11 +165,12 @@ citer_job_statement_uses_bounds(const CiterJobStatement *statement)
 	return statement->uses.bounds;
 }
 
-/* Whether it uses chunk_range(). */
+/* Whether it uses chunk_range(), or does the rows of that. */
 bool
 citer_job_statement_uses_ranges(const CiterJobStatement *statement)
 {
-	return statement->text->nranges > 0 && !statement->text->ranges[0].implied;
+	return statement->text->nranges > 0 &&
+		(!statement->text->ranges[0].implied || citer_job_is_merged(statement->chunk));
 }
 
 /* Whether one of its commands updates rows of the relation. */
@@ -199,17 +202,20 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	};
 	const SPIExecuteOptions plain = {0};
 	Shape	   *shape = find_shape(statement, bounds);
+	Snapshot	snapshot = InvalidSnapshot;
 	ListCell   *cell;
 
+	if (citer_job_is_merged(statement->chunk))
+		snapshot = GetActiveSnapshot();
 	memset(effect, 0, sizeof(*effect));
 	effect->counted = statement->counted;
-	statement->chunk->reldata = rows;
+	statement->chunk->enr.reldata = rows;
 	if (statement->two_phase != NULL)
 		citer_spi_execute(statement->two_phase, &plain);
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
-		int			result = citer_statement_run(command->prepared, &options);
+		int			result = citer_statement_run(command->prepared, &options, snapshot);
 
 		if (!command->counts)
 			continue;
@@ -220,7 +226,7 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 		if (command->is_own)
 			effect->own = Max(effect->own, (int64) SPI_processed);
 	}
-	statement->chunk->reldata = NULL;
+	statement->chunk->enr.reldata = NULL;
 	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", &plain);
 }
 
@@ -236,7 +242,7 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 	Shape	   *shape = find_shape(statement, bounds);
 	ListCell   *cell;
 
-	statement->chunk->reldata = rows;
+	statement->chunk->enr.reldata = rows;
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
@@ -249,7 +255,7 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 			appendStringInfo(output, "    Rows to change: about %.0f\n",
 							 citer_job_explain_changes(&source, params));
 	}
-	statement->chunk->reldata = NULL;
+	statement->chunk->enr.reldata = NULL;
 	tuplestore_end(rows);
 }
 
@@ -276,18 +282,18 @@ static void
 register_chunk(CiterJobStatement *statement, MemoryContext caller,
 			   TupleDesc columns, int chunk_size)
 {
-	EphemeralNamedRelation chunk = palloc0(sizeof(EphemeralNamedRelationData));
+	CiterJobRows *chunk = palloc0(sizeof(CiterJobRows));
 	int			result;
 
-	chunk->md.name = pstrdup(CHUNK_NAME);
-	chunk->md.tupdesc = CreateTupleDescCopyConstr(columns);
-	chunk->md.reliddesc = InvalidOid;
-	chunk->md.enrtype = ENR_NAMED_TUPLESTORE;
-	chunk->md.enrtuples = chunk_size;
+	chunk->enr.md.name = pstrdup(CHUNK_NAME);
+	chunk->enr.md.tupdesc = CreateTupleDescCopyConstr(columns);
+	chunk->enr.md.reliddesc = InvalidOid;
+	chunk->enr.md.enrtype = ENR_NAMED_TUPLESTORE;
+	chunk->enr.md.enrtuples = chunk_size;
 	statement->chunk = chunk;
 	MemoryContextSwitchTo(caller);
 	SPI_unregister_relation(CHUNK_NAME);
-	result = SPI_register_relation(chunk);
+	result = SPI_register_relation(&chunk->enr);
 	MemoryContextSwitchTo(statement->context);
 	if (result != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation returned %s", SPI_result_code_string(result));
@@ -339,7 +345,7 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 			citer_job_reading_show_command(reading, lfirst_node(RawStmt, cell));
 		query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
 										  statement->types, 4 * statement->nkeys,
-										  statement->chunk, walk->relation);
+										  &statement->chunk->enr, walk->relation);
 
 		command->is_query = query->commandType != CMD_UTILITY;
 		command->counts = command->is_query && query->commandType != CMD_SELECT;
@@ -352,6 +358,8 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 		if (name != NULL && statement->text->nranges == 0)
 			implied = lappend(implied, citer_job_text_imply(statement->text, name,
 															lfirst_node(RawStmt, cell)));
+		if (implied != NIL && list_length(commands) == 1)
+			citer_job_merge(statement->chunk, query, job, walk);
 	}
 	reading->command = 0;
 	return implied;
