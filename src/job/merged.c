@@ -99,7 +99,7 @@ change_parsed(CITER_PARSED_PARAMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the meaning of the job's statement was changed while it was running"),
-				 errdetail("It has another table than before, or one with rules."),
+				 errdetail("Its table is another one than before, or has rules now."),
 				 errhint("Check what has been created meanwhile, and run the job again.")));
 }
 
