@@ -49,6 +49,14 @@ sub job_case
 		wide => 1,
 		type => type_for($number));
 	my $walk = random_job_walk($relation, "$number.1");
+	my $joins = $relation->{lockable} && !$relation->{large} && chance(35);
+
+	# Most of these by a key that tells rows apart, whose elements are columns.
+	for (1 .. $joins ? 8 : 0)
+	{
+		last if $walk->{order}{unique} && !grep { !$_->{column} } @{ $walk->{order}{key} };
+		$walk = random_job_walk($relation, "$number.1");
+	}
 	my $job = {
 		walk => $walk,
 		rel => $relation,
@@ -67,12 +75,7 @@ sub job_case
 	  && !$walk->{order}{physical}
 	  && chance(30);
 	$job->{by_join} = [ joined_columns($job) ]
-	  if $relation->{lockable}
-	  && !$relation->{large}
-	  && !$walk->{order}{physical}
-	  && !$job->{by_bounds}
-	  && !$job->{follows}
-	  && chance(30);
+	  if $joins && !$walk->{order}{physical} && !$job->{by_bounds} && !$job->{follows};
 	$job->{locks} = "'" . one_of('FOR UPDATE', 'FOR SHARE') . "'"
 	  if $relation->{lockable} && !$job->{by_bounds} && chance(30);
 	return {
@@ -232,7 +235,7 @@ sub join_statement
 	  . ($job->{fails} ? " + 1 / CASE WHEN $failing THEN 0 ELSE 2 END" : '')
 	  . " FROM chunk AS $chunk WHERE "
 	  . join("\nAND ", shuffled(@conditions))
-	  . one_of('', '', '', " RETURNING $target.$id");
+	  . (chance(5) ? " RETURNING $target.$id" : '');
 }
 
 sub several_statements
