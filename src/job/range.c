@@ -35,10 +35,9 @@
 /* The range at work, as it is between two transactions. */
 typedef struct RangeWork
 {
-	int			range_no;
-	bool		known;			/* "range" is what the last chunk of this
-								 * session left */
 	CiterJobRange range;
+	bool		known;			/* it is what the last chunk of this session
+								 * left */
 	CiterJobState state;		/* of the job then */
 	int			chunk_size;		/* as adapted; 0: not read yet */
 	int			limit;			/* rows of the next chunk: fewer while an
@@ -99,7 +98,10 @@ static char *describe_place(const CiterJobRange *range, const CiterJobChunk *chu
 CiterJobState
 citer_job_run_range(CiterJobRun *run, int range_no)
 {
-	RangeWork	work = {.range_no = range_no,.retries.max = run->job->retries};
+	RangeWork	work = {
+		.range = {range_no, {0, true}, {0, true}, {0, true}},
+		.retries.max = run->job->retries,
+	};
 	CiterJobState state;
 	Attempt		attempt;
 	ErrorData  *error;
@@ -174,21 +176,13 @@ reached_limit(const CiterJobRun *run)
 static void
 begin_attempt(Attempt *attempt, const RangeWork *work)
 {
-	CiterJobRange *range = &attempt->range;
-
 	memset(attempt, 0, sizeof(*attempt));
 	attempt->work = work;
 	attempt->rate.started = citer_pace_now();
 	attempt->chunk_size = work->chunk_size;
 	attempt->limit = work->limit;
 	attempt->state = work->state;
-	*range = work->range;
-	if (!work->known)
-	{
-		range->range_no = work->range_no;
-		range->after.isnull = range->upto.isnull = range->position.isnull = true;
-		ItemPointerSetInvalid(&range->place);
-	}
+	attempt->range = work->range;
 	attempt->chunk.first.isnull = attempt->chunk.position.isnull = true;
 }
 
@@ -198,7 +192,6 @@ do_chunk(CiterJobRun *run, void *argument)
 {
 	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
-
 	const char *asked = run->job->throttle_query;
 
 	citer_job_check_role(run);
@@ -368,10 +361,8 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 static void
 remember_range(RangeWork *work, const Attempt *attempt)
 {
-	CiterJobRange before = work->range;
+	const CiterJobRange before = work->range;
 
-	if (!work->known)
-		before.after.isnull = before.upto.isnull = before.position.isnull = true;
 	work->known = true;
 	work->range = attempt->range;
 	work->range.rows_done += attempt->chunk.rows;

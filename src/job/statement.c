@@ -202,11 +202,11 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	};
 	const SPIExecuteOptions plain = {0};
 	Shape	   *shape = find_shape(statement, bounds);
-	Snapshot	snapshot = InvalidSnapshot;
+
+	/* That of the chunk is active. */
+	Snapshot	snapshot = citer_job_is_merged(statement->chunk) ? GetActiveSnapshot() : InvalidSnapshot;
 	ListCell   *cell;
 
-	if (citer_job_is_merged(statement->chunk))
-		snapshot = GetActiveSnapshot();
 	memset(effect, 0, sizeof(*effect));
 	effect->counted = statement->counted;
 	statement->chunk->enr.reldata = rows;
@@ -287,7 +287,6 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
 
 	chunk->enr.md.name = pstrdup(CHUNK_NAME);
 	chunk->enr.md.tupdesc = CreateTupleDescCopyConstr(columns);
-	chunk->enr.md.reliddesc = InvalidOid;
 	chunk->enr.md.enrtype = ENR_NAMED_TUPLESTORE;
 	chunk->enr.md.enrtuples = chunk_size;
 	statement->chunk = chunk;
@@ -403,13 +402,12 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 static CiterJobReading
 reading_of(const CiterJobStatement *statement, const char *sql)
 {
-	CiterJobReading reading = {
+	return (CiterJobReading)
+	{
 		.sql = sql,
-		.params_in_words = statement->params_in_words,
-		.alias = statement->alias,
+			.params_in_words = statement->params_in_words,
+			.alias = statement->alias,
 	};
-
-	return reading;
 }
 
 /* Prepares the commands of the text as it is expanded now. */
@@ -455,14 +453,13 @@ prepare_shape(CiterJobStatement *statement, CiterJobReading *reading)
 static CiterStatementSource
 command_source(const CiterJobStatement *statement, const CiterJobText *text, const Command *command)
 {
-	CiterStatementSource source = {
+	return (CiterStatementSource)
+	{
 		.sql = pnstrdup(text->expanded + command->start, command->length),
-		.nparams = 4 * statement->nkeys,
-		.types = statement->types,
-		.cursor_options = CURSOR_OPT_PARALLEL_OK,
+			.nparams = 4 * statement->nkeys,
+			.types = statement->types,
+			.cursor_options = CURSOR_OPT_PARALLEL_OK,
 	};
-
-	return source;
 }
 
 /* Notes what the statement uses, after rewriting.  0A000 for what Citus cannot run. */
