@@ -11,16 +11,13 @@
  * user's (conditions.c).  The condition has a few forms, so there are a few
  * texts, each of which is prepared once.
  *
- * Each command of the statement has a plan of its own, since SPI counts the
- * rows of the last command only.
+ * Each command has a plan of its own, since SPI counts the rows of the last only.
  *
- * What it uses of "chunk" is found in its queries after rewriting, so that
- * what a rule or a view uses counts, too.  No row is copied for a statement
- * that does not use "chunk", and no column is read that it does not use.
+ * What it uses of "chunk" is found in its queries after rewriting, so that what a rule
+ * or a view uses counts, too.  No row is copied and no column read that is not used.
  *
- * The plans are kept over the job's transactions, as long as the statement.
- * They depend on the columns of the relation; when those change, the statement is
- * prepared anew.
+ * The plans are kept over the job's transactions; when the columns of the relation
+ * change, the statement is prepared anew.
  */
 #include "postgres.h"
 
@@ -190,7 +187,8 @@ citer_job_statement_columns(const CiterJobStatement *statement)
 /*
  * Runs the statement.  "rows" holds the chunk, or is NULL if the statement
  * does not use it.  Deferred constraints are checked at once, so that what
- * they find is an error of this statement and not of the commit.
+ * they find is an error of this statement and not of the commit.  The snapshot of
+ * the chunk, which is active, is that of a statement that is merged, too.
  */
 void
 citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
@@ -202,8 +200,6 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	};
 	const SPIExecuteOptions plain = {0};
 	Shape	   *shape = find_shape(statement, bounds);
-
-	/* That of the chunk is active. */
 	Snapshot	snapshot = citer_job_is_merged(statement->chunk) ? GetActiveSnapshot() : InvalidSnapshot;
 	ListCell   *cell;
 
@@ -266,7 +262,7 @@ citer_job_statement_params(const CiterJobStatement *statement)
 	return statement->params_in_words;
 }
 
-/* Frees the statement, with SPI connected or not. */
+/* Frees it, with SPI connected or not. */
 void
 citer_job_statement_free(CiterJobStatement *statement)
 {
@@ -402,12 +398,13 @@ find_shape(CiterJobStatement *statement, const CiterJobBounds *bounds)
 static CiterJobReading
 reading_of(const CiterJobStatement *statement, const char *sql)
 {
-	return (CiterJobReading)
-	{
+	CiterJobReading reading = {
 		.sql = sql,
-			.params_in_words = statement->params_in_words,
-			.alias = statement->alias,
+		.params_in_words = statement->params_in_words,
+		.alias = statement->alias,
 	};
+
+	return reading;
 }
 
 /* Prepares the commands of the text as it is expanded now. */
@@ -453,13 +450,14 @@ prepare_shape(CiterJobStatement *statement, CiterJobReading *reading)
 static CiterStatementSource
 command_source(const CiterJobStatement *statement, const CiterJobText *text, const Command *command)
 {
-	return (CiterStatementSource)
-	{
+	CiterStatementSource source = {
 		.sql = pnstrdup(text->expanded + command->start, command->length),
-			.nparams = 4 * statement->nkeys,
-			.types = statement->types,
-			.cursor_options = CURSOR_OPT_PARALLEL_OK,
+		.nparams = 4 * statement->nkeys,
+		.types = statement->types,
+		.cursor_options = CURSOR_OPT_PARALLEL_OK,
 	};
+
+	return source;
 }
 
 /* Notes what the statement uses, after rewriting.  0A000 for what Citus cannot run. */
