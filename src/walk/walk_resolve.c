@@ -10,6 +10,7 @@
 #include "utils/acl.h"
 
 #include "walk/clause.h"
+#include "walk/function_version.h"
 #include "walk/volatility.h"
 #include "walk/walk_kept.h"
 
@@ -77,6 +78,7 @@ resolve(const CiterOptions *options)
 		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
 	citer_walk_choose_strategy(walk);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
+	walk->functions = citer_function_version(walk);
 	return walk;
 }
 

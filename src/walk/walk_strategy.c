@@ -45,6 +45,7 @@ static CiterStrategy foreign(const CiterWalk *walk, int steer);
 static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
 static void ask_for_index(CiterWalk *walk);
 static void weigh_sorting(CiterWalk *walk);
+static double count_chunks(const CiterWalk *walk, double rows);
 static int	base_steer(const CiterWalk *walk);
 static bool can_read_heaps(const CiterWalk *walk, List *heaps);
 static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
@@ -176,7 +177,10 @@ choose_by_key(CiterWalk *walk)
 	walk->strategy = by_index(walk, base | CITER_STEER_NO_SORT);
 	ask_for_index(walk);
 	if (walk->index_shape.sorts)
+	{
 		walk->strategy = by_sort(walk, CITER_STEER_FREE);
+		walk->index_shape.total_cost *= count_chunks(walk, walk->index_shape.rows);
+	}
 	else if (walk->index_shape.sorts_groups)
 		walk->strategy = by_index(walk, base);
 	else if (walk->filter != NULL || walk->relation->row_security || base == 0)
@@ -371,7 +375,7 @@ weigh_sorting(CiterWalk *walk)
 
 	walk->strategy = by_sort(walk, base_steer(walk));
 	sorted = first_chunk_shape(walk);
-	nchunks = Max(ceil(sorted.rows / walk->chunk_size), 1);
+	nchunks = count_chunks(walk, sorted.rows);
 	if (!sorted.sorts || sorted.total_cost * nchunks >= walk->index_shape.total_cost)
 	{
 		walk->strategy = by_key;
@@ -380,6 +384,13 @@ weigh_sorting(CiterWalk *walk)
 	walk->index_shape.rows = sorted.rows;
 	walk->index_shape.startup_cost = sorted.startup_cost;
 	walk->index_shape.total_cost = sorted.total_cost * nchunks;
+}
+
+/* How many chunks the walk has if it returns so many rows. */
+static double
+count_chunks(const CiterWalk *walk, double rows)
+{
+	return Max(ceil(rows / walk->chunk_size), 1);
 }
 
 /* How all queries by a key are planned, wherever their order comes from. */
