@@ -26,6 +26,11 @@ INSERT INTO cases VALUES
 	('skip', 'item', 'UPDATE /* skip */ item AS i SET n = i.n + 1 / (c.id <> 7)::integer FROM chunk AS c WHERE i.id = c.id', ', on_error => ''skip'''),
 	('commands', 'item', 'INSERT INTO seen SELECT id FROM chunk; UPDATE /* commands 1 */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE i.id = c.id AND i.id % 2 = 0; UPDATE /* commands 2 */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE i.id = c.id AND i.id % 2 = 1', ''),
 	('partitions', 'parted', 'DELETE /* partitions */ FROM parted USING chunk WHERE parted.id = chunk.id', ''),
+	('key used', 'item', 'UPDATE /* key used */ item AS i SET n = i.n + 1 + c.id - i.id FROM chunk AS c, item AS o WHERE i.id = c.id AND o.id = c.id AND c.id IN (SELECT c.id FROM item WHERE id = c.id)', ''),
+	('nulls', 'item', 'UPDATE /* nulls */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE i.id = c.id AND i.maybe = c.maybe', ', order_by => ''maybe'''),
+	('filter', 'item', 'UPDATE /* filter */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE i.id = c.id', ', filter => ''grp <> 1'''),
+	('returning', 'item', 'UPDATE /* returning */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE i.id = c.id RETURNING c.id', ''),
+	('bounds', 'item', 'UPDATE /* bounds */ item AS i SET n = i.n + ($4 >= $2)::integer FROM chunk AS c WHERE i.id = c.id AND i.maybe = c.maybe', ', order_by => ''maybe'''),
 	-- These are left as they are.
 	('range', 'item', 'UPDATE /* not: range */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE chunk_range(i) AND i.id = c.id', ''),
 	('half', 'item', 'UPDATE /* not: half */ item AS i SET n = i.n + 1 FROM chunk AS c WHERE i.id = c.id', ', order_by => ''grp'''),
@@ -45,6 +50,25 @@ CALL chunked_iter_run('other column', 'item', 'UPDATE /* not: other column */ it
 SELECT DISTINCT sql COLLATE "C" FROM chunked_iter_queries() WHERE sql LIKE '%/*%' AND sql NOT LIKE '%chunked_iter_run%' ORDER BY 1;
 \pset format aligned
 SET chunked_iter.debug = off;
+
+-- Rows of one key that more of them have
+CREATE TABLE tied (k integer, n integer DEFAULT 0);
+INSERT INTO tied SELECT i / 3 FROM generate_series(1, 10) i;
+CALL chunked_iter_run('tied', 'tied', 'UPDATE tied SET n = tied.n + 1 FROM chunk WHERE tied.k = chunk.k', order_by => 'k', chunk_size => 4);
+SELECT k, n, count(*) FROM tied GROUP BY k, n ORDER BY k, n;
+
+-- A rule that is made meanwhile
+CREATE FUNCTION joined.make_rule(k integer) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF k = 6 THEN
+		CREATE OR REPLACE RULE note AS ON UPDATE TO joined.item DO ALSO INSERT INTO joined.seen VALUES (old.id);
+	END IF;
+	RETURN true;
+END
+$$;
+CALL chunked_iter_run('made', 'item', 'UPDATE item SET n = item.n + 1 FROM chunk WHERE item.id = chunk.id', chunk_size => 4,
+	throttle_query => 'SELECT NOT joined.make_rule((SELECT rows_done::integer + 2 FROM chunked_iter_job_ranges WHERE job = ''made''))');
+CALL chunked_iter_run('made', throttle_query => '');
 
 -- Errors point into what the user wrote.
 SET client_min_messages = notice;

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "job/merged.h"
 #include "job/resume.h"
 #include "log/query_log.h"
 #include "log/hooks.h"
@@ -29,5 +30,6 @@ _PG_init(void)
 	citer_explaining_init();
 	citer_relation_news_init();
 	citer_scan_init();
+	citer_job_merged_init();
 	citer_resume_init();
 }

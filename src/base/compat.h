@@ -640,4 +640,11 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_PLANNER_ARGS query, sql, options, params
 #endif
 
+#if PG_VERSION_NUM >= 190000
+#define CITER_PARSED_PARAMS ParseState *pstate, Query *query, const JumbleState *jstate
+#else
+#define CITER_PARSED_PARAMS ParseState *pstate, Query *query, JumbleState *jstate
+#endif
+#define CITER_PARSED_ARGS pstate, query, jstate
+
 #endif							/* CITER_COMPAT_H */

@@ -36,6 +36,7 @@ typedef struct CiterJobOptions
 	bool		keeps_skipped;	/* the keys of rows that others have locked */
 	bool		after_included; /* the walk begins with that key */
 	bool		quiet;			/* no warning if there is no index */
+	bool		ends_only;		/* rows are not asked for but the first one */
 } CiterJobOptions;
 
 /*

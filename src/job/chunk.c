@@ -93,7 +93,10 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 	options.columns_known = mode != CITER_CHUNK_ROWS ||
 		pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
+	{
 		options.columns = citer_job_statement_columns(statement);
+		options.job.ends_only = mode == CITER_CHUNK_WHOLE && !citer_job_statement_uses_rows(statement);
+	}
 	iterator = citer_iterator_open(&options);
 	citer_job_target_check(job, citer_iterator_walk(iterator));
 	citer_job_target_check_position(job, range, citer_iterator_walk(iterator));

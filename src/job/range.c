@@ -35,10 +35,10 @@
 /* The range at work, as it is between two transactions. */
 typedef struct RangeWork
 {
-	int			range_no;
-	bool		position_known; /* from the last chunk of this session */
-	NullableDatum position;
-	ItemPointerData place;		/* of the range's row, if valid */
+	CiterJobRange range;
+	bool		known;			/* it is what the last chunk of this session
+								 * left */
+	CiterJobState state;		/* of the job then */
 	int			chunk_size;		/* as adapted; 0: not read yet */
 	int			limit;			/* rows of the next chunk: fewer while an
 								 * error is being narrowed down */
@@ -81,7 +81,8 @@ static CiterJobOutcome ask_throttle(const CiterJobRun *run, Attempt *attempt);
 static CiterJobOutcome lock_range(const CiterJobRun *run, Attempt *attempt);
 static void advance(CiterJobRun *run, Attempt *attempt);
 static void note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt);
-static void remember_position(RangeWork *work, NullableDatum position);
+static void remember_range(RangeWork *work, const Attempt *attempt);
+static void remember_array(const NullableDatum *before, NullableDatum *array);
 static void refuse_lost(const CiterJobRun *run, int range_no);
 static void handle_error(CiterJobRun *run, RangeWork *work, const Attempt *attempt,
 						 ErrorData *error);
@@ -97,12 +98,14 @@ static char *describe_place(const CiterJobRange *range, const CiterJobChunk *chu
 CiterJobState
 citer_job_run_range(CiterJobRun *run, int range_no)
 {
-	RangeWork	work = {.range_no = range_no,.retries.max = run->job->retries};
+	RangeWork	work = {
+		.range = {range_no, {0, true}, {0, true}, {0, true}},
+		.retries.max = run->job->retries,
+	};
 	CiterJobState state;
 	Attempt		attempt;
 	ErrorData  *error;
 
-	ItemPointerSetInvalid(&work.place);
 	if (run->speed_mark == 0)
 	{
 		run->speed_mark = citer_pace_now();
@@ -173,16 +176,13 @@ reached_limit(const CiterJobRun *run)
 static void
 begin_attempt(Attempt *attempt, const RangeWork *work)
 {
-	CiterJobRange *range = &attempt->range;
-
 	memset(attempt, 0, sizeof(*attempt));
 	attempt->work = work;
 	attempt->rate.started = citer_pace_now();
 	attempt->chunk_size = work->chunk_size;
 	attempt->limit = work->limit;
-	range->range_no = work->range_no;
-	range->place = work->place;
-	range->after.isnull = range->upto.isnull = range->position.isnull = true;
+	attempt->state = work->state;
+	attempt->range = work->range;
 	attempt->chunk.first.isnull = attempt->chunk.position.isnull = true;
 }
 
@@ -192,7 +192,6 @@ do_chunk(CiterJobRun *run, void *argument)
 {
 	Attempt    *attempt = argument;
 	CiterJobOutcome outcome;
-
 	const char *asked = run->job->throttle_query;
 
 	citer_job_check_role(run);
@@ -271,6 +270,8 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 		!citer_guard_enter(run->role, job->name);
 	if (attempt->lost)
 		return CITER_OUTCOME_STOPPED;
+	if (work->known && citer_job_lock_same(job, range))
+		return CITER_OUTCOME_COMMITTED;
 	if (!citer_job_lock_range(job, range, &attempt->state))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -282,7 +283,7 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 		attempt->chunk_size = job->chunk_size;
 		attempt->limit = work->limit < work->chunk_size ? Min(work->limit, job->chunk_size) : job->chunk_size;
 	}
-	if (work->position_known && !citer_job_same_array(range->position, work->position))
+	if (work->known && !citer_job_same_array(range->position, work->range.position))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the position of job \"%s\" was changed while it was running", job->name),
@@ -332,8 +333,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 	const CiterJobChunk *chunk = &attempt->chunk;
 	double		now = citer_pace_now();
 
-	remember_position(work, attempt->range.position);
-	work->place = attempt->range.place;
+	remember_range(work, attempt);
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
 	work->limit = attempt->limit;
@@ -354,19 +354,34 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 		work->limit = work->chunk_size = citer_pace_adapt(work->chunk_size, chunk->full,
 														  now - attempt->rate.started,
 														  run->job->target_ms);
-	citer_job_report_progress(run, &attempt->range, attempt->range.rows_done + chunk->rows);
+	citer_job_report_progress(run, &work->range, work->range.rows_done);
 }
 
-/* Keeps a copy of the position that was committed, in the current context. */
+/* Keeps a copy of what was committed, in the current context. */
 static void
-remember_position(RangeWork *work, NullableDatum position)
+remember_range(RangeWork *work, const Attempt *attempt)
 {
-	if (work->position_known && !work->position.isnull)
-		pfree(DatumGetPointer(work->position.value));
-	work->position = position;
-	if (!position.isnull)
-		work->position.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(position.value));
-	work->position_known = true;
+	const CiterJobRange before = work->range;
+
+	work->known = true;
+	work->range = attempt->range;
+	work->range.rows_done += attempt->chunk.rows;
+	work->state = attempt->state;
+	remember_array(&before.after, &work->range.after);
+	remember_array(&before.upto, &work->range.upto);
+	remember_array(&before.position, &work->range.position);
+}
+
+/* Copies an array that is not the one kept before, which is freed then. */
+static void
+remember_array(const NullableDatum *before, NullableDatum *array)
+{
+	if (!array->isnull && !before->isnull && array->value == before->value)
+		return;
+	if (!before->isnull)
+		pfree(DatumGetPointer(before->value));
+	if (!array->isnull)
+		array->value = PointerGetDatum(PG_DETOAST_DATUM_COPY(array->value));
 }
 
 /* Adds a chunk to what the call has done. */

@@ -129,7 +129,7 @@ run(Oid procedure, CiterJobSql sql, const CiterJobValues *values, bool read_only
 	CiterStatement *statement = find_prepared(sql, citer_job_schema(procedure), values);
 	const SPIExecuteOptions options = {.params = params_of(values),.read_only = read_only};
 
-	citer_statement_run(statement, &options);
+	citer_statement_run(statement, &options, InvalidSnapshot);
 }
 
 /* The same for a statement that is not worth keeping. */

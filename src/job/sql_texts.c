@@ -49,10 +49,22 @@
  */
 #define LOCK_RANGE \
 	"SELECT " STATE ", r.done, r.after, r.upto, r.\"position\", r.chunk_size, r.rows_per_second," \
-	" r.rows_done, r.estimated_rows, r.ctid, " TUNED_COLUMNS \
+	" r.rows_done, r.estimated_rows, r.ctid, j.xmin, " TUNED_COLUMNS \
 	" FROM @.chunked_iter_job_ranges AS r JOIN @.chunked_iter_jobs AS j ON j.job = r.job" \
 	" LEFT JOIN @.chunked_iter_job_tunings AS t ON t.job = j.job" \
 	" WHERE r.job = $1 AND r.range_no = $2"
+
+/*
+ * The same for a range of which all is known that could be read, as long as
+ * nobody has changed it or the job, or asks for something: then this is most of
+ * what is kept of a chunk before its statement, and takes half of the time.
+ */
+#define LOCK_SAME \
+	"SELECT r.ctid FROM @.chunked_iter_job_ranges AS r" \
+	" WHERE r.job = $1 AND r.range_no = $2 AND r.ctid = $3 AND r.\"position\" = $4 AND NOT r.done" \
+	" AND EXISTS (SELECT FROM @.chunked_iter_jobs AS j WHERE j.job = $1 AND j.xmin = $5)" \
+	" AND NOT EXISTS (SELECT FROM @.chunked_iter_job_requests AS q WHERE q.job = $1)" \
+	" AND NOT EXISTS (SELECT FROM @.chunked_iter_job_tunings AS t WHERE t.job = $1) FOR UPDATE"
 
 #define ADVANCE \
 	"UPDATE @.chunked_iter_job_ranges SET \"position\" = $3, done = $4, rows_done = rows_done + $5," \
@@ -169,6 +181,7 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	" ORDER BY r.range_no LIMIT $3",
 	[CITER_JOB_SQL_LOCK_RANGE] = LOCK_RANGE " FOR UPDATE OF r",
 	[CITER_JOB_SQL_LOCK_RANGE_AT] = LOCK_RANGE " AND r.ctid = $3 FOR UPDATE OF r",
+	[CITER_JOB_SQL_LOCK_SAME] = LOCK_SAME,
 	[CITER_JOB_SQL_ADVANCE] = ADVANCE " RETURNING ctid",
 	[CITER_JOB_SQL_ADVANCE_AT] = ADVANCE " AND ctid = $13 RETURNING ctid",
 	[CITER_JOB_SQL_WAIT] =

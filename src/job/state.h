@@ -75,6 +75,7 @@ typedef struct CiterJob
 	/* What others had written when it was read; 0: nothing. */
 	TimestampTz requested_at;	/* by chunked_iter_pause or _cancel */
 	TimestampTz tuned_at;		/* by chunked_iter_tune */
+	TransactionId version;		/* who wrote its row, when a range was locked */
 } CiterJob;
 
 /* A range of a job, as it is while its row is locked. */
@@ -145,6 +146,7 @@ extern CiterJobRange *citer_job_list_ranges(const CiterJob *job, int *nranges);
 extern int	citer_job_unfinished_ranges(const CiterJob *job, int behind,
 										int range_nos[CITER_JOB_RANGES_MAX]);
 extern bool citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobState *state);
+extern bool citer_job_lock_same(const CiterJob *job, CiterJobRange *range);
 extern void citer_job_advance(const CiterJob *job, CiterJobRange *range,
 							  const CiterJobStep *step);
 extern void citer_job_wait(const CiterJob *job, int range_no, const char *waiting_for);

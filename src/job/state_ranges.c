@@ -104,16 +104,43 @@ citer_job_lock_range(CiterJob *job, CiterJobRange *range, CiterJobState *state)
 	range->after = citer_job_get_array(3);
 	range->upto = citer_job_get_array(4);
 	range->position = citer_job_get_array(5);
-	range->chunk_size = citer_job_get_int(6, 1);
+	range->chunk_size = Max(citer_job_get_int(6, 1), 1);
 	range->rows_per_second = DatumGetFloat8(citer_job_get(7, &isnull));
 	if (isnull)
 		range->rows_per_second = 0;
 	range->rows_done = DatumGetInt64(citer_job_get(8, &isnull));
 	range->estimated_rows = DatumGetInt64(citer_job_get(9, &isnull));
 	range->place = *(ItemPointer) DatumGetPointer(citer_job_get(10, &isnull));
-	citer_job_take_tuned(job, 11);
+	job->version = DatumGetTransactionId(citer_job_get(11, &isnull));
+	citer_job_take_tuned(job, 12);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
+}
+
+/*
+ * Locks the row of a range that is where it was left, and not done, if the job is
+ * as it was when a range was last locked; false if it is not, or nobody knows.
+ */
+bool
+citer_job_lock_same(const CiterJob *job, CiterJobRange *range)
+{
+	CiterJobValues values = citer_job_values(job->name);
+	bool		same;
+
+	citer_job_add_int(&values, range->range_no);
+	citer_job_add(&values, TIDOID, PointerGetDatum(&range->place), false);
+	citer_job_add_array(&values, range->position);
+	citer_job_add(&values, XIDOID, TransactionIdGetDatum(job->version), false);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_SAME, &values);
+	same = SPI_processed == 1;
+	if (same)
+	{
+		bool		isnull;
+
+		range->place = *(ItemPointer) DatumGetPointer(citer_job_get(1, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return same;
 }
 
 /*

@@ -11,16 +11,13 @@
  * user's (conditions.c).  The condition has a few forms, so there are a few
  * texts, each of which is prepared once.
  *
- * Each command of the statement has a plan of its own, since SPI counts the
- * rows of the last command only.
+ * Each command has a plan of its own, since SPI counts the rows of the last only.
  *
- * What it uses of "chunk" is found in its queries after rewriting, so that
- * what a rule or a view uses counts, too.  No row is copied for a statement
- * that does not use "chunk", and no column is read that it does not use.
+ * What it uses of "chunk" is found in its queries after rewriting, so that what a rule
+ * or a view uses counts, too.  No row is copied and no column read that is not used.
  *
- * The plans are kept over the job's transactions, as long as the statement.
- * They depend on the columns of the relation; when those change, the statement is
- * prepared anew.
+ * The plans are kept over the job's transactions; when the columns of the relation
+ * change, the statement is prepared anew.
  */
 #include "postgres.h"
 
@@ -30,12 +27,14 @@
 #include "parser/parsetree.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
+#include "utils/snapmgr.h"
 
 #include "job/check.h"
 #include "job/citus.h"
 #include "job/conditions.h"
 #include "job/explain.h"
 #include "job/joined.h"
+#include "job/merged.h"
 #include "job/reading.h"
 #include "job/statement.h"
 #include "job/text.h"
@@ -77,7 +76,7 @@ struct CiterJobStatement
 	char	   *alias;			/* of the relation, quoted */
 	int			nkeys;			/* elements of the key */
 	Oid		   *types;			/* of the parameters, 4 * nkeys */
-	EphemeralNamedRelation chunk;
+	CiterJobRows *chunk;
 	bool		counted;		/* a command changes rows */
 	char	   *two_phase;		/* SQL that has Citus commit in two phases, or
 								 * NULL */
@@ -147,7 +146,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 bool
 citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns)
 {
-	return equalTupleDescs(statement->chunk->md.tupdesc, columns);
+	return equalTupleDescs(statement->chunk->enr.md.tupdesc, columns);
 }
 
 bool
@@ -163,11 +162,12 @@ citer_job_statement_uses_bounds(const CiterJobStatement *statement)
 	return statement->uses.bounds;
 }
 
-/* Whether it uses chunk_range(). */
+/* Whether it uses chunk_range(), or does the rows of that. */
 bool
 citer_job_statement_uses_ranges(const CiterJobStatement *statement)
 {
-	return statement->text->nranges > 0 && !statement->text->ranges[0].implied;
+	return statement->text->nranges > 0 &&
+		(!statement->text->ranges[0].implied || citer_job_is_merged(statement->chunk));
 }
 
 /* Whether one of its commands updates rows of the relation. */
@@ -187,7 +187,8 @@ citer_job_statement_columns(const CiterJobStatement *statement)
 /*
  * Runs the statement.  "rows" holds the chunk, or is NULL if the statement
  * does not use it.  Deferred constraints are checked at once, so that what
- * they find is an error of this statement and not of the commit.
+ * they find is an error of this statement and not of the commit.  The snapshot of
+ * the chunk, which is active, is that of a statement that is merged, too.
  */
 void
 citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
@@ -199,17 +200,18 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	};
 	const SPIExecuteOptions plain = {0};
 	Shape	   *shape = find_shape(statement, bounds);
+	Snapshot	snapshot = citer_job_is_merged(statement->chunk) ? GetActiveSnapshot() : InvalidSnapshot;
 	ListCell   *cell;
 
 	memset(effect, 0, sizeof(*effect));
 	effect->counted = statement->counted;
-	statement->chunk->reldata = rows;
+	statement->chunk->enr.reldata = rows;
 	if (statement->two_phase != NULL)
 		citer_spi_execute(statement->two_phase, &plain);
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
-		int			result = citer_statement_run(command->prepared, &options);
+		int			result = citer_statement_run(command->prepared, &options, snapshot);
 
 		if (!command->counts)
 			continue;
@@ -220,7 +222,7 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 		if (command->is_own)
 			effect->own = Max(effect->own, (int64) SPI_processed);
 	}
-	statement->chunk->reldata = NULL;
+	statement->chunk->enr.reldata = NULL;
 	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", &plain);
 }
 
@@ -236,7 +238,7 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 	Shape	   *shape = find_shape(statement, bounds);
 	ListCell   *cell;
 
-	statement->chunk->reldata = rows;
+	statement->chunk->enr.reldata = rows;
 	foreach(cell, shape->commands)
 	{
 		Command    *command = lfirst(cell);
@@ -249,7 +251,7 @@ citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *
 			appendStringInfo(output, "    Rows to change: about %.0f\n",
 							 citer_job_explain_changes(&source, params));
 	}
-	statement->chunk->reldata = NULL;
+	statement->chunk->enr.reldata = NULL;
 	tuplestore_end(rows);
 }
 
@@ -260,7 +262,7 @@ citer_job_statement_params(const CiterJobStatement *statement)
 	return statement->params_in_words;
 }
 
-/* Frees the statement, with SPI connected or not. */
+/* Frees it, with SPI connected or not. */
 void
 citer_job_statement_free(CiterJobStatement *statement)
 {
@@ -276,18 +278,17 @@ static void
 register_chunk(CiterJobStatement *statement, MemoryContext caller,
 			   TupleDesc columns, int chunk_size)
 {
-	EphemeralNamedRelation chunk = palloc0(sizeof(EphemeralNamedRelationData));
+	CiterJobRows *chunk = palloc0(sizeof(CiterJobRows));
 	int			result;
 
-	chunk->md.name = pstrdup(CHUNK_NAME);
-	chunk->md.tupdesc = CreateTupleDescCopyConstr(columns);
-	chunk->md.reliddesc = InvalidOid;
-	chunk->md.enrtype = ENR_NAMED_TUPLESTORE;
-	chunk->md.enrtuples = chunk_size;
+	chunk->enr.md.name = pstrdup(CHUNK_NAME);
+	chunk->enr.md.tupdesc = CreateTupleDescCopyConstr(columns);
+	chunk->enr.md.enrtype = ENR_NAMED_TUPLESTORE;
+	chunk->enr.md.enrtuples = chunk_size;
 	statement->chunk = chunk;
 	MemoryContextSwitchTo(caller);
 	SPI_unregister_relation(CHUNK_NAME);
-	result = SPI_register_relation(chunk);
+	result = SPI_register_relation(&chunk->enr);
 	MemoryContextSwitchTo(statement->context);
 	if (result != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation returned %s", SPI_result_code_string(result));
@@ -339,7 +340,7 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 			citer_job_reading_show_command(reading, lfirst_node(RawStmt, cell));
 		query = citer_job_reading_analyze(statement->text, lfirst_node(RawStmt, cell),
 										  statement->types, 4 * statement->nkeys,
-										  statement->chunk, walk->relation);
+										  &statement->chunk->enr, walk->relation);
 
 		command->is_query = query->commandType != CMD_UTILITY;
 		command->counts = command->is_query && query->commandType != CMD_SELECT;
@@ -352,6 +353,8 @@ check_statement(CiterJobStatement *statement, const CiterJob *job, const CiterWa
 		if (name != NULL && statement->text->nranges == 0)
 			implied = lappend(implied, citer_job_text_imply(statement->text, name,
 															lfirst_node(RawStmt, cell)));
+		if (implied != NIL && list_length(commands) == 1)
+			citer_job_merge(statement->chunk, query, job, walk);
 	}
 	reading->command = 0;
 	return implied;

@@ -33,6 +33,7 @@ typedef struct Execution
 	SPIPlanPtr	plan;
 	const char *sql;			/* the text of any of them */
 	SPIExecuteOptions options;
+	Snapshot	snapshot;		/* for a plan; InvalidSnapshot: as SPI chooses */
 	CiterPrefetch *prefetch;	/* NULL: nothing is asked for beforehand */
 } Execution;
 
@@ -51,6 +52,7 @@ static int	execute_timed(const Execution *execution, const int64 *rows);
 static void log_execution(const Execution *execution, const CiterQueryRun *run, int64 rows,
 						  bool failed);
 static int	execute_now(const Execution *execution);
+static int	execute_in_snapshot(const Execution *execution);
 static int	execute_statement(const Execution *execution);
 static void start_counting(DestReceiver *self, int operation, TupleDesc tupdesc);
 static bool count_row(TupleTableSlot *slot, DestReceiver *self);
@@ -89,14 +91,19 @@ citer_spi_prepare(const char *sql, int nargs, const Oid *types, int cursor_optio
 	return plan;
 }
 
-/* Runs a plan of any command, and returns the result code of its success. */
+/*
+ * Runs a plan of any command, and returns the result code of its success.  A
+ * snapshot is for a command that returns no rows: it sees what that sees, and what
+ * the transaction has done itself.  InvalidSnapshot stands for a new one.
+ */
 int
-citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options)
+citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options, Snapshot snapshot)
 {
 	const Execution execution = {
 		.plan = plan,
 		.sql = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_string,
 		.options = *options,
+		.snapshot = snapshot,
 	};
 
 	return execute(&execution);
@@ -246,9 +253,28 @@ execute_now(const Execution *execution)
 {
 	if (execution->statement != NULL)
 		return execute_statement(execution);
+	if (execution->snapshot != InvalidSnapshot)
+		return execute_in_snapshot(execution);
 	return execution->plan != NULL ?
 		SPI_execute_plan_extended(execution->plan, &execution->options) :
 		SPI_execute_extended(execution->sql, &execution->options);
+}
+
+/* The same for a plan under a given snapshot. */
+static int
+execute_in_snapshot(const Execution *execution)
+{
+	ParamListInfo params = execution->options.params;
+	Datum	   *values = palloc(sizeof(Datum) * params->numParams);
+	char	   *nulls = palloc(params->numParams);
+
+	for (int i = 0; i < params->numParams; i++)
+	{
+		values[i] = params->params[i].value;
+		nulls[i] = params->params[i].isnull ? 'n' : ' ';
+	}
+	return SPI_execute_snapshot(execution->plan, values, nulls, execution->snapshot,
+								InvalidSnapshot, false, true, 0);
 }
 
 /*

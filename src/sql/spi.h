@@ -21,7 +21,7 @@ extern void citer_spi_connect(int options);
 extern void citer_spi_finish(void);
 extern SPIPlanPtr citer_spi_prepare(const char *sql, int nargs, const Oid *types,
 									int cursor_options);
-extern int	citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options);
+extern int	citer_spi_run(SPIPlanPtr plan, const SPIExecuteOptions *options, Snapshot snapshot);
 extern int	citer_spi_execute(const char *sql, const SPIExecuteOptions *options);
 extern void citer_spi_run_statement(PlannedStmt *statement, const char *sql,
 									const SPIExecuteOptions *options, CiterPrefetch *prefetch);

@@ -111,10 +111,11 @@ citer_statement_prepare(const CiterStatementSource *source)
 
 /*
  * Runs a statement by SPI, which is connected, under the settings of its
- * source.  Returns the result code of its success.
+ * source.  Returns the result code of its success.  See citer_spi_run() for the
+ * snapshot.
  */
 int
-citer_statement_run(CiterStatement *statement, const SPIExecuteOptions *options)
+citer_statement_run(CiterStatement *statement, const SPIExecuteOptions *options, Snapshot snapshot)
 {
 	int			nestlevel = begin_settings(&statement->source);
 	volatile int result = 0;
@@ -122,7 +123,7 @@ citer_statement_run(CiterStatement *statement, const SPIExecuteOptions *options)
 	statement->pins++;
 	PG_TRY();
 	{
-		result = citer_spi_run(statement->plan, options);
+		result = citer_spi_run(statement->plan, options, snapshot);
 	}
 	PG_FINALLY();
 	{

@@ -29,7 +29,8 @@ typedef struct CiterStatement CiterStatement;
 typedef void (*CiterPlanUse) (List *planned, void *arg);
 
 extern CiterStatement *citer_statement_prepare(const CiterStatementSource *source);
-extern int	citer_statement_run(CiterStatement *statement, const SPIExecuteOptions *options);
+extern int	citer_statement_run(CiterStatement *statement, const SPIExecuteOptions *options,
+								Snapshot snapshot);
 extern List *citer_statement_queries(const CiterStatement *statement);
 
 extern void citer_statement_use_plan(const CiterStatementSource *source, CiterPlanUse use, void *arg);

@@ -14,12 +14,17 @@
  * tuplestore, which spills to a temporary file.  That happens only to ties
  * that must be kept together (reader_keys.c), and to rows that have grown
  * before they could be locked (reader_lock.c).
+ *
+ * Of a chunk whose rows nobody asks for, the first row is kept, and the key's
+ * columns of the last one.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/tupmacs.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
@@ -40,6 +45,16 @@ typedef struct ArenaRow
 
 #define ROW_HEADER_SIZE MAXALIGN(sizeof(ArenaRow))
 
+/* A column that is kept of the last row. */
+typedef struct LastColumn
+{
+	AttrNumber	attnum;
+	bool		byval;
+	int16		length;			/* of its type */
+	char	   *buffer;			/* holds the value, if that is not by value */
+	Size		allocated;
+} LastColumn;
+
 struct CiterChunk
 {
 	MemoryContext context;		/* where all of it is allocated */
@@ -57,6 +72,11 @@ struct CiterChunk
 	Size		last;			/* offset of the row appended last */
 	int64		nrows;
 
+	/* Where only the first and the last row are kept: */
+	TupleTableSlot *last_slot;	/* the last row; NULL: all are kept */
+	LastColumn *last_columns;
+	int			nlast_columns;
+
 	Tuplestorestate *overflow;	/* NULL unless rows did not fit */
 	TupleTableSlot *overflow_slot;
 
@@ -65,6 +85,7 @@ struct CiterChunk
 };
 
 static void drop_overflow(CiterChunk *chunk);
+static void note_last(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static Size prefix_length(TupleDesc tupdesc, int ncolumns);
@@ -91,6 +112,28 @@ citer_chunk_create(TupleDesc tupdesc, int ncolumns, Size memory)
 	chunk->memory = memory;
 	chunk->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
 	return chunk;
+}
+
+/*
+ * Has the chunk keep nothing but its first row and these columns of its last
+ * one, as pull_varattnos() gives them, which are a table's.  However many rows it
+ * has, they take no more memory.
+ */
+void
+citer_chunk_keep_ends(CiterChunk *chunk, const Bitmapset *columns)
+{
+	chunk->last_slot = MakeSingleTupleTableSlot(chunk->tupdesc, &TTSOpsVirtual);
+	memset(chunk->last_slot->tts_isnull, true, sizeof(bool) * chunk->tupdesc->natts);
+	ExecStoreVirtualTuple(chunk->last_slot);
+	chunk->last_columns = palloc0(sizeof(LastColumn) * bms_num_members(columns));
+	for (int member = -1; (member = bms_next_member(columns, member)) >= 0;)
+	{
+		LastColumn *column = &chunk->last_columns[chunk->nlast_columns++];
+
+		column->attnum = member + FirstLowInvalidHeapAttributeNumber;
+		column->byval = TupleDescAttr(chunk->tupdesc, column->attnum - 1)->attbyval;
+		column->length = TupleDescAttr(chunk->tupdesc, column->attnum - 1)->attlen;
+	}
 }
 
 /*
@@ -135,9 +178,15 @@ citer_chunk_begin(CiterChunk *chunk, int64 rows)
 bool
 citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
 {
-	HeapTuple	tuple = stored_tuple(chunk, slot);
+	HeapTuple	tuple;
 	bool		should_free = false;
 
+	if (chunk->last_slot != NULL && chunk->nrows > 0)
+	{
+		note_last(chunk, slot);
+		return ++chunk->nrows < chunk->rows;
+	}
+	tuple = stored_tuple(chunk, slot);
 	if (tuple != NULL)
 	{
 		/*
@@ -225,10 +274,12 @@ citer_chunk_first(CiterChunk *chunk)
 	return slot_of_row(chunk, 0);
 }
 
-/* The last row that is in the arena; the chunk must not be empty. */
+/* The last row that is in memory; the chunk must not be empty. */
 TupleTableSlot *
 citer_chunk_last(CiterChunk *chunk)
 {
+	if (chunk->last_slot != NULL && chunk->nrows > 1)
+		return chunk->last_slot;
 	return slot_of_row(chunk, chunk->last);
 }
 
@@ -254,6 +305,33 @@ drop_overflow(CiterChunk *chunk)
 	ExecClearTuple(chunk->overflow_slot);
 	tuplestore_end(chunk->overflow);
 	chunk->overflow = NULL;
+}
+
+/* Copies what is kept of the last row. */
+static void
+note_last(CiterChunk *chunk, TupleTableSlot *slot)
+{
+	for (int i = 0; i < chunk->nlast_columns; i++)
+	{
+		LastColumn *column = &chunk->last_columns[i];
+		bool	   *isnull = &chunk->last_slot->tts_isnull[column->attnum - 1];
+		Datum		value = slot_getattr(slot, column->attnum, isnull);
+
+		if (!*isnull && !column->byval)
+		{
+			Size		size = datumGetSize(value, false, column->length);
+
+			if (size > column->allocated)
+			{
+				if (column->buffer != NULL)
+					pfree(column->buffer);
+				column->buffer = MemoryContextAlloc(chunk->context, 2 * size);
+				column->allocated = 2 * size;
+			}
+			value = PointerGetDatum(memcpy(column->buffer, DatumGetPointer(value), size));
+		}
+		chunk->last_slot->tts_values[column->attnum - 1] = value;
+	}
 }
 
 /*

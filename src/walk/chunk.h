@@ -6,10 +6,12 @@
 #define CITER_CHUNK_H
 
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
 
 typedef struct CiterChunk CiterChunk;
 
 extern CiterChunk *citer_chunk_create(TupleDesc tupdesc, int ncolumns, Size memory);
+extern void citer_chunk_keep_ends(CiterChunk *chunk, const Bitmapset *columns);
 extern void citer_chunk_free(CiterChunk *chunk);
 extern void citer_chunk_reset(CiterChunk *chunk);
 extern void citer_chunk_begin(CiterChunk *chunk, int64 rows);

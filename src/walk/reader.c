@@ -15,6 +15,7 @@
 #include "base/settings.h"
 #include "walk/reader.h"
 
+static bool can_keep_ends(const CiterWalk *walk);
 static void read_rows(CiterReader *reader);
 static void count_chunk(CiterReader *reader);
 
@@ -35,6 +36,8 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 		reader->keys = citer_key_reader_create(walk->key);
 	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns,
 									   citer_settings_chunk_memory());
+	if (options->job.ends_only && can_keep_ends(walk))
+		citer_chunk_keep_ends(reader->chunk, walk->columns);
 	reader->chunk_rows = walk->chunk_size;
 	if (options->planner.first_rows > 0)
 		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
@@ -44,6 +47,15 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->keeps_skipped = options->job.keeps_skipped;
 	if (options->planner.measure)
 		reader->measured = citer_relation_scanned(walk->relation);
+}
+
+/* Whether a chunk is read without a look at rows before its last one. */
+static bool
+can_keep_ends(const CiterWalk *walk)
+{
+	return (walk->strategy.way == CITER_BY_INDEX || walk->strategy.way == CITER_BY_SORT) &&
+		walk->comparer == CITER_COMPARES_HERE && walk->locking == NULL && walk->columns != NULL &&
+		citer_relation_is_table(walk->relation);
 }
 
 /* Frees all that the reader holds, its memory context included. */

@@ -14,6 +14,10 @@ are killed, and with the help of other sessions.  Some jobs may skip few rows at
 first; rows that failed are tried again, once some of them are mended.  Some jobs
 follow the relation, whose filter lets more and more of its rows through.
 
+Some jobs do nothing but join the relation to "chunk" by columns that tell its rows
+apart: the job is free to do that without "chunk".  A trigger notes which rows they
+change.
+
 In the end each effect must be that of one statement over the same rows: the
 oracle is the ordered SELECT of the walk.
 
@@ -45,6 +49,14 @@ sub job_case
 		wide => 1,
 		type => type_for($number));
 	my $walk = random_job_walk($relation, "$number.1");
+	my $joins = $relation->{lockable} && !$relation->{large} && chance(35);
+
+	# Most of these by a key that tells rows apart, whose elements are columns.
+	for (1 .. $joins ? 8 : 0)
+	{
+		last if $walk->{order}{unique} && !grep { !$_->{column} } @{ $walk->{order}{key} };
+		$walk = random_job_walk($relation, "$number.1");
+	}
 	my $job = {
 		walk => $walk,
 		rel => $relation,
@@ -62,6 +74,8 @@ sub job_case
 	  && !$relation->{large}
 	  && !$walk->{order}{physical}
 	  && chance(30);
+	$job->{by_join} = [ joined_columns($job) ]
+	  if $joins && !$walk->{order}{physical} && !$job->{by_bounds} && !$job->{follows};
 	$job->{locks} = "'" . one_of('FOR UPDATE', 'FOR SHARE') . "'"
 	  if $relation->{lockable} && !$job->{by_bounds} && chance(30);
 	return {
@@ -113,6 +127,24 @@ sub goes_by_bounds
 	  && chance(60);
 }
 
+# Columns, quoted, that a row of the chunk has in common with itself alone, or with
+# all rows of its key
+sub joined_columns
+{
+	my ($job) = @_;
+	my $order = $job->{walk}{order};
+	my $id = $job->{rel}{id}{quoted};
+	my @key = map { $_->{column} ? $_->{column}{quoted} : () } @{ $order->{key} };
+	my %seen;
+
+	push @key, $id
+	  if @key < @{ $order->{key} }
+	  || (!$order->{unique} && defined $job->{walk}{filter})
+	  || chance(30);
+	shift @key if chance(10) && grep { $_ eq $id } @key[ 1 .. $#key ];
+	return grep { !$seen{$_}++ } shuffled(@key);
+}
+
 # Whether rows can come at the end of the walk only
 sub grows
 {
@@ -146,7 +178,14 @@ sub effects
 		'CREATE TABLE effects.ranged (id integer);',
 		'CREATE TABLE effects.mended AS SELECT 0 AS thirds;',
 		"CREATE TABLE effects.victim AS SELECT $id AS id FROM $rows;",
-		'CREATE INDEX ON effects.victim (id);');
+		'CREATE INDEX ON effects.victim (id);',
+		$job->{by_join}
+		? (
+			'CREATE FUNCTION effects.note() RETURNS trigger LANGUAGE plpgsql AS $note$'
+			  . " BEGIN INSERT INTO effects.ranged VALUES (OLD.$id); RETURN NULL; END \$note\$;",
+			"CREATE TRIGGER note AFTER UPDATE ON $job->{rel}{name}"
+			  . ' FOR EACH ROW EXECUTE FUNCTION effects.note();')
+		: ());
 }
 
 # Numbers the rows in the order of the walk.
@@ -173,6 +212,33 @@ sub grow
 
 # The statement of a chunk.  Rows of some numbers fail if the job is to.
 sub statement
+{
+	my ($job) = @_;
+
+	return $job->{by_join} ? join_statement($job) : several_statements($job);
+}
+
+# Every row becomes another version of itself.
+sub join_statement
+{
+	my ($job) = @_;
+	my $id = $job->{rel}{id}{quoted};
+	my ($target, $chunk) = (one_of('o', '"c h"'), one_of('c', '"chunk "'));
+	my $failing = failing("$chunk.$id", '(SELECT thirds FROM effects.mended)');
+	my @conditions = map { one_of("$target.$_ = $chunk.$_", "$chunk.$_ = $target.$_") } @{ $job->{by_join} };
+
+	push @conditions, "$chunk.$id IS NOT NULL" if chance(10);
+	push @conditions, "($chunk.*) IS NOT DISTINCT FROM ($chunk.*)" if chance(5);
+	push @conditions, "EXISTS (SELECT FROM chunk WHERE $id = $target.$id)" if chance(5);
+	return
+		"UPDATE $job->{rel}{name} AS $target SET $id = $target.$id"
+	  . ($job->{fails} ? " + 1 / CASE WHEN $failing THEN 0 ELSE 2 END" : '')
+	  . " FROM chunk AS $chunk WHERE "
+	  . join("\nAND ", shuffled(@conditions))
+	  . (chance(5) ? " RETURNING $target.$id" : '');
+}
+
+sub several_statements
 {
 	my ($job) = @_;
 	my $id = $job->{rel}{id}{quoted};
@@ -385,7 +451,8 @@ sub verdict
 	my $id = $rel->{id}{quoted};
 	my $fine = $job->{fails} ? 'NOT (' . failing($id, $job->{mended}) . ')' : undef;
 	my $oracle = oracle($walk, undef, $fine);
-	my $all = oracle($walk, "_row.$id\::text");
+	my $joined = $job->{by_join} ? join(' AND ', map { "$_ = $_" } @{ $job->{by_join} }) : undef;
+	my $all = oracle($walk, "_row.$id\::text", $joined);
 	my $done = "SELECT split_part(_r, ' ', 2)::int FROM ($all) AS _a(_r)";
 	my $failed =
 	  $job->{fails}
@@ -398,21 +465,25 @@ sub verdict
 	my $columns = columns_of($job);
 	my $ordered = $job->{parts} || $rel->{differs} || $job->{mended} ? ', ordered => false' : '';
 
+	my $begin = "SELECT prop.verdict('$walk->{label}', (SELECT count(*)::int FROM ($all) AS _a),"
+	  . " nullif(concat_ws('; ', nullif(:'outcome', 'done'),\n\t";
+	my $end = "(SELECT format('%s rows failed instead of %s', f, w)"
+	  . " FROM (SELECT count(*) FROM chunked_iter_failed_rows) AS _f(f),"
+	  . " ($failed) AS _w(w) WHERE f <> w)), ''));";
+
+	return $begin . ranged_wrong($counted) . ",\n\t" . $end if $job->{by_join};
 	return (
 		"SELECT prop.compare('$walk->{label}',\n\tARRAY($oracle),\n"
 		  . "\tARRAY(SELECT ROW($columns)::text FROM effects.copy"
 		  . " ORDER BY \"when it was done\")$ordered);",
-		"SELECT prop.verdict('$walk->{label}', (SELECT count(*)::int FROM ($all) AS _a),"
-		  . " nullif(concat_ws('; ', nullif(:'outcome', 'done'),\n\t"
+		$begin
 		  . "(SELECT 'counted wrong: ' || min(id) FROM effects.count"
 		  . " WHERE n <> CASE WHEN id IN ($counted) THEN 1 ELSE 0 END),\n\t"
 		  . "(SELECT 'deleted wrong: ' || min($id) FROM "
 		  . filtered($walk)
 		  . " AS _rows WHERE ($id IN ($counted)) = ($id IN (SELECT id FROM effects.victim))),\n\t"
 		  . ($job->{by_range} ? ranged_wrong($counted) . ",\n\t" : '')
-		  . "(SELECT format('%s rows failed instead of %s', f, w)"
-		  . " FROM (SELECT count(*) FROM chunked_iter_failed_rows) AS _f(f),"
-		  . " ($failed) AS _w(w) WHERE f <> w)), ''));");
+		  . $end);
 }
 
 # Each of these numbers has to be there once.
