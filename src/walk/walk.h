@@ -80,6 +80,7 @@ typedef struct CiterWalk
 								 * sections */
 	CiterComparer comparer;
 	bool		in_shards;		/* of Citus, not all of them here */
+	bool		in_windows;		/* read by windows, see reader_windows.c */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
 } CiterWalk;

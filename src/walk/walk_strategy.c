@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "walk/citus.h"
+#include "walk/key_index.h"
 #include "walk/walk.h"
 
 /*
@@ -43,6 +44,7 @@ static CiterStrategy by_tid_sort(const CiterWalk *walk);
 static CiterStrategy by_shards(const CiterWalk *walk);
 static CiterStrategy foreign(const CiterWalk *walk, int steer);
 static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
+static void choose_by_shards(CiterWalk *walk);
 static void ask_for_index(CiterWalk *walk);
 static void weigh_sorting(CiterWalk *walk);
 static int	base_steer(const CiterWalk *walk);
@@ -68,7 +70,7 @@ citer_walk_choose_strategy(CiterWalk *walk)
 		choose_by_key(walk);
 	walk->in_shards = walk->index_shape.citus && !citer_citus_reads_here(walk->relation->relid);
 	if (walk->in_shards)
-		walk->strategy = by_shards(walk);
+		choose_by_shards(walk);
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
 	{
@@ -121,8 +123,7 @@ citer_walk_grow_chunk(const CiterWalk *walk, int rows)
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return !walk->in_shards &&
-		(walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
+	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
 }
 
@@ -280,8 +281,8 @@ by_tid_sort(const CiterWalk *walk)
 }
 
 /*
- * CITER_BY_INDEX again, from the shards of Citus, of which each query asks for
- * as many rows as a chunk has.  Whether they have an index is not seen here.
+ * CITER_BY_INDEX again, from the shards of Citus, window by window
+ * (reader_windows.c) or by a LIMIT, which each of them is asked for.
  * Citus plans no query for several shards whose parameters it does not know.
  */
 static CiterStrategy
@@ -380,6 +381,22 @@ weigh_sorting(CiterWalk *walk)
 	walk->index_shape.rows = sorted.rows;
 	walk->index_shape.startup_cost = sorted.startup_cost;
 	walk->index_shape.total_cost = sorted.total_cost * nchunks;
+}
+
+/*
+ * Citus shows no plan of its shards.  They have the indexes of their table, and find
+ * a window by an index that begins as the key does, for Citus sorts what it gets.
+ */
+static void
+choose_by_shards(CiterWalk *walk)
+{
+	Oid			index = citer_key_index_find(walk->relation, walk->key);
+
+	walk->strategy = by_shards(walk);
+	walk->index_shape = first_chunk_shape(walk);
+	walk->index_shape.sorts = !OidIsValid(index);
+	if (OidIsValid(index))
+		walk->index_shape.indexes = list_make1_oid(index);
 }
 
 /* How all queries by a key are planned, wherever their order comes from. */
