@@ -14,7 +14,6 @@
 
 #include "walk/explain.h"
 #include "base/settings.h"
-#include "walk/reader_windows.h"
 #include "walk/walk.h"
 
 /* What the plan of a scan keeps to be explained; see citer_explain_words(). */
@@ -62,7 +61,7 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 	else if (walk->in_windows)
 	{
 		append_chunk(output, walk, "First chunk", &walk->after, upto,
-					 citer_windows_first_rows(walk->chunk_size));
+					 citer_walk_first_rows(walk));
 		append_chunk(output, walk, "Later chunks, which hold what fits in their memory", &somewhere,
 					 &somewhere, 0);
 	}

@@ -15,7 +15,6 @@
 #include "base/settings.h"
 #include "walk/citus.h"
 #include "walk/reader.h"
-#include "walk/reader_windows.h"
 
 static void read_rows_while_copying(CiterReader *reader);
 static void read_rows(CiterReader *reader);
@@ -45,9 +44,9 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->chunk_rows = walk->chunk_size;
 	if (options->planner.first_rows > 0)
 		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
-	reader->windows = citer_windows_create(walk);
-	if (reader->windows != NULL && options->planner.first_rows == 0 && !citer_citus_is_copying())
-		reader->chunk_rows = citer_windows_first_rows(walk->chunk_size);
+	reader->windows = citer_reader_create_windows(walk);
+	if (options->planner.first_rows == 0 && !citer_citus_is_copying())
+		reader->chunk_rows = citer_walk_first_rows(walk);
 	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;

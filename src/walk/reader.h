@@ -84,6 +84,11 @@ extern void citer_reader_read_foreign(CiterReader *reader);
 extern void citer_reader_read_tids(CiterReader *reader);
 extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 
+/* reader_windows.c */
+extern CiterWindows *citer_reader_create_windows(const CiterWalk *walk);
+extern const CiterPosition *citer_reader_choose_window(CiterReader *reader, CiterQueryRows *rows);
+extern void citer_reader_learn_window(CiterReader *reader, const CiterPosition *end);
+
 /* reader_check.c */
 extern void citer_reader_check_position(CiterReader *reader);
 extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);

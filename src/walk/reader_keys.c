@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "walk/reader.h"
-#include "walk/reader_windows.h"
 
 /* Receives the rows of one chunk. */
 typedef struct KeyReceiver
@@ -52,7 +51,7 @@ citer_reader_read_keys(CiterReader *reader)
 	bool		full = false;
 
 	if (reader->windows != NULL)
-		window = citer_windows_choose(reader, &rows);
+		window = citer_reader_choose_window(reader, &rows);
 	queries = citer_walk_cut_queries(reader->walk, &rows);
 	while (!full && citer_walk_next_query(&queries))
 	{
@@ -66,7 +65,7 @@ citer_reader_read_keys(CiterReader *reader)
 	}
 	move_on(reader, !full && window == NULL);
 	if (reader->windows != NULL)
-		citer_windows_learn(reader, window);
+		citer_reader_learn_window(reader, window);
 }
 
 /*

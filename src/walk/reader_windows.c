@@ -19,13 +19,11 @@
 
 #include "access/sysattr.h"
 #include "optimizer/optimizer.h"
+#include "utils/memutils.h"
 
 #include "base/settings.h"
 #include "walk/key_sample.h"
-#include "walk/reader_windows.h"
-
-/* Rows of the first chunk, at most; there may be no other. */
-#define FIRST_ROWS 128
+#include "walk/reader.h"
 
 /* How much of a chunk's memory a window is to fill. */
 #define FILL 0.75
@@ -36,6 +34,7 @@
 
 struct CiterWindows
 {
+	MemoryContext context;		/* of the sample */
 	CiterKeySample *sample;		/* NULL: not taken yet */
 	double		rows_per_key;	/* of the sample */
 	double		row_size;		/* bytes in a chunk */
@@ -56,16 +55,16 @@ static bool receive_key(TupleTableSlot *slot, DestReceiver *self);
 
 /* In the current memory context; NULL for a walk that is not read by windows. */
 CiterWindows *
-citer_windows_create(const CiterWalk *walk)
+citer_reader_create_windows(const CiterWalk *walk)
 {
-	return walk->in_windows ? palloc0(sizeof(CiterWindows)) : NULL;
-}
+	CiterWindows *windows;
 
-/* Rows that make the first chunk full, of a walk that may need no more than so many. */
-int
-citer_windows_first_rows(int rows)
-{
-	return Min(rows, FIRST_ROWS);
+	if (!walk->in_windows)
+		return NULL;
+	windows = palloc0(sizeof(CiterWindows));
+	windows->context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter window",
+											 ALLOCSET_DEFAULT_SIZES);
+	return windows;
 }
 
 /*
@@ -73,7 +72,7 @@ citer_windows_first_rows(int rows)
  * the reader's position on.  Returns where the window ends; NULL: where the walk does.
  */
 const CiterPosition *
-citer_windows_choose(CiterReader *reader, CiterQueryRows *rows)
+citer_reader_choose_window(CiterReader *reader, CiterQueryRows *rows)
 {
 	CiterWindows *windows = reader->windows;
 	const CiterPosition *end;
@@ -96,7 +95,7 @@ citer_windows_choose(CiterReader *reader, CiterQueryRows *rows)
 
 /* Learns from a window that was read up to its end, or to the chunk's. */
 void
-citer_windows_learn(CiterReader *reader, const CiterPosition *end)
+citer_reader_learn_window(CiterReader *reader, const CiterPosition *end)
 {
 	int64		rows = citer_chunk_rows(reader->chunk);
 
@@ -110,8 +109,10 @@ citer_windows_learn(CiterReader *reader, const CiterPosition *end)
 static void
 take_sample(CiterReader *reader)
 {
-	double		keys = read_sample(reader, "TABLESAMPLE pg_catalog.system (6.25)", 16, 64);
+	double		keys = 0;
 
+	if (citer_relation_has_blocks(reader->walk->relation))
+		keys = read_sample(reader, "TABLESAMPLE pg_catalog.system (6.25)", 16, 64);
 	if (keys < KEYS_MIN)
 		keys = read_sample(reader, NULL, 1, 128);
 	citer_reader_warn_of_rows(reader->walk, keys * reader->windows->rows_per_key);
@@ -133,8 +134,9 @@ read_sample(CiterReader *reader, const char *blocks_sql, double blocks, double r
 		.sample = blocks_sql,
 	};
 	CiterWalkQueries queries = citer_walk_queries(&walk, &sampled);
-	MemoryContext caller = MemoryContextSwitchTo(reader->context);
+	MemoryContext caller = MemoryContextSwitchTo(windows->context);
 
+	MemoryContextReset(windows->context);
 	windows->sample = citer_key_sample_create(walk.key, KEYS_KEPT);
 	windows->rows_per_key = blocks * rows;
 	MemoryContextSwitchTo(caller);
@@ -173,7 +175,7 @@ receive_key(TupleTableSlot *slot, DestReceiver *self)
 	receiver->seen++;
 	if (receiver->seen < receiver->due)
 		return true;
-	caller = MemoryContextSwitchTo(reader->context);
+	caller = MemoryContextSwitchTo(reader->windows->context);
 	key = citer_key_reader_read(reader->keys, slot);
 	receiver->due = citer_key_sample_add(reader->windows->sample, &key, receiver->seen);
 	MemoryContextSwitchTo(caller);

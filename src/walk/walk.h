@@ -110,6 +110,7 @@ extern void citer_walk_choose_strategy(CiterWalk *walk);
 extern void citer_walk_ask_for_tids(CiterWalk *walk);
 extern bool citer_walk_reads_foreign(const CiterWalk *walk);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
+extern int	citer_walk_first_rows(const CiterWalk *walk);
 extern int	citer_walk_grow_chunk(const CiterWalk *walk, int rows);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 

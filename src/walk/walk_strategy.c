@@ -32,6 +32,9 @@
 #define ROWS_PER_PARTITION 64
 #define ROWS_PER_OTHER 4
 
+/* Rows of a first chunk that each shard of Citus is asked for. */
+#define FIRST_ROWS 128
+
 static void choose_by_tid(CiterWalk *walk);
 static void advise_order(void *arg);
 static void choose_foreign(CiterWalk *walk, List *heaps);
@@ -103,6 +106,13 @@ bool
 citer_walk_needs_tables(const CiterWalk *walk)
 {
 	return walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->strategy.heaps != NIL;
+}
+
+/* How many rows make the first chunk full; there may be no other. */
+int
+citer_walk_first_rows(const CiterWalk *walk)
+{
+	return walk->in_windows ? Min(walk->chunk_size, FIRST_ROWS) : walk->chunk_size;
 }
 
 /*
