@@ -25,7 +25,7 @@ plan skip_all => 'Citus is not installed' unless citus_is_installed();
 my $kills = $ENV{CHUNKED_ITER_CITUS_KILLS} // 6;
 my $seed = $ENV{CHUNKED_ITER_SEED} // time;
 my $entries = 5000;
-my $visits = 5000 + 3000 * $kills;
+my $visits = 6000 * (1 + $kills);
 srand $seed;
 note "CHUNKED_ITER_SEED=$seed";
 
@@ -35,7 +35,7 @@ my %blows = (
 	'all nodes' => sub { crash($coordinator, @workers) },
 	'sessions' => sub { kill_session($_) for @workers },
 );
-my @shards = psql_file('citus/shards.sql', 'job=each', 'table=visit', 'chunk_size=2',
+my @shards = ('citus/shards.sql', 'job=each', 'table=visit',
 	'statement=UPDATE %1$s AS s SET n = n + 1 WHERE chunk_range(s); SELECT pg_sleep(0.02)');
 my @progress = psql_file('citus/progress.sql', 'job=each');
 
@@ -88,7 +88,7 @@ sub strike
 	my ($out, $err);
 
 	point_to($coordinator);
-	my $example = IPC::Run::start(\@shards, '<', \undef, '>', \$out, '2>', \$err);
+	my $example = IPC::Run::start([ psql_file(@shards, 'chunk_size=2') ], '<', \undef, '>', \$out, '2>', \$err);
 
 	usleep(300_000 + rand 700_000);
 	$blows{$blow}->();
@@ -129,7 +129,7 @@ sub go_on
 {
 	for (1 .. 600)
 	{
-		return if run_example($coordinator, @shards) =~ /^ t +\| +32 \|/m;
+		return if run_example($coordinator, psql_file(@shards)) =~ /^ t +\| +32 \|/m;
 		usleep(500_000);
 	}
 	die 'the jobs do not succeed';

@@ -402,6 +402,7 @@ choose_by_shards(CiterWalk *walk)
 {
 	Oid			index = citer_key_index_find(walk->relation, walk->key);
 
+	walk->cuts = NULL;
 	walk->strategy = by_shards(walk);
 	walk->index_shape = first_chunk_shape(walk);
 	walk->index_shape.sorts = !OidIsValid(index);
