@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A table with a random UUID for a key, read from a cold cache.
 
-    BENCH_DATA=... bench/cold.py [ROWS=1000000] [ROUNDS=3] [RESULTS=bench/results]
+    BENCH_DATA=... bench/cold.py [ROWS=4000000] [ROUNDS=3] [RESULTS=bench/results]
 
 Before each run the server is stopped, its files are dropped from the operating
 system's cache (all of it, where that is allowed, else by posix_fadvise, which needs
@@ -88,7 +88,7 @@ def measure(data, source, concurrency):
 
 
 def main():
-    options = {"ROWS": "1000000", "ROUNDS": "3"}
+    options = {"ROWS": "4000000", "ROUNDS": "3"}
     options["RESULTS"] = os.path.join(HERE, "results")
     for argument in sys.argv[1:]:
         name, _, value = argument.partition("=")

@@ -5,7 +5,7 @@
 #            (bench/jobs.sh), sessions (bench/sessions.sh), clients
 #            (bench/clients.py), cold (bench/cold.py), report (bench/report.py);
 #            all of them
-#   ROWS     rows of the pairs, of the jobs and of the cold table (1000000)
+#   ROWS     rows of the pairs, of the jobs (1000000), and of the cold table (4000000)
 #   SIZES    rows of the tables for the clients (100000,1000000)
 #   ROUNDS   how often each is run
 #   WAYS     only these of the clients, as group/way

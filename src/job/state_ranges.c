@@ -244,7 +244,11 @@ check_failed(const CiterJob *job, const CiterJobStep *step)
 	if (step->failed <= 0 || job->max_failed < 0)
 		return;
 	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LOCK_JOB, &values);
-	/* Also under REPEATABLE READ: those that others have counted meanwhile count. */
+
+	/*
+	 * Also under REPEATABLE READ: those that others have counted meanwhile
+	 * count.
+	 */
 	PushActiveSnapshot(GetLatestSnapshot());
 	citer_job_sql_look(job->procedure, CITER_JOB_SQL_SUM_FAILED, &values);
 	PopActiveSnapshot();

@@ -19,11 +19,8 @@
 #include "base/compat.h"
 #include "sql/prefetch.h"
 
-/* Entries of an index that are looked at for each block, at most. */
-#define ENTRIES_PER_BLOCK 8
-
 static IndexScanState *only_index_scan(PlanState *plan);
-static int	find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int wanted);
+static int	find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int entries);
 static bool are_in_order(const BlockNumber *blocks, int nblocks);
 static int	compare_blocks(const void *a, const void *b);
 
@@ -43,18 +40,18 @@ citer_prefetch_scan(PlanState *plan, CiterPrefetch *prefetch)
 		return;
 	if (node->iss_NumRuntimeKeys > 0 && !node->iss_RuntimeKeysReady)
 		ExecReScan(&node->ss.ps);
-	blocks = palloc(sizeof(BlockNumber) * prefetch->wanted);
+	blocks = palloc(sizeof(BlockNumber) * prefetch->entries);
 	scan = citer_compat_begin_index_scan(node->ss.ss_currentRelation, node->iss_RelationDesc,
 										 node->ss.ps.state->es_snapshot,
 										 node->iss_NumScanKeys, node->iss_NumOrderByKeys);
 	index_rescan(scan, node->iss_ScanKeys, node->iss_NumScanKeys,
 				 node->iss_OrderByKeys, node->iss_NumOrderByKeys);
-	nblocks = find_blocks(node, scan, blocks, prefetch->wanted);
+	nblocks = find_blocks(node, scan, blocks, prefetch->entries);
 	index_endscan(scan);
 
 	prefetch->in_order = are_in_order(blocks, nblocks);
 	qsort(blocks, nblocks, sizeof(BlockNumber), compare_blocks);
-	for (int i = 0; i < nblocks; i++)
+	for (int i = 0; i < nblocks && !prefetch->in_order; i++)
 	{
 		if ((i == 0 || blocks[i] != blocks[i - 1]) &&
 			PrefetchBuffer(node->ss.ss_currentRelation, MAIN_FORKNUM, blocks[i]).initiated_io)
@@ -72,15 +69,15 @@ only_index_scan(PlanState *plan)
 	return IsA(plan, IndexScanState) ? (IndexScanState *) plan : NULL;
 }
 
-/* Finds the blocks of the scan's first rows, in its order; returns how many. */
+/* Finds the blocks of the scan's first entries, in its order; returns how many. */
 static int
-find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int wanted)
+find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int entries)
 {
 	ScanDirection direction = ((IndexScan *) node->ss.ps.plan)->indexorderdir;
 	BlockNumber end = RelationGetNumberOfBlocks(node->ss.ss_currentRelation);
 	int			nblocks = 0;
 
-	for (int64 i = 0; i < (int64) wanted * ENTRIES_PER_BLOCK && nblocks < wanted; i++)
+	for (int i = 0; i < entries; i++)
 	{
 		ItemPointer tid = index_getnext_tid(scan, direction);
 		BlockNumber block;

@@ -10,8 +10,8 @@
 /* What is asked for, and what came of it. */
 typedef struct CiterPrefetch
 {
-	int			wanted;			/* blocks, at most; 0: none */
-	int			started;		/* that were not in the server's cache */
+	int			entries;		/* of the index to look at, at most; 0: none */
+	int			started;		/* blocks that were not in the server's cache */
 	bool		in_order;		/* most are next to the one before, so that
 								 * the system reads ahead by itself */
 } CiterPrefetch;

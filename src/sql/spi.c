@@ -114,7 +114,7 @@ citer_spi_execute(const char *sql, const SPIExecuteOptions *options)
 /*
  * Runs a SELECT that has been planned, just as it is, with rows going to
  * options->dest.  SPI need not be connected.  The blocks that it is about to read
- * are asked for beforehand, if prefetch is not NULL and wants any.
+ * are asked for beforehand, if prefetch is not NULL and says so.
  */
 void
 citer_spi_run_statement(PlannedStmt *statement, const char *sql, const SPIExecuteOptions *options,
@@ -278,7 +278,7 @@ execute_statement(const Execution *execution)
 	desc = CreateQueryDesc(execution->statement, execution->sql, GetActiveSnapshot(),
 						   InvalidSnapshot, options->dest, options->params, NULL, 0);
 	ExecutorStart(desc, 0);
-	if (execution->prefetch != NULL && execution->prefetch->wanted > 0)
+	if (execution->prefetch != NULL && execution->prefetch->entries > 0)
 		citer_prefetch_scan(desc->planstate, execution->prefetch);
 	citer_compat_run_executor(desc);
 	ExecutorFinish(desc);

@@ -3,10 +3,11 @@
  *	  Whether the blocks of a chunk are asked for before it is read.
  *
  * That pays if they come from a disk, one here and one there: an index scan
- * waits for each of them.  It costs a second look at the index, so a query does it
- * if the one before it has found that: most of the blocks that it read came from a
- * disk, which the operating system tells, and they were many for its rows.  In a
- * table in the order of the key they are few, and the system reads ahead by itself.
+ * waits for each of them, a hundred times as long as it takes to ask.  It costs a
+ * second look at the index, so a query does it if the one before it has found that:
+ * some of its blocks came from a disk, which the operating system tells.  In a table
+ * in the order of the key the system reads ahead by itself; what has been found to be
+ * in order is left alone for a while.
  *
  * A job begins a walk for each chunk, and so what was found of a table is remembered
  * for the next walk.
@@ -16,25 +17,37 @@
 #include <sys/resource.h>
 
 #include "executor/instrument.h"
+#include "optimizer/optimizer.h"
 
 #include "walk/reader.h"
 
-/* Blocks that a query has to read for it to pay, and that are asked for at a time. */
+/*
+ * It pays if a query has waited for a disk so many times, and for one in so many
+ * blocks, and for one in so many rows, at least.
+ */
 #define MIN_BLOCKS 16
-#define MAX_BLOCKS 8192
+#define BLOCKS_A_WAIT 16
+#define ROWS_A_WAIT 64
 
-/* Rows for each block that was read, at most. */
-#define MAX_ROWS_PER_BLOCK 4
+/* What is asked for at a time is at most this part of effective_cache_size. */
+#define CACHE_PART 16
+
+/* Queries for which blocks that are in order are left alone. */
+#define IN_ORDER_REST 64
 
 /* What was found last, and of which table. */
-static Oid	last_table = InvalidOid;
-static double blocks_per_row = 0;	/* 0: to ask does not pay */
+static struct
+{
+	Oid			table;
+	double		entries_per_row;	/* of the index; 0: to ask does not pay */
+	int			rest;			/* queries still to be left alone */
+}			found;
 
 static int64 disk_blocks(void);
 
 /*
- * Begins a query that reads a chunk, or a part of one: sets how many blocks to ask
- * for.  Only an index scan of the relation's own knows them.
+ * Begins a query that reads a chunk, or a part of one: sets how many entries of the
+ * index to look at.  Only an index scan of the relation's own knows the blocks.
  */
 void
 citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead)
@@ -43,8 +56,9 @@ citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead)
 
 	memset(ahead, 0, sizeof(CiterReadAhead));
 	ahead->rows = citer_chunk_rows(reader->chunk);
-	if (walk->strategy.way == CITER_BY_INDEX && walk->relation->relid == last_table)
-		ahead->prefetch.wanted = Min(blocks_per_row * (reader->chunk_rows - ahead->rows), MAX_BLOCKS);
+	if (walk->strategy.way == CITER_BY_INDEX && walk->relation->relid == found.table)
+		ahead->prefetch.entries = Min(found.entries_per_row * (reader->chunk_rows - ahead->rows),
+									  effective_cache_size / CACHE_PART);
 	ahead->read = pgBufferUsage.shared_blks_read;
 	ahead->disk = disk_blocks();
 }
@@ -56,11 +70,18 @@ citer_reader_end_ahead(CiterReader *reader, const CiterReadAhead *ahead)
 	int64		rows = citer_chunk_rows(reader->chunk) - ahead->rows;
 	int64		read = pgBufferUsage.shared_blks_read - ahead->read;
 	int64		disk = disk_blocks() - ahead->disk;
-	bool		pays = read >= MIN_BLOCKS && read * MAX_ROWS_PER_BLOCK >= rows && disk * 2 >= read;
 
 	reader->cost.prefetched += ahead->prefetch.started;
-	last_table = reader->walk->relation->relid;
-	blocks_per_row = pays && !ahead->prefetch.in_order ? (double) read / Max(rows, 1) : 0;
+	if (found.table != reader->walk->relation->relid)
+		found.rest = 0;
+	found.table = reader->walk->relation->relid;
+	found.entries_per_row = 0;
+	if (ahead->prefetch.in_order)
+		found.rest = IN_ORDER_REST;
+	else if (found.rest > 0)
+		found.rest--;
+	else if (disk >= MIN_BLOCKS && disk * BLOCKS_A_WAIT >= read && disk * ROWS_A_WAIT >= rows)
+		found.entries_per_row = Max(1, (double) read / Max(rows, 1));
 }
 
 /* How many blocks this process has read from disks; 0 where nobody knows. */
