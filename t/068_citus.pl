@@ -50,6 +50,7 @@ make_tables();
 refuses();
 walks();
 walks_in_windows();
+asks_seldom();
 inserts();
 explains();
 warns_of_indexes();
@@ -144,6 +145,17 @@ SET chunked_iter.chunk_memory = '64kB';
 SELECT ($walked)) $equals;
 SQL
 	}
+	return;
+}
+
+# Each shard is asked a few times: for the end, the first chunk, keys and windows.
+sub asks_seldom
+{
+	cmp_ok($coordinator->safe_psql('postgres', <<'SQL'), '<', 15, 'queries of a walk of 20,000 rows');
+SET chunked_iter.debug = 'chunks';
+SELECT FROM chunked_iter(NULL::mix, 1000, snapshot => 'chunk');
+SELECT count(*) FROM chunked_iter_queries();
+SQL
 	return;
 }
 
