@@ -20,21 +20,110 @@ LANGUAGE C STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION chunked_iter_support(internal) IS
 'planner support for chunked_iter and its kin: row estimates, streaming in FROM, and what is seen to be wrong';
 
+/*
+ * The type of "after" and "upto": a text[] by another name, so that arrays of
+ * what keys are made of can be passed without a cast.  Implicit casts of these
+ * to text[] itself would change what other functions accept, and functions for
+ * each would leave '{5}' and $1 ambiguous.  All casts go by a function, for the
+ * server takes no array type for another without one.
+ */
+CREATE TYPE chunked_iter_bookmark;
+
+CREATE FUNCTION chunked_iter_bookmark_in(cstring) RETURNS chunked_iter_bookmark
+AS 'MODULE_PATHNAME', 'chunked_iter_bookmark_in_1_0'
+LANGUAGE C STABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_bookmark_in(cstring) IS
+'reads a bookmark, as text[] is read';
+
+CREATE FUNCTION chunked_iter_bookmark_out(chunked_iter_bookmark) RETURNS cstring
+AS 'array_out'
+LANGUAGE internal STABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_bookmark_out(chunked_iter_bookmark) IS
+'writes a bookmark, as text[] is written';
+
+CREATE FUNCTION chunked_iter_bookmark_recv(internal) RETURNS chunked_iter_bookmark
+AS 'MODULE_PATHNAME', 'chunked_iter_bookmark_recv_1_0'
+LANGUAGE C STABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_bookmark_recv(internal) IS
+'reads the binary form of a bookmark, which is that of text[]';
+
+CREATE FUNCTION chunked_iter_bookmark_send(chunked_iter_bookmark) RETURNS bytea
+AS 'array_send'
+LANGUAGE internal STABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_bookmark_send(chunked_iter_bookmark) IS
+'writes the binary form of a bookmark, which is that of text[]';
+
+CREATE TYPE chunked_iter_bookmark (
+	INPUT   = chunked_iter_bookmark_in,
+	OUTPUT  = chunked_iter_bookmark_out,
+	RECEIVE = chunked_iter_bookmark_recv,
+	SEND    = chunked_iter_bookmark_send,
+	LIKE    = text[]);
+
+COMMENT ON TYPE chunked_iter_bookmark IS
+'a key or the first elements of one, as text: what "after" and "upto" are; arrays are cast to it implicitly';
+
+CREATE FUNCTION chunked_iter_bookmark_of(anyarray) RETURNS chunked_iter_bookmark
+AS 'MODULE_PATHNAME', 'chunked_iter_bookmark_of_1_0'
+LANGUAGE C IMMUTABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_bookmark_of(anyarray) IS
+'the elements of an array as text that every session reads alike: of text, integers, numeric, uuid, dates and timestamps';
+
+/* These are written with the session's time zone, as any cast of them goes by it. */
+CREATE FUNCTION chunked_iter_bookmark_at(timestamptz[]) RETURNS chunked_iter_bookmark
+AS 'MODULE_PATHNAME', 'chunked_iter_bookmark_of_1_0'
+LANGUAGE C STABLE PARALLEL SAFE STRICT;
+
+COMMENT ON FUNCTION chunked_iter_bookmark_at(timestamptz[]) IS
+'timestamps as text, with the offset of the session''s time zone';
+
+CREATE CAST (text[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (varchar[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (char[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (name[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (smallint[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (integer[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (bigint[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (numeric[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (uuid[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (date[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (timestamp[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_of(anyarray) AS IMPLICIT;
+CREATE CAST (timestamptz[] AS chunked_iter_bookmark)
+	WITH FUNCTION chunked_iter_bookmark_at(timestamptz[]) AS IMPLICIT;
+CREATE CAST (chunked_iter_bookmark AS text[])
+	WITH INOUT AS ASSIGNMENT;
+
 CREATE FUNCTION chunked_iter(
 	rel        anyelement,
 	chunk_size bigint  DEFAULT 1000,
 	order_by   text    DEFAULT NULL,
 	reverse    boolean DEFAULT false,
 	filter     text    DEFAULT NULL,
-	after      text[]  DEFAULT NULL,
-	upto       text[]  DEFAULT NULL,
+	after      chunked_iter_bookmark DEFAULT NULL,
+	upto       chunked_iter_bookmark DEFAULT NULL,
 	snapshot   text    DEFAULT 'statement')
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 SUPPORT chunked_iter_support;
 
-COMMENT ON FUNCTION chunked_iter(anyelement, bigint, text, boolean, text, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter(anyelement, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text) IS
 'rows of the table whose row type is given (NULL::my_table), in key order, read one keyset-paginated chunk at a time';
 
 CREATE FUNCTION chunked_iter_query(
@@ -42,15 +131,15 @@ CREATE FUNCTION chunked_iter_query(
 	order_by   text    DEFAULT NULL,
 	chunk_size bigint  DEFAULT 1000,
 	reverse    boolean DEFAULT false,
-	after      text[]  DEFAULT NULL,
-	upto       text[]  DEFAULT NULL,
+	after      chunked_iter_bookmark DEFAULT NULL,
+	upto       chunked_iter_bookmark DEFAULT NULL,
 	snapshot   text    DEFAULT 'statement')
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'chunked_iter_query_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 SUPPORT chunked_iter_support;
 
-COMMENT ON FUNCTION chunked_iter_query(text, text, bigint, boolean, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter_query(text, text, bigint, boolean, chunked_iter_bookmark, chunked_iter_bookmark, text) IS
 'rows of any SELECT in the order given, read chunk by chunk; called in FROM, with AS t(column type, ...)';
 
 CREATE FUNCTION chunked_iter_key(
@@ -83,15 +172,15 @@ CREATE FUNCTION chunked_iter_explain(
 	order_by   text    DEFAULT NULL,
 	reverse    boolean DEFAULT false,
 	filter     text    DEFAULT NULL,
-	after      text[]  DEFAULT NULL,
-	upto       text[]  DEFAULT NULL,
+	after      chunked_iter_bookmark DEFAULT NULL,
+	upto       chunked_iter_bookmark DEFAULT NULL,
 	snapshot   text    DEFAULT 'statement')
 RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
-COMMENT ON FUNCTION chunked_iter_explain(anyelement, bigint, text, boolean, text, text[], text[], text) IS
-'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans; reads no row';
+COMMENT ON FUNCTION chunked_iter_explain(anyelement, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text) IS
+'what chunked_iter with the same arguments would do: the key, the index behind it, the SQL of its chunks and their plans, without reading rows';
 
 /*
  * The name of a table is what people write first where a NULL of its row type
@@ -131,14 +220,14 @@ CREATE FUNCTION chunked_iter(
 	order_by   text    DEFAULT NULL,
 	reverse    boolean DEFAULT false,
 	filter     text    DEFAULT NULL,
-	after      text[]  DEFAULT NULL,
-	upto       text[]  DEFAULT NULL,
+	after      chunked_iter_bookmark DEFAULT NULL,
+	upto       chunked_iter_bookmark DEFAULT NULL,
 	snapshot   text    DEFAULT 'statement')
 RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'chunked_iter_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
-COMMENT ON FUNCTION chunked_iter(chunked_iter_table_name, bigint, text, boolean, text, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter(chunked_iter_table_name, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text) IS
 'says what to write in place of a table''s name';
 
 CREATE FUNCTION chunked_iter_explain(
@@ -147,14 +236,14 @@ CREATE FUNCTION chunked_iter_explain(
 	order_by   text    DEFAULT NULL,
 	reverse    boolean DEFAULT false,
 	filter     text    DEFAULT NULL,
-	after      text[]  DEFAULT NULL,
-	upto       text[]  DEFAULT NULL,
+	after      chunked_iter_bookmark DEFAULT NULL,
+	upto       chunked_iter_bookmark DEFAULT NULL,
 	snapshot   text    DEFAULT 'statement')
 RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'chunked_iter_explain_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
-COMMENT ON FUNCTION chunked_iter_explain(chunked_iter_table_name, bigint, text, boolean, text, text[], text[], text) IS
+COMMENT ON FUNCTION chunked_iter_explain(chunked_iter_table_name, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text) IS
 'says what to write in place of a table''s name';
 
 CREATE FUNCTION chunked_iter_ranges(
@@ -168,6 +257,18 @@ AS 'MODULE_PATHNAME', 'chunked_iter_ranges_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
 COMMENT ON FUNCTION chunked_iter_ranges(chunked_iter_table_name, bigint, bigint, text, text) IS
+'says what to write in place of a table''s name';
+
+/* Likewise where a row belongs, which is not named but passed. */
+CREATE FUNCTION chunked_iter_key(
+	rec        text,
+	order_by   text    DEFAULT NULL)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'chunked_iter_key_1_0'
+LANGUAGE C STABLE PARALLEL SAFE CALLED ON NULL INPUT
+SUPPORT chunked_iter_support;
+
+COMMENT ON FUNCTION chunked_iter_key(text, text) IS
 'says what to write in place of a table''s name';
 
 CREATE FUNCTION chunked_iter_queries(
@@ -628,8 +729,8 @@ CREATE PROCEDURE chunked_iter_run(
 	order_by       text     DEFAULT NULL,
 	reverse        boolean  DEFAULT NULL,
 	filter         text     DEFAULT NULL,
-	after          text[]   DEFAULT NULL,
-	upto           text[]   DEFAULT NULL,
+	after          chunked_iter_bookmark DEFAULT NULL,
+	upto           chunked_iter_bookmark DEFAULT NULL,
 	lock_rows      text     DEFAULT NULL,
 	target_ms      bigint   DEFAULT NULL,
 	pause_ms       bigint   DEFAULT NULL,
@@ -654,7 +755,7 @@ CREATE PROCEDURE chunked_iter_run(
 AS 'MODULE_PATHNAME', 'chunked_iter_run_1_0'
 LANGUAGE C;
 
-COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
+COMMENT ON PROCEDURE chunked_iter_run(text, regclass, text, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
 'runs a statement for each chunk of a table, one transaction a chunk; run again, the job continues where it stopped';
 
 CREATE PROCEDURE chunked_iter_work(job text)
@@ -679,8 +780,8 @@ CREATE FUNCTION chunked_iter_start(
 	order_by       text     DEFAULT NULL,
 	reverse        boolean  DEFAULT NULL,
 	filter         text     DEFAULT NULL,
-	after          text[]   DEFAULT NULL,
-	upto           text[]   DEFAULT NULL,
+	after          chunked_iter_bookmark DEFAULT NULL,
+	upto           chunked_iter_bookmark DEFAULT NULL,
 	lock_rows      text     DEFAULT NULL,
 	target_ms      bigint   DEFAULT NULL,
 	pause_ms       bigint   DEFAULT NULL,
@@ -705,7 +806,7 @@ CREATE FUNCTION chunked_iter_start(
 AS 'MODULE_PATHNAME', 'chunked_iter_start_1_0'
 LANGUAGE C VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT;
 
-COMMENT ON FUNCTION chunked_iter_start(text, regclass, text, bigint, text, boolean, text, text[], text[], text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
+COMMENT ON FUNCTION chunked_iter_start(text, regclass, text, bigint, text, boolean, text, chunked_iter_bookmark, chunked_iter_bookmark, text, bigint, bigint, text, bigint, bigint, bigint, text, bigint, boolean, boolean, bigint, boolean, interval, bigint, bigint, boolean, text[], bigint, bigint, bigint) IS
 'starts a job in background workers, when the transaction commits: chunked_iter_run without a client';
 
 CREATE FUNCTION chunked_iter_wait(job text, timeout_ms bigint DEFAULT NULL) RETURNS text

@@ -5,7 +5,7 @@ set title "A job in four calls, as chunked\\_iter\\_runs has them"
 set xlabel "seconds"
 set ylabel "rows done"
 set format y "%'.0f"
-set key top left Left reverse
+set key top left Left reverse opaque
 set rmargin 4
 set grid
 set style fill solid 0.85 noborder

@@ -9,7 +9,7 @@ set logscale x
 set format x "%.0f"
 set xrange [80:1000000]
 set yrange [0.01:2000]
-set key top left Left reverse
+set key top left Left reverse opaque
 set rmargin 6
 set grid
 plot "pages.csv" every ::1 using 1:2 with linespoints lw 2 pt 6 title "ORDER BY id LIMIT 50 OFFSET n", \

@@ -44,5 +44,5 @@ set offsets 0, 4, 0, 0
 times = results.'/plot_time.csv'
 plot times every ::1 using (0):0:(0):2:($0 - 0.36):($0 + 0.36):ytic(1) with boxxyerror linecolor rgb '#9aa5b1' title 'others', \
 	'' every ::1 using (0):0:(0):3:($0 - 0.36):($0 + 0.36) with boxxyerror linecolor rgb '#1f77b4' title 'through chunked_iter', \
-	'' every ::1 using 2:0:(sprintf(' %.1f', $2)) with labels left font 'sans-serif,11' notitle, \
-	'' every ::1 using 3:0:(sprintf(' %.1f', $3)) with labels left font 'sans-serif,11' notitle
+	'' every ::1 using 2:0:(sprintf('%.1f', $2)) with labels left offset 0.6, 0 font 'sans-serif,11' notitle, \
+	'' every ::1 using 3:0:(sprintf('%.1f', $3)) with labels left offset 0.6, 0 font 'sans-serif,11' notitle

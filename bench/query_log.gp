@@ -5,10 +5,11 @@ set title "What a session remembers of its queries"
 set xlabel "queries"
 set ylabel "memory, MB"
 set format x "%'.0f"
-set key top left Left reverse
+set key top left Left reverse opaque
 set rmargin 6
 set grid
-set yrange [0:]
+set yrange [0:*]
+set offsets 0, 0, graph 0.35, 0
 of(mode) = sprintf("< grep '^%s,' query_log.csv", mode)
 plot of("Django") using 2:($3/1e6) with lines lw 2 title "Django's connection.queries, its limit lifted", \
      of("without limits") using 2:($3/1e6) with lines lw 2 title "chunked\\_iter.debug = chunks, without limits", \

@@ -1,4 +1,4 @@
--- What clients bind: longs for numbers, text[] for keys.
+-- What clients bind: longs for numbers; sql/bookmark_arrays has what they bind for keys.
 CREATE SCHEMA argument_types;
 SET search_path = argument_types, public;
 SET client_min_messages = warning;

@@ -57,6 +57,7 @@ SELECT chunked_iter_key(id) FROM thing;
 SELECT chunked_iter_key(t.id, 'note') FROM chunked_iter(NULL::thing) AS t;
 SELECT chunked_iter_key(id) FROM (SELECT * FROM thing) AS t;
 SELECT chunked_iter_key('thing');
+SELECT chunked_iter_key(relname) FROM pg_class;
 \set VERBOSITY terse
 
 -- Numbers and words.

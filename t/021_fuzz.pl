@@ -107,6 +107,7 @@ SELECT p.proname, p.prokind, pg_get_function_result(p.oid), p.pronargs - p.prona
   JOIN pg_proc AS p ON p.oid = d.objid
  WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND p.prorettype <> 'internal'::regtype
    AND 'chunked_iter_table_name'::regtype::oid <> ALL (p.proargtypes::oid[] || p.prorettype)
+   AND p.proname NOT LIKE 'chunked\_iter\_bookmark\_%'
    AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'chunked_iter')
  ORDER BY p.oid::regprocedure::text
 SQL

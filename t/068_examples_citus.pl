@@ -81,7 +81,7 @@ sub jobs_on_shards
 	return;
 }
 
-# Has the example struck a random time after its start.
+# Has the example struck a random time after its jobs have begun.
 sub strike
 {
 	my ($blow) = @_;
@@ -90,7 +90,8 @@ sub strike
 	point_to($coordinator);
 	my $example = IPC::Run::start([ psql_file(@shards, 'chunk_size=2') ], '<', \undef, '>', \$out, '2>', \$err);
 
-	usleep(300_000 + rand 700_000);
+	wait_for_work($_) for @workers;
+	usleep(rand 700_000);
 	$blows{$blow}->();
 	$example->finish;
 	wait_for_server($_) for $coordinator, @workers;
@@ -106,12 +107,33 @@ sub crash
 	return;
 }
 
-# Ends the process of a session that works on a shard, as the system would for lack of memory.
+# The process of a session that works on a shard; empty if there is none
+sub at_work
+{
+	my ($worker) = @_;
+
+	return $worker->safe_psql('postgres', <<'SQL');
+SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'CALL chunked_iter_run%' LIMIT 1
+SQL
+}
+
+sub wait_for_work
+{
+	my ($worker) = @_;
+
+	for (1 .. 300)
+	{
+		return if at_work($worker);
+		usleep(100_000);
+	}
+	die 'the jobs do not begin';
+}
+
+# Ends such a process as the system does that lacks memory.
 sub kill_session
 {
 	my ($worker) = @_;
-	my $pid = $worker->safe_psql('postgres',
-		q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL chunked_iter_run%' LIMIT 1});
+	my $pid = at_work($worker);
 
 	kill 'KILL', $pid if $pid;
 	return;

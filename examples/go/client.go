@@ -120,15 +120,15 @@ func prepared(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	run := func(after int) error {
+	run := func(after int64) error {
 		var count int64
-		err := query.QueryRowContext(ctx, pq.Array([]string{fmt.Sprint(after)}), "author 7").Scan(&count)
+		err := query.QueryRowContext(ctx, pq.Array([]int64{after}), "author 7").Scan(&count)
 		if err == nil {
 			fmt.Println(count)
 		}
 		return err
 	}
-	for i := 0; i < 12; i++ {
+	for i := int64(0); i < 12; i++ {
 		if err := run(i * 1000); err != nil {
 			return err
 		}

@@ -97,8 +97,8 @@ public class Client {
             for (int i = 0; i < 13; i++) {
                 if (i == 12)
                     other.execute("ALTER TABLE entry ADD seen boolean");
-                query.setArray(1, connection.createArrayOf("text",
-                    new String[] {String.valueOf(i == 12 ? 0 : i * 1000)}));
+                query.setArray(1, connection.createArrayOf("int8",
+                    new Long[] {i == 12 ? 0 : i * 1000L}));
                 query.setString(2, "author 7");
                 ResultSet row = query.executeQuery();
                 row.next();

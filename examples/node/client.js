@@ -68,7 +68,7 @@ async function prepared(client) {
             WHERE author = $2`
   }
   const run = async (after) => {
-    const { rows } = await client.query({ ...query, values: [[String(after)], 'author 7'] })
+    const { rows } = await client.query({ ...query, values: [[after], 'author 7'] })
     console.log(rows[0].count)
   }
   for (let i = 0; i < 12; i++) await run(i * 1000)

@@ -29,7 +29,7 @@ def stream():
 
 PAGE = """
     SELECT id, chunked_iter_key(entry, 'written DESC')
-      FROM chunked_iter(NULL::entry, %s, 'written DESC', after => %s::text[]) AS entry
+      FROM chunked_iter(NULL::entry, %s, 'written DESC', after => %s) AS entry
      WHERE author = %s
      LIMIT 40
 """
@@ -65,13 +65,13 @@ def job():
 
 def prepared():
     """psycopg prepares a statement by itself when it has been executed five times."""
-    query = """SELECT count(*) FROM chunked_iter(NULL::entry, after => %s::text[], filter => 'id > 100')
+    query = """SELECT count(*) FROM chunked_iter(NULL::entry, after => %s, filter => 'id > 100')
                 WHERE author = %s"""
     with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=True) as other:
         for i in range(12):
-            print(connection.execute(query, ([str(i * 1000)], "author 7")).fetchone()[0])
+            print(connection.execute(query, ([i * 1000], "author 7")).fetchone()[0])
         other.execute("ALTER TABLE entry ADD seen boolean")
-        print(connection.execute(query, (["0"], "author 7")).fetchone()[0])
+        print(connection.execute(query, ([0], "author 7")).fetchone()[0])
 
 
 {"stream": stream, "pages": pages, "job": job, "prepared": prepared}[sys.argv[1]]()

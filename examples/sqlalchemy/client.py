@@ -10,7 +10,7 @@ import logging
 import resource
 import sys
 
-from sqlalchemy import ARRAY, BigInteger, Column, Text, bindparam, create_engine, select, text
+from sqlalchemy import BigInteger, Column, Text, create_engine, select, text
 from sqlalchemy.orm import Session, declarative_base
 
 engine = create_engine("postgresql+psycopg2://")
@@ -46,7 +46,7 @@ PAGE = text(
      WHERE author = :author
      LIMIT 40
     """
-).bindparams(bindparam("after", type_=ARRAY(Text)))
+)
 
 
 def pages():
@@ -86,17 +86,17 @@ def prepared():
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(
             text(
-                """PREPARE entries(text[], text) AS
+                """PREPARE entries(bigint[], text) AS
                    SELECT count(*) FROM chunked_iter(NULL::entry, after => $1, filter => 'id > 100')
                     WHERE author = $2"""
             )
         )
-        execute = text("EXECUTE entries(ARRAY[:after], :author)")
+        execute = text("EXECUTE entries(:after, :author)")
         for i in range(12):
-            print(connection.execute(execute, {"after": str(i * 1000), "author": "author 7"}).scalar())
+            print(connection.execute(execute, {"after": [i * 1000], "author": "author 7"}).scalar())
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
             other.execute(text("ALTER TABLE entry ADD seen boolean"))
-        print(connection.execute(execute, {"after": "0", "author": "author 7"}).scalar())
+        print(connection.execute(execute, {"after": [0], "author": "author 7"}).scalar())
 
 
 {"stream": stream, "pages": pages, "job": job, "prepared": prepared}[sys.argv[1]]()

@@ -76,7 +76,7 @@ citer_call_is(Node *node)
 void
 citer_call_check_key(FuncExpr *call, PlannerInfo *root)
 {
-	Var		   *column = linitial(call->args);
+	Var		   *column = (Var *) strip_implicit_coercions(linitial(call->args));
 	const char *name = NULL;
 	ListCell   *cell;
 

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
@@ -428,12 +429,18 @@ explain_expressions(CiterScanState *state, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Walk Parameters", params.data, es);
 }
 
-/* A bound as it was given, unless it is known to be none. */
+/* A bound as it was given, a constant as a text[], unless it is known to be none. */
 static void
 explain_bound(const char *label, Node *bound, List *context, ExplainState *es)
 {
-	if (!IsA(bound, Const) || !((Const *) bound)->constisnull)
-		ExplainPropertyText(label, deparse_expression(bound, context, false, false), es);
+	if (IsA(bound, Const))
+	{
+		if (((Const *) bound)->constisnull)
+			return;
+		bound = copyObject(bound);
+		((Const *) bound)->consttype = TEXTARRAYOID;
+	}
+	ExplainPropertyText(label, deparse_expression(bound, context, false, false), es);
 }
 
 /* What all walks of the scan have cost together. */

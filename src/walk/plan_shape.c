@@ -7,10 +7,15 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "parser/parsetree.h"
 
 #include "walk/citus.h"
 #include "walk/plan_shape.h"
+
+/* What a disabled node costs more, before 18. */
+#define DISABLE_COST 1.0e10
 
 static void read_estimates(Plan *plan, CiterPlanShape *shape);
 static void find_order(Plan *plan, CiterPlanShape *shape);
@@ -63,15 +68,20 @@ citer_plan_shape_has_tids(const PlannedStmt *statement)
 	return IsA(plan, TidRangeScan) || is_empty_result(plan);
 }
 
-/* The estimates of what is below a plan's LIMIT. */
+/*
+ * The estimates of what is below a plan's LIMIT.  What nodes cost because they are
+ * disabled, which is so before 18, is left out: the plan around the walk, whose cost
+ * decides on JIT compilation, has no choice between them.
+ */
 static void
 read_estimates(Plan *plan, CiterPlanShape *shape)
 {
 	if (IsA(plan, Limit))
 		plan = plan->lefttree;
 	shape->rows = plan->plan_rows;
-	shape->startup_cost = plan->startup_cost;
-	shape->total_cost = plan->total_cost;
+	shape->startup_cost = fmod(plan->startup_cost, DISABLE_COST);
+	shape->total_cost = shape->startup_cost +
+		fmod(plan->total_cost - plan->startup_cost, DISABLE_COST);
 }
 
 /*

@@ -50,6 +50,7 @@ static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
 static void choose_by_shards(CiterWalk *walk);
 static void ask_for_index(CiterWalk *walk);
 static void weigh_sorting(CiterWalk *walk);
+static double count_chunks(const CiterWalk *walk, double rows);
 static int	base_steer(const CiterWalk *walk);
 static bool can_read_heaps(const CiterWalk *walk, List *heaps);
 static CiterPlanShape first_chunk_shape(const CiterWalk *walk);
@@ -187,7 +188,10 @@ choose_by_key(CiterWalk *walk)
 	walk->strategy = by_index(walk, base | CITER_STEER_NO_SORT);
 	ask_for_index(walk);
 	if (walk->index_shape.sorts)
+	{
 		walk->strategy = by_sort(walk, CITER_STEER_FREE);
+		walk->index_shape.total_cost *= count_chunks(walk, walk->index_shape.rows);
+	}
 	else if (walk->index_shape.sorts_groups)
 		walk->strategy = by_index(walk, base);
 	else if (walk->filter != NULL || walk->relation->row_security || base == 0)
@@ -382,7 +386,7 @@ weigh_sorting(CiterWalk *walk)
 
 	walk->strategy = by_sort(walk, base_steer(walk));
 	sorted = first_chunk_shape(walk);
-	nchunks = Max(ceil(sorted.rows / walk->chunk_size), 1);
+	nchunks = count_chunks(walk, sorted.rows);
 	if (!sorted.sorts || sorted.total_cost * nchunks >= walk->index_shape.total_cost)
 	{
 		walk->strategy = by_key;
@@ -408,6 +412,13 @@ choose_by_shards(CiterWalk *walk)
 	walk->index_shape.sorts = !OidIsValid(index);
 	if (OidIsValid(index))
 		walk->index_shape.indexes = list_make1_oid(index);
+}
+
+/* How many chunks the walk has if it returns so many rows. */
+static double
+count_chunks(const CiterWalk *walk, double rows)
+{
+	return Max(ceil(rows / walk->chunk_size), 1);
 }
 
 /* How all queries by a key are planned, wherever their order comes from. */

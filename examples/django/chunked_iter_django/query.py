@@ -43,7 +43,7 @@ class ChunkedQuerySet(models.QuerySet):
     """Adds walk(), page() and pages() to a queryset.
 
     Each takes the order like order_by(), which is not needed if the queryset
-    has one, and begins behind the key "after", a list with a text for each
+    has one, and begins behind the key "after", a list with a value for each
     column of the order. The primary key ends the order, unless it is unique
     without.
     """

@@ -93,6 +93,14 @@ class Walks(TestCase):
         back = Entry.objects.order_by("pk").reverse().page(5, after=second[0].walk_key)
         self.assertEqual(back[::-1], Entry.objects.page(5))
 
+    def test_after_values(self):
+        """A key is a list of values as Python has them, of one type or of several."""
+        entries = list(Entry.objects.order_by("pk"))
+        self.assertEqual(list(Entry.objects.walk(after=[entries[9].pk])), entries[10:])
+        notes = list(Note.objects.order_by("-day", "pk"))
+        self.assertEqual(list(Note.objects.walk(after=[notes[9].day, notes[9].pk])), notes[10:])
+        self.assertEqual(Note.objects.page(99, after=[notes[9].day]), [n for n in notes if n.day < notes[9].day])
+
     def test_last_page(self):
         self.assertEqual([len(page) for page in Entry.objects.pages(90)], [90, 90, 20])
         self.assertEqual([len(page) for page in Entry.objects.pages(100)], [100, 100])
@@ -144,7 +152,7 @@ class Transactions(TransactionTestCase):
 
     def test_job(self):
         statement = 'UPDATE "an entry" AS e SET rank = 42 WHERE chunk_range(e)'
-        first = run_job("fill", Entry, statement, chunk_size=10, max_chunks=3, after=[Entry.objects.page(10).bookmark[0]])
+        first = run_job("fill", Entry, statement, chunk_size=10, max_chunks=3, after=[Entry.objects.page(10)[-1].pk])
         self.assertEqual((first.state, first.rows_done, first.rows_changed, first.chunks_done), ("paused", 30, 30, 3))
         self.assertEqual(run_job("fill").state, "succeeded")
         self.assertEqual(Entry.objects.filter(rank=42).count(), ENTRIES - 10)

@@ -278,7 +278,7 @@ sub value
 			"'x'", 'ARRAY[1]', 'NULL::item', "''::bytea");
 	}
 	return text_or(string_of($name)) if $type eq 'text';
-	return array() if $type eq 'text[]';
+	return array() if $type =~ /text\[\]$|chunked_iter_bookmark$/;
 	return one_of(qw(true false false)) if $type eq 'boolean';
 	return hostile() ? one_of(@no_classes) : one_of(@classes)
 	  if $type eq 'regclass';
@@ -333,7 +333,8 @@ sub array
 		10 => one_of(
 			"'{{1,2},{3,4}}'", "'[5:6]={1,2}'",
 			"'[0:0][0:0]={{1}}'", "'{'",
-			"''", "ARRAY[NULL]::text[]",
+			"''", "ARRAY[NULL]::text[]", 'ARRAY[3]', 'ARRAY[NULL, 5::bigint]',
+			'ARRAY[[1.5]]', 'ARRAY[NULL::uuid]', 'ARRAY[now()]', "ARRAY['infinity'::date]", 'ARRAY[1.5::real]',
 			"'{1,2,3,4,5,6,7,8,9}'"),
 		5 => "array_fill('x'::text, ARRAY[" . one_of(100, 10000) . '])',
 		5 => "ARRAY[repeat('x', 100000)]",

@@ -290,13 +290,25 @@ sub bound_by_literal
 	$walk->{$side} =
 		chance(50)
 	  ? literal(array_text(@values))
-	  : 'ARRAY[' . join(', ', map { literal($_) } @values) . ']::text[]';
+	  : 'ARRAY['
+	  . join(', ', map { literal($_) } @values) . ']::'
+	  . array_cast(map { $key->[ $_ - 1 ]{cast} } 1 .. $count);
 	$walk->{bound_query}{$side} = '(SELECT ' . join(
 		', ',
 		map {
 			literal($values[ $_ - 1 ]) . "::$key->[$_ - 1]{cast} AS _$side$_"
 		} 1 .. $count) . ") AS _$side";
 	return;
+}
+
+# The type of an array of such values: their own sometimes, where it is one.
+sub array_cast
+{
+	my ($cast, @others) = @_;
+	my $one = $cast =~ /^(int2|integer|int8|numeric|uuid|varchar)$/
+	  && !grep { $_ ne $cast } @others;
+
+	return $one && chance(70) ? "$cast\[]" : 'text[]';
 }
 
 # An array's text.

@@ -96,9 +96,12 @@ $$;
 -- All rows of a walk made of pages: page is a query of (row, key) with the
 -- parameters $1, the key to go on after, $2, the rows wanted, and $3, the key
 -- to stop at.
-CREATE FUNCTION prop.paged(page text, size integer, start text[], stop text[])
+CREATE FUNCTION prop.paged(page text, size integer, after public.chunked_iter_bookmark,
+						   upto public.chunked_iter_bookmark)
 RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
+	start text[] := after;
+	stop text[] := upto;
 	r record;
 	got integer;
 	pages integer := 0;
