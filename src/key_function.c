@@ -47,7 +47,7 @@ typedef struct KeyFunction
 } KeyFunction;
 
 static KeyFunction *get_function(FunctionCallInfo fcinfo);
-static bool is_current(KeyFunction *function, Oid rowtype, NullableDatum order_by);
+static bool is_current(KeyFunction *function, NullableDatum order_by);
 static bool same_text(const char *before, NullableDatum now);
 static KeyFunction *make_function(Oid rowtype, NullableDatum order_by, MemoryContext context);
 static void free_function(KeyFunction *function);
@@ -65,7 +65,7 @@ chunked_iter_key_1_0(PG_FUNCTION_ARGS)
 	KeyFunction *function = get_function(fcinfo);
 	HeapTupleHeader header;
 	HeapTupleData tuple;
-	CiterPosition position;
+	ArrayType  *bookmark;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
@@ -76,9 +76,9 @@ chunked_iter_key_1_0(PG_FUNCTION_ARGS)
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = header;
 	ExecStoreHeapTuple(&tuple, function->slot, false);
-	position = citer_key_reader_read(function->reader, function->slot);
+	bookmark = citer_key_reader_write(function->reader, function->slot);
 	ExecClearTuple(function->slot);
-	PG_RETURN_ARRAYTYPE_P(citer_bookmark_write(function->key, &position));
+	PG_RETURN_ARRAYTYPE_P(bookmark);
 }
 
 /* The resolved key for the arguments as they are, and as things are, now. */
@@ -86,12 +86,11 @@ static KeyFunction *
 get_function(FunctionCallInfo fcinfo)
 {
 	KeyFunction *function = fcinfo->flinfo->fn_extra;
-	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	NullableDatum order_by = fcinfo->args[1];
 	MemoryContext context;
 	MemoryContext caller;
 
-	if (function != NULL && is_current(function, rowtype, order_by))
+	if (function != NULL && is_current(function, order_by))
 		return function;
 	if (function != NULL)
 	{
@@ -101,7 +100,7 @@ get_function(FunctionCallInfo fcinfo)
 	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chunked_iter key",
 									ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);
-	function = make_function(rowtype, order_by, context);
+	function = make_function(get_fn_expr_argtype(fcinfo->flinfo, 0), order_by, context);
 	MemoryContextSwitchTo(caller);
 	fcinfo->flinfo->fn_extra = function;
 	return function;
@@ -109,18 +108,18 @@ get_function(FunctionCallInfo fcinfo)
 
 /* Whether a resolved key is for these arguments, and still means the same. */
 static bool
-is_current(KeyFunction *function, Oid rowtype, NullableDatum order_by)
+is_current(KeyFunction *function, NullableDatum order_by)
 {
 	uint64		changes = citer_walk_kept_changes();
 
-	if (function->relation->rowtype != rowtype || !same_text(function->order_by, order_by) ||
-		function->user != GetUserId() ||
+	if (!same_text(function->order_by, order_by) || function->user != GetUserId() ||
 		!SearchPathMatchesCurrentEnvironment(function->search_path))
 		return false;
 	if (function->changes == changes)
 		return true;
 	function->changes = changes;
-	return assign_record_type_identifier(rowtype, -1) == function->relation->rowtype_version;
+	return assign_record_type_identifier(function->relation->rowtype, -1) ==
+		function->relation->rowtype_version;
 }
 
 /* Whether a text argument, or NULL, is the same as when it was read. */

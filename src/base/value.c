@@ -8,10 +8,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "base/value.h"
+
+static ArrayType *array_with_nulls(char **texts, int ntexts);
 
 /* The value of a type that a text stands for.  The input function's errors. */
 Datum
@@ -77,4 +81,58 @@ citer_value_read_back(Oid type, char *text, Datum *value, char **error)
 	}
 	PG_END_TRY();
 	return is_read;
+}
+
+/*
+ * A text[] with a NULL for each text that is missing.  One without is laid out
+ * here, for construct_md_array() copies each text once more.
+ */
+ArrayType *
+citer_value_array(char **texts, int ntexts)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1);
+	ArrayType  *array;
+	char	   *element;
+
+	for (int i = 0; i < ntexts; i++)
+	{
+		if (texts[i] == NULL)
+			return array_with_nulls(texts, ntexts);
+		size += INTALIGN(VARHDRSZ + strlen(texts[i]));
+	}
+	if (ntexts == 0)
+		return construct_empty_array(TEXTOID);
+	array = palloc0(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = TEXTOID;
+	ARR_DIMS(array)[0] = ntexts;
+	ARR_LBOUND(array)[0] = 1;
+	element = ARR_DATA_PTR(array);
+	for (int i = 0; i < ntexts; i++)
+	{
+		Size		length = strlen(texts[i]);
+
+		SET_VARSIZE(element, VARHDRSZ + length);
+		memcpy(VARDATA(element), texts[i], length);
+		element += INTALIGN(VARHDRSZ + length);
+	}
+	return array;
+}
+
+static ArrayType *
+array_with_nulls(char **texts, int ntexts)
+{
+	Datum	   *elements = palloc0(sizeof(Datum) * ntexts);
+	bool	   *isnull = palloc(sizeof(bool) * ntexts);
+	int			lower_bound = 1;
+
+	for (int i = 0; i < ntexts; i++)
+	{
+		isnull[i] = texts[i] == NULL;
+		if (!isnull[i])
+			elements[i] = CStringGetTextDatum(texts[i]);
+	}
+	return construct_md_array(elements, isnull, 1, &ntexts, &lower_bound,
+							  TEXTOID, -1, false, TYPALIGN_INT);
 }

@@ -37,9 +37,10 @@
 struct CiterKeyReader
 {
 	CiterKey   *key;
-	ExprContext *econtext;
-	ExprState **states;			/* one for each element */
-	TupleTableSlot *row;		/* a view of the caller's row */
+	ExprContext *econtext;		/* NULL if all elements are columns */
+	ExprState **states;			/* one for each element; NULL for a column */
+	Datum	   *values;			/* of the row that is being written */
+	bool	   *isnull;
 };
 
 /* The element of a bookmark that is being read. */
@@ -49,6 +50,7 @@ typedef struct BookmarkElement
 	int			number;			/* from 1 */
 } BookmarkElement;
 
+static ArrayType *write_values(const CiterKey *key, const Datum *values, bool *isnull, int nvalues);
 static FmgrInfo *output_function(const CiterKeyElement *element);
 static char *write_value(const CiterKeyElement *element, Datum value);
 static void check_exact(CiterKeyElement *element, Datum value, char *text);
@@ -58,6 +60,8 @@ static bool needs_settings(const CiterKey *key);
 static bool has_fixed_text(const CiterKeyElement *element);
 static bool has_exact_text(const CiterKeyElement *element);
 static Oid	written_type(const CiterKeyElement *element);
+static Datum read_element(CiterKeyReader *reader, int i, TupleTableSlot *slot, bool *isnull);
+static void forget_row(CiterKeyReader *reader);
 static void report_element(void *arg);
 
 /* Set beside citer_settings_exact to write bookmarks, and to read stored ones. */
@@ -180,9 +184,13 @@ citer_bookmark_read(const CiterKey *key, const char *argument, const CiterBookma
 ArrayType *
 citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 {
-	Datum	   *elements = palloc0(sizeof(Datum) * Max(position->nelements, 1));
-	int			dims[1] = {position->nelements};
-	int			lower_bounds[1] = {1};
+	return write_values(key, position->values, position->isnull, position->nelements);
+}
+
+static ArrayType *
+write_values(const CiterKey *key, const Datum *values, bool *isnull, int nvalues)
+{
+	char	  **texts = palloc(sizeof(char *) * Max(nvalues, 1));
 	bool		set = needs_settings(key);
 	int			nestlevel = 0;
 
@@ -193,15 +201,11 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 		citer_settings_set(citer_settings_exact);
 		citer_settings_set(stored_settings);
 	}
-	for (int i = 0; i < position->nelements; i++)
-	{
-		if (!position->isnull[i])
-			elements[i] = CStringGetTextDatum(write_value(&key->elements[i], position->values[i]));
-	}
+	for (int i = 0; i < nvalues; i++)
+		texts[i] = isnull[i] ? NULL : write_value(&key->elements[i], values[i]);
 	if (set)
 		citer_settings_end(nestlevel);
-	return construct_md_array(elements, position->isnull, 1, dims, lower_bounds,
-							  TEXTOID, -1, false, TYPALIGN_INT);
+	return citer_value_array(texts, nvalues);
 }
 
 /* Whether the text of an element's values, under our settings, is exact for certain. */
@@ -352,10 +356,19 @@ citer_key_reader_create(CiterKey *key)
 	CiterKeyReader *reader = palloc0(sizeof(CiterKeyReader));
 
 	reader->key = key;
-	reader->econtext = CreateStandaloneExprContext();
 	reader->states = palloc0(sizeof(ExprState *) * key->nelements);
+	reader->values = palloc(sizeof(Datum) * key->nelements);
+	reader->isnull = palloc(sizeof(bool) * key->nelements);
 	for (int i = 0; i < key->nelements; i++)
-		reader->states[i] = ExecInitExpr(expression_planner(key->elements[i].expr), NULL);
+	{
+		Expr	   *expr = key->elements[i].expr;
+
+		if (IsA(expr, Var) && ((Var *) expr)->varattno > 0)
+			continue;
+		reader->states[i] = ExecInitExpr(expression_planner(expr), NULL);
+		if (reader->econtext == NULL)
+			reader->econtext = CreateStandaloneExprContext();
+	}
 	return reader;
 }
 
@@ -363,7 +376,8 @@ citer_key_reader_create(CiterKey *key)
 void
 citer_key_reader_free(CiterKeyReader *reader)
 {
-	FreeExprContext(reader->econtext, true);
+	if (reader->econtext != NULL)
+		FreeExprContext(reader->econtext, true);
 }
 
 /*
@@ -376,12 +390,10 @@ citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot)
 	CiterKey   *key = reader->key;
 	CiterPosition position = citer_position_create(key->nelements);
 
-	reader->econtext->ecxt_scantuple = slot;
 	for (int i = 0; i < key->nelements; i++)
 	{
 		CiterKeyElement *element = &key->elements[i];
-		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext,
-													  &position.isnull[i]);
+		Datum		value = read_element(reader, i, slot, &position.isnull[i]);
 
 		if (position.isnull[i])
 			continue;
@@ -390,8 +402,22 @@ citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot)
 		else
 			position.values[i] = datumCopy(value, element->typbyval, element->typlen);
 	}
-	ResetExprContext(reader->econtext);
+	forget_row(reader);
 	return position;
+}
+
+/* The same as the text[] to pass as a bookmark; see citer_bookmark_write. */
+ArrayType *
+citer_key_reader_write(CiterKeyReader *reader, TupleTableSlot *slot)
+{
+	CiterKey   *key = reader->key;
+	ArrayType  *bookmark;
+
+	for (int i = 0; i < key->nelements; i++)
+		reader->values[i] = read_element(reader, i, slot, &reader->isnull[i]);
+	bookmark = write_values(key, reader->values, reader->isnull, key->nelements);
+	forget_row(reader);
+	return bookmark;
 }
 
 /*
@@ -406,17 +432,34 @@ citer_key_reader_compare(CiterKeyReader *reader, TupleTableSlot *slot,
 	CiterKey   *key = reader->key;
 	int			order = 0;
 
-	reader->econtext->ecxt_scantuple = slot;
 	for (int i = 0; order == 0 && i < position->nelements; i++)
 	{
 		bool		isnull;
-		Datum		value = ExecEvalExprSwitchContext(reader->states[i], reader->econtext, &isnull);
+		Datum		value = read_element(reader, i, slot, &isnull);
 
 		order = citer_key_compare(&key->elements[i], value, isnull,
 								  position->values[i], position->isnull[i]);
 	}
-	ResetExprContext(reader->econtext);
+	forget_row(reader);
 	return order;
+}
+
+/* The value of an element, which lasts as long as the row, and until it is forgotten. */
+static Datum
+read_element(CiterKeyReader *reader, int i, TupleTableSlot *slot, bool *isnull)
+{
+	if (reader->states[i] == NULL)
+		return slot_getattr(slot, ((Var *) reader->key->elements[i].expr)->varattno, isnull);
+	reader->econtext->ecxt_scantuple = slot;
+	return ExecEvalExprSwitchContext(reader->states[i], reader->econtext, isnull);
+}
+
+/* Frees what reading a row has left. */
+static void
+forget_row(CiterKeyReader *reader)
+{
+	if (reader->econtext != NULL)
+		ResetExprContext(reader->econtext);
 }
 
 /* Error context callback: says which element is no value of its type. */

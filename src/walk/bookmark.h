@@ -37,6 +37,7 @@ extern ArrayType *citer_bookmark_write(const CiterKey *key, const CiterPosition 
 extern CiterKeyReader *citer_key_reader_create(CiterKey *key);
 extern void citer_key_reader_free(CiterKeyReader *reader);
 extern CiterPosition citer_key_reader_read(CiterKeyReader *reader, TupleTableSlot *slot);
+extern ArrayType *citer_key_reader_write(CiterKeyReader *reader, TupleTableSlot *slot);
 extern int	citer_key_reader_compare(CiterKeyReader *reader, TupleTableSlot *slot,
 									 const CiterPosition *position);
 

@@ -78,6 +78,17 @@ citer_cuts_find(const CiterRelation *relation, CiterKey *key)
 	return cuts != NULL && cuts->ncuts > 0 ? cuts : NULL;
 }
 
+/* The same cuts for another walk, which has its own copy of the key, and learns by itself. */
+CiterCuts *
+citer_cuts_copy(const CiterCuts *cuts, CiterKey *key)
+{
+	CiterCuts  *copy = palloc(sizeof(CiterCuts));
+
+	*copy = *cuts;
+	copy->element = &key->elements[0];
+	return copy;
+}
+
 /*
  * The sections that a range has rows in; false if it is not cut.  Those of a
  * symbolic position are taken to be the first.

@@ -35,6 +35,7 @@ typedef struct CiterSections
 } CiterSections;
 
 extern CiterCuts *citer_cuts_find(const CiterRelation *relation, CiterKey *key);
+extern CiterCuts *citer_cuts_copy(const CiterCuts *cuts, CiterKey *key);
 extern bool citer_cuts_of_range(const CiterCuts *cuts, const CiterRange *range,
 								const CiterPosition *after, const CiterPosition *upto,
 								CiterSections *sections);

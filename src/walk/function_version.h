@@ -7,13 +7,6 @@
 
 #include "walk/walk.h"
 
-/* What the functions of a walk were. */
-typedef struct CiterFunctionVersion
-{
-	uint64		version;		/* 0: it uses none that can change */
-	uint64		changes;		/* of any function, when that was so */
-} CiterFunctionVersion;
-
 extern CiterFunctionVersion citer_function_version(const CiterWalk *walk);
 extern void citer_function_version_check(CiterFunctionVersion *then, const CiterWalk *walk);
 

@@ -89,6 +89,7 @@ static CiterStatementSource statement_of(const CiterQuery *query);
 static void use_custom_plan(const CiterStatementSource *source, ParamListInfo params,
 							CiterPlanUse use, void *arg);
 static void run_plan(List *planned, void *arg);
+static bool is_limit_needless(const CiterQuery *query, Plan *plan);
 static bool fits_query(const CiterQuery *query, const PlannedStmt *statement);
 static void describe_plan(List *planned, void *shape);
 static void take_estimate(List *planned, void *rows);
@@ -209,13 +210,27 @@ static void
 run_plan(List *planned, void *arg)
 {
 	RunRequest *request = arg;
-	PlannedStmt *statement = only_statement(planned);
+	PlannedStmt statement = *only_statement(planned);
 
-	if (!fits_query(request->query, statement))
+	if (!fits_query(request->query, &statement))
 		return;
-	citer_spi_run_statement(statement, request->query->sql, &request->options,
+	if (is_limit_needless(request->query, statement.planTree))
+		statement.planTree = statement.planTree->lefttree;
+	citer_spi_run_statement(&statement, request->query->sql, &request->options,
 							request->query->prefetch);
 	request->done = true;
+}
+
+/*
+ * Whether a plan is an index scan and a LIMIT at which the receiver stops it
+ * anyway.  To start the node for that takes as long as to read several rows.
+ */
+static bool
+is_limit_needless(const CiterQuery *query, Plan *plan)
+{
+	return query->stopped && IsA(plan, Limit) && plan->initPlan == NIL &&
+		((Limit *) plan)->limitOption == LIMIT_OPTION_COUNT &&
+		(IsA(plan->lefttree, IndexScan) || IsA(plan->lefttree, IndexOnlyScan));
 }
 
 /* Whether a plan gives what the query's SQL does not ask for. */

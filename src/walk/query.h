@@ -37,7 +37,8 @@ typedef struct CiterQuery
 	bool		unsorted;		/* rows in physical order, which the plan has
 								 * to give, as the SQL does not ask for it */
 	bool		needs_tids;		/* likewise with the ctids of the rows */
-	CiterPrefetch *prefetch;	/* of this run of it; see CiterQueryRows */
+	bool		stopped;		/* of this run of it; see CiterQueryRows */
+	CiterPrefetch *prefetch;	/* likewise */
 	uint64		version;		/* of what its text means; see query.c */
 } CiterQuery;
 
@@ -77,6 +78,8 @@ typedef struct CiterQueryRows
 	int			limit;			/* rows; 0: all */
 	bool		counted;		/* only their number is read */
 	const char *locking;		/* a locking clause; NULL: do not lock them */
+	bool		stopped;		/* by who receives the rows, at the limit or
+								 * before */
 	CiterPrefetch *prefetch;	/* what to ask for beforehand; NULL: nothing */
 } CiterQueryRows;
 

@@ -32,10 +32,6 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->context = CurrentMemoryContext;
 	reader->scratch = AllocSetContextCreate(reader->context, "chunked_iter scratch",
 											ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < 2; i++)
-		reader->position_contexts[i] = AllocSetContextCreate(reader->context,
-															 "chunked_iter position",
-															 ALLOCSET_SMALL_SIZES);
 	walk = reader->walk = citer_walk_resolve(options);
 	if (!walk->key->physical)
 		reader->keys = citer_key_reader_create(walk->key);
@@ -111,12 +107,15 @@ citer_reader_read_chunk(CiterReader *reader)
 MemoryContext
 citer_reader_begin_position(CiterReader *reader)
 {
-	MemoryContext context;
+	MemoryContext *context;
 
 	reader->position_turn = 1 - reader->position_turn;
-	context = reader->position_contexts[reader->position_turn];
-	MemoryContextReset(context);
-	return MemoryContextSwitchTo(context);
+	context = &reader->position_contexts[reader->position_turn];
+	if (*context == NULL)
+		*context = AllocSetContextCreate(reader->context, "chunked_iter position",
+										 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(*context);
+	return MemoryContextSwitchTo(*context);
 }
 
 /*

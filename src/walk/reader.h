@@ -50,7 +50,8 @@ typedef struct CiterReader
 	bool		keeps_skipped;	/* the keys of rows that others have locked */
 	List	   *skipped;		/* of the chunk at hand: CiterPosition, in
 								 * scratch */
-	MemoryContext position_contexts[2]; /* of "after", in turns */
+	MemoryContext position_contexts[2]; /* of "after", in turns; NULL: not
+										 * used yet */
 	int			position_turn;
 } CiterReader;
 
@@ -62,7 +63,8 @@ typedef struct CiterReadAhead
 	/* When it began: */
 	int64		rows;			/* in the chunk */
 	int64		read;			/* blocks that were not in the server's cache */
-	int64		disk;			/* blocks that came from disks */
+	int64		disk;			/* blocks that came from disks, if measured */
+	bool		measured;
 } CiterReadAhead;
 
 /* Receives rows for a reader; a receiver that keeps more begins with it. */

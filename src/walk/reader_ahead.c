@@ -10,7 +10,9 @@
  * in order is left alone for a while.
  *
  * A job begins a walk for each chunk, and so what was found of a table is remembered
- * for the next walk.
+ * for the next walk.  A short page that is in the server's cache takes hardly longer
+ * than to ask the operating system, which is done only if the query before has read
+ * blocks from elsewhere.
  */
 #include "postgres.h"
 
@@ -29,6 +31,9 @@
 #define BLOCKS_A_WAIT 16
 #define ROWS_A_WAIT 64
 
+/* A chunk of fewer rows is a short page. */
+#define SHORT_PAGE 200
+
 /* What is asked for at a time is at most this part of effective_cache_size. */
 #define CACHE_PART 16
 
@@ -39,6 +44,7 @@
 static struct
 {
 	Oid			table;
+	bool		reads;			/* so many blocks that it may pay to ask */
 	double		entries_per_row;	/* of the index; 0: to ask does not pay */
 	int			rest;			/* queries still to be left alone */
 }			found;
@@ -53,14 +59,17 @@ void
 citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead)
 {
 	const CiterWalk *walk = reader->walk;
+	bool		known = walk->relation->relid == found.table;
 
 	memset(ahead, 0, sizeof(CiterReadAhead));
 	ahead->rows = citer_chunk_rows(reader->chunk);
-	if (walk->strategy.way == CITER_BY_INDEX && walk->relation->relid == found.table)
+	if (walk->strategy.way == CITER_BY_INDEX && known)
 		ahead->prefetch.entries = Min(found.entries_per_row * (reader->chunk_rows - ahead->rows),
 									  effective_cache_size / CACHE_PART);
 	ahead->read = pgBufferUsage.shared_blks_read;
-	ahead->disk = disk_blocks();
+	ahead->measured = reader->chunk_rows >= SHORT_PAGE || (known && found.reads);
+	if (ahead->measured)
+		ahead->disk = disk_blocks();
 }
 
 /* Ends it: finds out whether the next one should ask, and for how many. */
@@ -69,12 +78,13 @@ citer_reader_end_ahead(CiterReader *reader, const CiterReadAhead *ahead)
 {
 	int64		rows = citer_chunk_rows(reader->chunk) - ahead->rows;
 	int64		read = pgBufferUsage.shared_blks_read - ahead->read;
-	int64		disk = disk_blocks() - ahead->disk;
+	int64		disk = ahead->measured ? disk_blocks() - ahead->disk : 0;
 
 	reader->cost.prefetched += ahead->prefetch.started;
 	if (found.table != reader->walk->relation->relid)
 		found.rest = 0;
 	found.table = reader->walk->relation->relid;
+	found.reads = read >= MIN_BLOCKS;
 	found.entries_per_row = 0;
 	if (ahead->prefetch.in_order)
 		found.rest = IN_ORDER_REST;

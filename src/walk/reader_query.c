@@ -40,7 +40,10 @@ citer_reader_run_query(CiterReader *reader, const CiterQueryRows *rows, DestRece
 	reader->cost.examined += citer_relation_examined(reader->measured) - reader->examined_before;
 }
 
-/* The same for a query that reads rows into a chunk, and may ask for their blocks beforehand. */
+/*
+ * The same for a query that reads rows into a chunk, until that is full, and may ask
+ * for their blocks beforehand.
+ */
 void
 citer_reader_read_query(CiterReader *reader, const CiterQueryRows *rows, DestReceiver *receiver)
 {
@@ -48,6 +51,7 @@ citer_reader_read_query(CiterReader *reader, const CiterQueryRows *rows, DestRec
 	CiterReadAhead ahead;
 
 	citer_reader_begin_ahead(reader, &ahead);
+	ahead_rows.stopped = true;
 	ahead_rows.prefetch = &ahead.prefetch;
 	citer_reader_run_query(reader, &ahead_rows, receiver);
 	citer_reader_end_ahead(reader, &ahead);

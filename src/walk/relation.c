@@ -25,6 +25,7 @@
 
 #include "base/compat.h"
 #include "walk/relation.h"
+#include "walk/relation_news.h"
 #include "base/settings.h"
 
 static Oid	rowtype_relid(Oid rowtype);
@@ -53,6 +54,7 @@ citer_relation_open(Oid rowtype)
 				 errmsg("relation with OID %u does not exist", relation->relid)));
 	check_relkind(rel);
 
+	relation->news = citer_relation_news();
 	relation->relkind = rel->rd_rel->relkind;
 	relation->name = pstrdup(RelationGetRelationName(rel));
 	relation->schema = get_namespace_name(RelationGetNamespace(rel));
@@ -98,6 +100,7 @@ citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc c
 	CiterRelation *relation = palloc0(sizeof(CiterRelation));
 	StringInfoData alias;
 
+	relation->news = citer_relation_news();
 	relation->rowtype = RECORDOID;
 	relation->name = entry->alias->aliasname;
 	relation->tupdesc = columns;

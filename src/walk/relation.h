@@ -35,7 +35,7 @@ typedef struct CiterRelation
 	uint64		rowtype_version;
 	List	   *watched;		/* OIDs of relations that its rows come from */
 	uint64		watched_version;
-	uint64		news;			/* citer_relation_news() when that was so */
+	uint64		news;			/* citer_relation_news() before that was found */
 } CiterRelation;
 
 extern CiterRelation *citer_relation_open(Oid rowtype);

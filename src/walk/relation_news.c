@@ -1,6 +1,6 @@
 /*
  * relation_news.c
- *	  Whether any relation may have changed.
+ *	  Whether any relation, or its name, may have changed.
  *
  * To compare a thousand partitions with what they were takes as long as to read
  * a thousand rows.  But whoever changes a relation tells all sessions to forget
@@ -11,10 +11,13 @@
 #include "postgres.h"
 
 #include "utils/inval.h"
+#include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "walk/relation_news.h"
 
 static void count_news(Datum arg, Oid relid);
+static void count_schema(CITER_SYSCACHE_CALLBACK_PARAMS);
 
 static uint64 news = 1;
 
@@ -23,9 +26,10 @@ void
 citer_relation_news_init(void)
 {
 	CacheRegisterRelcacheCallback(count_news, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, count_schema, (Datum) 0);
 }
 
-/* How often anything was heard of a relation, up to now; at least 1. */
+/* How often anything was heard of a relation or a schema, up to now; at least 1. */
 uint64
 citer_relation_news(void)
 {
@@ -37,5 +41,15 @@ citer_relation_news(void)
 static void
 count_news(Datum arg pg_attribute_unused(), Oid relid pg_attribute_unused())
 {
+	news++;
+}
+
+/* Syscache callback: a schema has changed, perhaps its name. */
+static void
+count_schema(CITER_SYSCACHE_CALLBACK_PARAMS)
+{
+	(void) arg;
+	(void) cacheid;
+	(void) hashvalue;
 	news++;
 }

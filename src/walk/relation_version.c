@@ -26,7 +26,6 @@
 
 #include "base/compat.h"
 #include "walk/relation.h"
-#include "walk/relation_news.h"
 
 static bool is_unchanged(const CiterRelation *relation, Relation rel);
 static bool same_row_type(const CiterRelation *relation);
@@ -43,7 +42,6 @@ citer_relation_remember(CiterRelation *relation, Relation rel)
 {
 	relation->definition_version = definition_version(rel);
 	relation->rowtype_version = assign_record_type_identifier(relation->rowtype, -1);
-	relation->news = citer_relation_news();
 	relation->watched_version = watched_version(relation);
 }
 
@@ -57,7 +55,6 @@ citer_relation_watch(CiterRelation *relation, List *relids)
 	if (citer_relation_is_table(relation))
 		return;
 	relation->watched = relids;
-	relation->news = citer_relation_news();
 	relation->watched_version = watched_version(relation);
 }
 

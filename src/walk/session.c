@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
 #include "walk/session.h"
@@ -31,7 +32,7 @@ citer_session_remember(CiterSession *session, const CiterWalk *walk)
 	session->settings = citer_settings_save();
 	session->settings_version = citer_settings_version();
 	session->news = walk->relation->news;
-	session->functions = citer_function_version(walk);
+	session->functions = walk->functions;
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
 }
@@ -58,16 +59,20 @@ citer_session_check(CiterSession *session, const CiterWalk *walk)
 }
 
 /*
- * The relation has to be what it was, and those that its rows come from.  These
- * have been locked since the walk was opened, and are looked at if there is news of
- * any relation.
+ * The relation has to be what it was, and those that its rows come from.  They are
+ * looked at if there is news of any relation.  All have been locked since the walk
+ * was opened, but a savepoint may have given up the lock.
  */
 static void
 check_relations(CiterSession *session, const CiterWalk *walk)
 {
-	uint64		news = citer_relation_news();
+	uint64		news;
 
-	citer_relation_check(walk->relation, news != session->news && citer_walk_needs_tables(walk));
+	if (walk->relation->query == NULL)
+		LockRelationOid(walk->relation->relid, AccessShareLock);
+	news = citer_relation_news();
+	if (news != session->news)
+		citer_relation_check(walk->relation, citer_walk_needs_tables(walk));
 	session->news = news;
 }
 

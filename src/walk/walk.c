@@ -304,6 +304,7 @@ citer_walk_run(CiterWalk *walk, const CiterQueryRows *rows, DestReceiver *receiv
 	{
 		CiterQuery	query = citer_walk_query(walk, rows);
 
+		query.stopped = rows->stopped;
 		query.prefetch = rows->prefetch;
 		if (citer_plan_try(&query, params, receiver))
 			return;

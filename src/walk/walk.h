@@ -52,6 +52,13 @@ typedef enum CiterComparer
 	CITER_COMPARES_BOTH			/* this one and others, which have to agree */
 } CiterComparer;
 
+/* What the functions of a walk were; see function_version.c. */
+typedef struct CiterFunctionVersion
+{
+	uint64		version;		/* 0: it uses none that can change */
+	uint64		changes;		/* of any function, when that was so */
+} CiterFunctionVersion;
+
 /* The queries of a walk that were written before; see walk.c. */
 typedef struct CiterQueries CiterQueries;
 
@@ -72,6 +79,7 @@ typedef struct CiterWalk
 	Bitmapset  *columns;		/* that are read; NULL: all */
 	int			ncolumns;		/* columns after this one are not used */
 	char	   *locking;		/* a locking clause; NULL: rows are not locked */
+	CiterFunctionVersion functions; /* that all this calls */
 	CiterQueries *queries;
 	CiterPosition after;
 	CiterPosition upto;

@@ -11,32 +11,36 @@
  *	 are compared;
  * - what the catalogs say is known to have changed by the server's invalidation
  *	 messages, which come at the latest when the relation is locked, as they do
- *	 for the plan cache (plancache.c).  Those for the relation and its indexes
- *	 concern the walks of it; those for types, functions, operators and roles are
- *	 taken to concern all.
+ *	 for the plan cache (plancache.c).  Those for the relation, its children and
+ *	 its indexes concern the walks of it; those for types, functions, operators and
+ *	 roles are taken to concern all.
  *
- * Only walks of single tables without policies are kept: what others depend on
- * is more than that.  Nothing is kept or taken while a statement is explained and
- * not run, as with plans (explaining.c).
+ * Only walks of local tables are kept, whose policies name no other: what others
+ * depend on is more than that.  Nothing is kept or taken while a statement is
+ * explained and not run, as with plans (explaining.c).
  *
  * A walk in use is pinned by the memory context that it was asked for in.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/settings.h"
 #include "sql/explaining.h"
+#include "walk/relation_news.h"
 #include "walk/walk_kept.h"
 
-/* Walks kept in a session: at most so many, and of so many bytes, but a few. */
+/* Walks kept in a session: at most so many, and of so many bytes, but a few of which none has more. */
 #define MAX_KEPT 32
 #define MAX_KEPT_MEMORY ((Size) 8 * 1024 * 1024)
 #define MIN_KEPT 4
@@ -49,7 +53,10 @@ typedef struct KeptWalk
 	Oid			role;
 	SearchPathMatcher *search_path;
 	uint64		settings;		/* citer_settings_version() */
-	List	   *relations;		/* OIDs of the table and its indexes */
+	bool		row_security;	/* the setting */
+	List	   *tables;			/* OIDs of the table and its children, in the
+								 * order in which they are locked */
+	List	   *relations;		/* these and the table's indexes */
 	CiterWalk  *walk;
 	bool		kept;
 	bool		stale;			/* something has changed */
@@ -69,18 +76,24 @@ static dlist_head kept_walks = DLIST_STATIC_INIT(kept_walks);
 /* How many invalidation messages have come in. */
 static uint64 changes = 0;
 
+/* How many had come in when the last transaction ended. */
+static uint64 changes_before = 0;
+
 static void watch_changes(void);
+static void notice_end(XactEvent event, void *arg);
 static void notice_relation(Datum arg, Oid relid);
 static void notice_object(CITER_SYSCACHE_CALLBACK_PARAMS);
 static bool can_keep_request(const CiterOptions *options);
 static KeptWalk *find(const CiterOptions *options);
+static void lock_tables(KeptWalk *kept);
 static bool is_current(const KeptWalk *kept, const CiterOptions *options);
 static bool same_request(const CiterOptions *a, const CiterOptions *b);
 static bool same_text(const char *a, const char *b);
 static KeptWalk *make(const CiterOptions *options, CiterWalkResolve resolve);
 static CiterOptions copy_request(const CiterOptions *options);
-static bool can_keep(const CiterWalk *walk);
-static List *table_and_indexes(Oid relid);
+static void find_tables(KeptWalk *kept);
+static bool may_have_changed_tables(void);
+static bool is_small(const KeptWalk *kept);
 static void keep(KeptWalk *kept);
 static void drop_surplus(void);
 static CiterWalk *use(KeptWalk *kept);
@@ -135,7 +148,18 @@ watch_changes(void)
 	for (int i = 0; i < (int) lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], notice_object, (Datum) 0);
 	CacheRegisterRelcacheCallback(notice_relation, (Datum) 0);
+	RegisterXactCallback(notice_end, NULL);
+	changes = 1;
 	watching = true;
+}
+
+/* Transaction callback: what comes in from now on belongs to the next one. */
+static void
+notice_end(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		changes_before = changes;
 }
 
 /* Relcache callback: a relation has changed, or all (InvalidOid). */
@@ -149,8 +173,8 @@ notice_relation(Datum arg pg_attribute_unused(), Oid relid)
 	{
 		KeptWalk   *kept = dlist_container(KeptWalk, node, iter.cur);
 
-		if (!OidIsValid(relid) || list_member_oid(kept->relations, relid))
-			kept->stale = true;
+		if (!kept->stale)
+			kept->stale = !OidIsValid(relid) || list_member_oid(kept->relations, relid);
 	}
 }
 
@@ -174,19 +198,20 @@ can_keep_request(const CiterOptions *options)
 static KeptWalk *
 find(const CiterOptions *options)
 {
-	Oid			relid = get_typ_typrelid(options->rowtype);
 	dlist_mutable_iter iter;
 
 	watch_changes();
-	if (OidIsValid(relid))
-		LockRelationOid(relid, AccessShareLock);
 	dlist_foreach_modify(iter, &kept_walks)
 	{
 		KeptWalk   *kept = dlist_container(KeptWalk, node, iter.cur);
 
+		if (!kept->stale && is_current(kept, options))
+			lock_tables(kept);
+		else if (!kept->stale)
+			continue;
 		if (kept->stale)
 			retire(kept);
-		else if (is_current(kept, options))
+		else
 		{
 			dlist_move_head(&kept_walks, &kept->node);
 			return kept;
@@ -195,11 +220,28 @@ find(const CiterOptions *options)
 	return NULL;
 }
 
+/*
+ * Locks the tables of a walk, which brings in the news of them.  From then on
+ * they are known not to have changed, unless the walk has become stale.
+ */
+static void
+lock_tables(KeptWalk *kept)
+{
+	uint64		news;
+	ListCell   *cell;
+
+	foreach(cell, kept->tables)
+		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+	news = citer_relation_news();
+	if (!kept->stale)
+		kept->walk->relation->news = news;
+}
+
 static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
-	return kept->role == GetUserId() && kept->settings == citer_settings_version() &&
-		same_request(&kept->options, options) &&
+	return kept->role == GetUserId() && kept->row_security == row_security &&
+		kept->settings == citer_settings_version() && same_request(&kept->options, options) &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
 
@@ -245,14 +287,12 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->options = copy_request(options);
 	kept->role = GetUserId();
 	kept->search_path = GetSearchPathMatcher(context);
+	kept->row_security = row_security;
 	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
-	if (can_keep(kept->walk))
-	{
-		kept->relations = table_and_indexes(kept->walk->relation->relid);
-		if (changes == before)
-			keep(kept);
-	}
+	find_tables(kept);
+	if (kept->relations != NIL && changes == before && is_small(kept))
+		keep(kept);
 	MemoryContextSwitchTo(caller);
 	return kept;
 }
@@ -283,29 +323,46 @@ copy_request(const CiterOptions *options)
 }
 
 /*
- * Whether a walk depends on no more than its table, and what its SQL names.  A
- * key does, if there is no more of the walk.
+ * Finds the tables that a walk depends on; leaves none if there is more, or they
+ * are elsewhere.  A key has no more, and its table's children do not matter.  Which
+ * children there are is not certain in a transaction that may have changed that: if
+ * it took one away and is rolled back, the server tells of that one alone.
  */
-static bool
-can_keep(const CiterWalk *walk)
+static void
+find_tables(KeptWalk *kept)
 {
-	const CiterRelation *relation = walk->relation;
+	const CiterWalk *walk = kept->walk;
+	Oid			relid = walk->relation->relid;
+	Relation	rel;
 
 	if (walk->queries == NULL)
-		return true;
-	return citer_relation_is_table(relation) && !relation->has_children &&
-		!relation->row_security && !walk->index_shape.citus &&
-		list_difference_oid(walk->index_shape.relations, list_make1_oid(relation->relid)) == NIL;
+		kept->tables = list_make1_oid(relid);
+	else if (citer_relation_is_table(walk->relation) &&
+			 !(walk->relation->has_children && may_have_changed_tables()) &&
+			 citer_relation_heaps(walk->relation) != NIL)
+		kept->tables = find_all_inheritors(relid, AccessShareLock, NULL);
+	if (kept->tables == NIL || list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
+		return;
+	rel = relation_open(relid, NoLock);
+	kept->relations = list_concat(RelationGetIndexList(rel), kept->tables);
+	relation_close(rel, NoLock);
 }
 
-static List *
-table_and_indexes(Oid relid)
+/* Whether this transaction may have changed tables: then it has heard of that. */
+static bool
+may_have_changed_tables(void)
 {
-	Relation	rel = relation_open(relid, NoLock);
-	List	   *relations = lappend_oid(RelationGetIndexList(rel), relid);
+	return changes != changes_before && TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
 
-	relation_close(rel, NoLock);
-	return relations;
+/*
+ * Whether a walk is small enough.  The first one of a large table may not be, for
+ * what the server caches of its children for the first time leaves garbage in it.
+ */
+static bool
+is_small(const KeptWalk *kept)
+{
+	return MemoryContextMemAllocated(kept->context, true) <= MAX_KEPT_MEMORY;
 }
 
 /* Has the session keep a walk, which may push out another. */
@@ -349,6 +406,8 @@ use(KeptWalk *kept)
 
 	*walk = *kept->walk;
 	walk->key = copy_key(kept->walk->key);
+	if (walk->cuts != NULL)
+		walk->cuts = citer_cuts_copy(walk->cuts, walk->key);
 	if (kept->kept)
 	{
 		pin = palloc0(sizeof(Pin));

@@ -10,6 +10,7 @@
 #include "utils/acl.h"
 
 #include "walk/clause.h"
+#include "walk/function_version.h"
 #include "walk/volatility.h"
 #include "walk/walk_kept.h"
 
@@ -79,6 +80,7 @@ resolve(const CiterOptions *options)
 	walk->in_windows = walk->in_shards && !walk->index_shape.forwarded && !options->job.stored &&
 		citer_relation_is_table(walk->relation);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
+	walk->functions = citer_function_version(walk);
 	return walk;
 }
 
