@@ -26,6 +26,7 @@ keeps_large_groups();
 says_what_does_not_fit();
 reads_no_more_than_a_chunk();
 sorts_nothing();
+warns_of_jobs();
 $_->stop for $hub, @remote;
 done_testing();
 
@@ -226,5 +227,17 @@ SQL
 		unlike($plan, qr/Sort/, 'and does not sort');
 		like($plan, qr/ORDER BY body [^\n]*LIMIT 11::bigint/, 'it was told the limit');
 	}
+	return;
+}
+
+# The servers commit before the position is committed.
+sub warns_of_jobs
+{
+	my ($status, $out, $err) = $hub->psql('postgres', <<'SQL');
+CALL chunked_iter_run('titles', 'entry', 'UPDATE entry SET title = title WHERE chunk_range(entry)',
+	order_by => 'id', max_chunks => 1)
+SQL
+	like($err, qr/a crash can make a chunk be done twice\nDETAIL: .*"entry_low"/,
+		'a job that writes to foreign tables is not called exactly once');
 	return;
 }

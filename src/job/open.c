@@ -14,6 +14,8 @@
 #include <math.h>
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/builtins.h"
@@ -39,6 +41,7 @@ static CiterIterator *open_first_walk(const CiterJob *job);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
 						  const CiterJobStatement *statement);
 static void warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement);
+static void warn_of_foreign(const CiterJobStatement *statement);
 static void warn_of_name(const CiterJobStatement *statement);
 static void check_owner(const CiterJob *job);
 static void check_same(const CiterJob *job, const CiterJobArguments *arguments);
@@ -109,6 +112,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	warn_of_nulls(walk, *statement);
 	citer_job_warn_of_cache(job, walk);
 	warn_of_name(*statement);
+	warn_of_foreign(*statement);
 	*ranges = citer_job_plan_ranges(job, iterator);
 	citer_iterator_close(iterator);
 	return job;
@@ -302,6 +306,32 @@ warn_of_name(const CiterJobStatement *statement)
 	ereport(WARNING,
 			(errmsg("\"%s\" in the statement is the rows of the chunk, and not table %s", "chunk", name),
 			 errhint("Write %s if you mean the table.", name)));
+}
+
+/*
+ * A foreign server commits what a chunk has written there before this one commits
+ * the position.
+ */
+static void
+warn_of_foreign(const CiterJobStatement *statement)
+{
+	ListCell   *target;
+	ListCell   *table;
+
+	foreach(target, citer_job_statement_written(statement))
+	{
+		foreach(table, find_all_inheritors(lfirst_oid(target), AccessShareLock, NULL))
+		{
+			if (get_rel_relkind(lfirst_oid(table)) != RELKIND_FOREIGN_TABLE)
+				continue;
+			ereport(WARNING,
+					(errmsg("a crash can make a chunk be done twice"),
+					 errdetail("The statement writes to foreign table \"%s\", whose server commits the chunk before the position is committed here.",
+							   get_rel_name(lfirst_oid(table))),
+					 errhint("Let the statement be one that can run twice, or run the job on the other server.")));
+			return;
+		}
+	}
 }
 
 /*

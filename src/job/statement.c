@@ -177,6 +177,13 @@ citer_job_statement_updates(const CiterJobStatement *statement, Oid relid)
 	return list_member_oid(statement->uses.updated, relid);
 }
 
+/* The relations that its commands write to, as OIDs. */
+List *
+citer_job_statement_written(const CiterJobStatement *statement)
+{
+	return statement->uses.written;
+}
+
 /* The columns of "chunk" that it uses, as pull_varattnos() gives them. */
 Bitmapset *
 citer_job_statement_columns(const CiterJobStatement *statement)

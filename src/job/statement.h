@@ -37,6 +37,7 @@ extern bool citer_job_statement_uses_rows(const CiterJobStatement *statement);
 extern bool citer_job_statement_uses_bounds(const CiterJobStatement *statement);
 extern bool citer_job_statement_uses_ranges(const CiterJobStatement *statement);
 extern bool citer_job_statement_updates(const CiterJobStatement *statement, Oid relid);
+extern List *citer_job_statement_written(const CiterJobStatement *statement);
 extern const char *citer_job_statement_params(const CiterJobStatement *statement);
 extern Bitmapset *citer_job_statement_columns(const CiterJobStatement *statement);
 extern void citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,

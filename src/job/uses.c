@@ -77,6 +77,9 @@ find_uses_in_query(Query *query, UseFinder *finder)
 		if (rte->rtekind == RTE_NAMEDTUPLESTORE && strcmp(rte->enrname, finder->chunk) == 0)
 			finder->uses->rows = true;
 	}
+	if (query->resultRelation > 0)
+		finder->uses->written = lappend_oid(finder->uses->written,
+											rt_fetch(query->resultRelation, query->rtable)->relid);
 	if (updates_rows(query))
 		finder->uses->updated = lappend_oid(finder->uses->updated,
 											rt_fetch(query->resultRelation, query->rtable)->relid);

@@ -14,6 +14,7 @@ typedef struct CiterJobUses
 	bool		bounds;			/* $1 ... */
 	Bitmapset  *columns;		/* of the rows, as pull_varattnos() gives them */
 	List	   *updated;		/* OIDs of relations whose rows are updated */
+	List	   *written;		/* those, and all others that are written to */
 } CiterJobUses;
 
 extern void citer_job_uses_add(CiterJobUses *uses, const char *chunk, int nbounds, List *queries);

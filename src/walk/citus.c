@@ -14,6 +14,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "nodes/extensible.h"
+#include "tcop/pquery.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -66,6 +67,16 @@ citer_citus_is_coordinator(void)
 	return local_group() == 0;
 }
 
+/*
+ * Whether Citus executes the query by itself, to copy its rows elsewhere: it does
+ * that in a portal of its own, which has no text.
+ */
+bool
+citer_citus_is_copying(void)
+{
+	return ActivePortal != NULL && ActivePortal->sourceText[0] == '\0';
+}
+
 /* Whether Citus returns a plan's rows, from any of its leaves. */
 bool
 citer_citus_plans(const Plan *plan)
@@ -87,6 +98,13 @@ citer_citus_plans(const Plan *plan)
 		}
 	}
 	return citer_citus_plans(plan->lefttree) || citer_citus_plans(plan->righttree);
+}
+
+/* Whether Citus hands a whole query to one node; where it has several, it merges their rows above. */
+bool
+citer_citus_forwards(const Plan *plan)
+{
+	return citus_scan(plan) != NULL && !citer_citus_plan_is_delayed(plan);
 }
 
 /*

@@ -31,7 +31,7 @@ static List *index_names(List *indexes);
 static void append_key(StringInfo output, const CiterWalk *walk);
 static void append_index(StringInfo output, const CiterWalk *walk);
 static void append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
-						 const CiterPosition *after, const CiterPosition *upto);
+						 const CiterPosition *after, const CiterPosition *upto, int limit);
 static void append_locks(StringInfo output, const CiterWalk *walk);
 static void append_queries(StringInfo output, const CiterWalk *walk, const char *title,
 						   const CiterQueryRows *rows);
@@ -48,6 +48,7 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 	CiterWalk  *walk = citer_walk_resolve(options);
 	CiterPosition somewhere = citer_position_symbolic(walk->key->nelements);
 	CiterPosition *upto = walk->snapshot == CITER_SNAPSHOT_CHUNK ? &somewhere : &walk->upto;
+	int			limit = walk->strategy.limit;
 
 	appendStringInfo(output, "Walk of %s in chunks of %d rows or %zu kB, snapshot '%s'\n",
 					 walk->relation->sql, walk->chunk_size,
@@ -56,11 +57,18 @@ citer_explain_walk(const CiterOptions *options, StringInfo output)
 	append_key(output, walk);
 	append_index(output, walk);
 	if (walk->key->physical)
-		append_chunk(output, walk, "Each chunk", &walk->after, upto);
+		append_chunk(output, walk, "Each chunk", &walk->after, upto, limit);
+	else if (walk->in_windows)
+	{
+		append_chunk(output, walk, "First chunk", &walk->after, upto,
+					 citer_walk_first_rows(walk));
+		append_chunk(output, walk, "Later chunks, which hold what fits in their memory", &somewhere,
+					 &somewhere, 0);
+	}
 	else
 	{
-		append_chunk(output, walk, "First chunk", &walk->after, upto);
-		append_chunk(output, walk, "Later chunks", &somewhere, upto);
+		append_chunk(output, walk, "First chunk", &walk->after, upto, limit);
+		append_chunk(output, walk, "Later chunks", &somewhere, upto, limit);
 	}
 	if (walk->locking != NULL)
 		append_locks(output, walk);
@@ -83,7 +91,8 @@ citer_explain_words(const CiterWalk *walk, bool backwards)
 								   makeString(order), filter);
 
 	words = lappend(words, walk->key->physical ? NIL : list_copy(walk->index_shape.indexes));
-	words = lappend(words, makeInteger(citer_relation_is_table(walk->relation)));
+	words = lappend(words, makeInteger(citer_relation_is_table(walk->relation) &&
+									   !walk->index_shape.citus));
 	return lappend(words, makeInteger(walk->cuts != NULL ? walk->cuts->ncuts + 1 : 0));
 }
 
@@ -212,9 +221,9 @@ append_index(StringInfo output, const CiterWalk *walk)
 /* The queries that read a chunk between two positions, and their plans. */
 static void
 append_chunk(StringInfo output, const CiterWalk *walk, const char *title,
-			 const CiterPosition *after, const CiterPosition *upto)
+			 const CiterPosition *after, const CiterPosition *upto, int limit)
 {
-	CiterQueryRows rows = {.after = after,.upto = upto,.limit = walk->strategy.limit};
+	CiterQueryRows rows = {.after = after,.upto = upto,.limit = limit};
 
 	citer_walk_choose_heap(walk, 0, &rows);
 	if (walk->cuts != NULL)

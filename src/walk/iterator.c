@@ -17,24 +17,11 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "access/xact.h"
-#include "common/hashfn.h"
-#include "optimizer/plancat.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "walk/iterator.h"
 #include "walk/reader.h"
-
-/*
- * A table of fewer rows than this many chunks, of the default size at least,
- * can do without an index.
- */
-#define FEW_CHUNKS 3
-
-/* How many walks that lack an index a session remembers. */
-#define WARNED_MAX 64
 
 struct CiterIterator
 {
@@ -42,9 +29,6 @@ struct CiterIterator
 };
 
 static void check_snapshot(const CiterWalk *walk);
-static void warn_of_missing_index(const CiterWalk *walk);
-static double table_rows(const CiterWalk *walk);
-static bool note_warning(const CiterWalk *walk);
 
 /*
  * Opens a walk, in a memory context of its own below the current one.  Throws
@@ -63,7 +47,7 @@ citer_iterator_open(const CiterOptions *options)
 	if (!options->job.stored)
 		check_snapshot(iterator->reader.walk);
 	if (!options->job.quiet)
-		warn_of_missing_index(iterator->reader.walk);
+		citer_reader_warn_of_index(iterator->reader.walk);
 	if (iterator->reader.walk->snapshot == CITER_SNAPSHOT_CHUNK)
 		citer_reader_freeze_end(&iterator->reader);
 	MemoryContextSwitchTo(caller);
@@ -207,71 +191,4 @@ check_snapshot(const CiterWalk *walk)
 				 errmsg("cannot walk %s in one snapshot", citer_relation_describe(walk->relation)),
 				 errdetail("Its rows are in shards of Citus, which under READ COMMITTED take a new snapshot for each chunk."),
 				 errhint("Use snapshot => 'chunk', or BEGIN ISOLATION LEVEL REPEATABLE READ.")));
-}
-
-static void
-warn_of_missing_index(const CiterWalk *walk)
-{
-	char	   *index_sql;
-
-	if (!citer_walk_lacks_index(walk) ||
-		table_rows(walk) < FEW_CHUNKS * (double) Max(walk->chunk_size, CITER_CHUNK_SIZE_DEFAULT) ||
-		!note_warning(walk))
-		return;
-	index_sql = citer_key_index_sql(walk->relation, walk->key);
-	ereport(WARNING,
-			(errmsg("no index gives the order of this walk of %s", walk->relation->sql),
-			 walk->index_shape.sorts ?
-			 errdetail("Every chunk reads and sorts all that is left, by %s.",
-					   citer_key_describe(walk->key)) :
-			 errdetail("An index gives the order of the first columns, and every chunk sorts the rest of %s.",
-					   citer_key_describe(walk->key)),
-			 index_sql ? errhint("%s", index_sql) : 0));
-}
-
-/* About how many rows there are in the tables that the walk's rows come from. */
-static double
-table_rows(const CiterWalk *walk)
-{
-	double		rows = 0;
-	ListCell   *cell;
-
-	foreach(cell, walk->index_shape.relations)
-	{
-		Relation	rel = try_relation_open(lfirst_oid(cell), AccessShareLock);
-		BlockNumber pages;
-		double		tuples = 0;
-		double		visible;
-
-		if (rel == NULL)
-			continue;
-		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
-			estimate_rel_size(rel, NULL, &pages, &tuples, &visible);
-		rows += tuples;
-		relation_close(rel, NoLock);
-	}
-	return rows;
-}
-
-/*
- * Whether this is the first walk of the table in that order, as far as this
- * session remembers: the oldest of its notes is replaced by the newest.
- */
-static bool
-note_warning(const CiterWalk *walk)
-{
-	static uint64 warned[WARNED_MAX];
-	static int	oldest = 0;
-	const char *order = citer_key_describe(walk->key);
-	uint64		note = hash_combine64(walk->relation->relid,
-									  hash_bytes_extended((const unsigned char *) order, strlen(order), 1));
-
-	for (int i = 0; i < WARNED_MAX; i++)
-	{
-		if (warned[i] == note)
-			return false;
-	}
-	warned[oldest] = note;
-	oldest = (oldest + 1) % WARNED_MAX;
-	return true;
 }

@@ -35,6 +35,8 @@ struct CiterKeySample
 	int			last;			/* the one that was returned last, or -1 */
 };
 
+static int	compare_positions(CiterKey *key, const CiterPosition *a, const CiterPosition *b);
+
 /*
  * Makes an empty sample, in the current memory context, for "nkeys" keys: it
  * keeps as many, if there are, and never more than twice that.
@@ -94,4 +96,39 @@ citer_key_sample_choose(CiterKeySample *sample, double target, double *rows)
 	sample->last = sample->chosen;
 	*rows = keys[sample->chosen].rows;
 	return &keys[sample->chosen].position;
+}
+
+/*
+ * The first key up to which there are at least so many rows more than up to the
+ * last one that is not after the position; NULL if there is none.  Positions come
+ * in ascending order.
+ */
+const CiterPosition *
+citer_key_sample_ahead(CiterKeySample *sample, const CiterPosition *position, double rows)
+{
+	double		target = rows;
+
+	while (sample->chosen < sample->nkeys &&
+		   compare_positions(sample->key, &sample->keys[sample->chosen].position, position) <= 0)
+		sample->chosen++;
+	if (sample->chosen > 0)
+		target += sample->keys[sample->chosen - 1].rows;
+	for (int i = sample->chosen; i < sample->nkeys; i++)
+	{
+		if (sample->keys[i].rows >= target)
+			return &sample->keys[i].position;
+	}
+	return NULL;
+}
+
+/* As qsort() has it. */
+static int
+compare_positions(CiterKey *key, const CiterPosition *a, const CiterPosition *b)
+{
+	int			order = 0;
+
+	for (int i = 0; order == 0 && i < key->nelements; i++)
+		order = citer_key_compare(&key->elements[i], a->values[i], a->isnull[i],
+								  b->values[i], b->isnull[i]);
+	return order;
 }

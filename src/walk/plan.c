@@ -290,7 +290,11 @@ explain_plan(List *planned, void *arg)
 	ExplainState *es = NewExplainState();
 	QueryDesc  *desc;
 
-	if (citer_citus_plan_is_delayed(statement->planTree))
+	/*
+	 * The workers would be asked to explain a query whose parameters have no
+	 * values.
+	 */
+	if (citer_citus_plans(statement->planTree) && strchr(request->query->sql, '$') != NULL)
 	{
 		appendStringInfoString(request->output, "Planned for each chunk, with its keys\n");
 		return;

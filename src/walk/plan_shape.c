@@ -38,6 +38,7 @@ citer_plan_shape_read(const PlannedStmt *statement)
 	find_order(statement->planTree, &shape);
 	shape.remote = is_remote(statement->planTree);
 	shape.citus = citer_citus_plans(statement->planTree);
+	shape.forwarded = citer_citus_forwards(statement->planTree);
 	shape.appended = appended_relations(statement);
 	return shape;
 }

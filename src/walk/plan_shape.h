@@ -16,6 +16,7 @@ typedef struct CiterPlanShape
 	bool		has_tids;		/* and as these have read them */
 	bool		remote;			/* all of it is done by a foreign server */
 	bool		citus;			/* Citus returns the rows */
+	bool		forwarded;		/* it hands the whole query to one node */
 	List	   *indexes;		/* OIDs of the indexes read in order */
 	List	   *appended;		/* OIDs of relations that are read one after
 								 * the other; NIL if it is not just that */

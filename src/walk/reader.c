@@ -13,9 +13,11 @@
 #include "utils/memutils.h"
 
 #include "base/settings.h"
+#include "walk/citus.h"
 #include "walk/reader.h"
 
 static bool can_keep_ends(const CiterWalk *walk);
+static void read_rows_while_copying(CiterReader *reader);
 static void read_rows(CiterReader *reader);
 static void count_chunk(CiterReader *reader);
 
@@ -41,6 +43,9 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->chunk_rows = walk->chunk_size;
 	if (options->planner.first_rows > 0)
 		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
+	reader->windows = citer_reader_create_windows(walk);
+	if (options->planner.first_rows == 0 && !citer_citus_is_copying())
+		reader->chunk_rows = citer_walk_first_rows(walk);
 	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;
@@ -89,7 +94,10 @@ citer_reader_read_chunk(CiterReader *reader)
 	if (citer_chunk_rows(reader->chunk) > 0 && !walk->key->physical && walk->locking == NULL)
 		citer_reader_check_position(reader);
 	citer_chunk_begin(reader->chunk, reader->chunk_rows);
-	read_rows(reader);
+	if (walk->in_shards && reader->cost.chunks > 0 && citer_citus_is_copying())
+		read_rows_while_copying(reader);
+	else
+		read_rows(reader);
 	found = citer_chunk_rows(reader->chunk) > 0;
 	if (found && !walk->key->physical)
 		citer_reader_check_chunk(reader, &before);
@@ -98,7 +106,8 @@ citer_reader_read_chunk(CiterReader *reader)
 	citer_session_end(&reader->session, walk, nestlevel);
 	if (found)
 		count_chunk(reader);
-	reader->chunk_rows = citer_walk_grow_chunk(walk, Max(reader->chunk_rows, walk->chunk_size));
+	reader->chunk_rows = reader->windows != NULL ? CITER_CHUNK_SIZE_MAX :
+		citer_walk_grow_chunk(walk, Max(reader->chunk_rows, walk->chunk_size));
 	MemoryContextSwitchTo(caller);
 	return found;
 }
@@ -119,6 +128,39 @@ citer_reader_begin_position(CiterReader *reader)
 										 ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(*context);
 	return MemoryContextSwitchTo(*context);
+}
+
+/*
+ * Reads the rows of a chunk but the first, while Citus copies those that the walk
+ * returns.  0A000 if it does so by the connections that a query of ours needs, which
+ * depends on where the shards are.
+ */
+static void
+read_rows_while_copying(CiterReader *reader)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		read_rows(reader);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_CONNECTION_FAILURE)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot walk %s in several chunks while Citus inserts what it returns",
+						citer_relation_describe(reader->walk->relation)),
+				 errdetail_internal("%s", error->message),
+				 errhint("Insert the rows into a temporary table first, or run a job.")));
+	}
+	PG_END_TRY();
 }
 
 /*

@@ -4,10 +4,12 @@
  *
  *	  reader.c			opens a walk, and reads a chunk
  *	  reader_keys.c		reads its rows in the order of a key
+ *	  reader_windows.c	where a chunk ends in shards of Citus
  *	  reader_tids.c		reads them in physical order
  *	  reader_check.c	checks that they are what the walk relies on
  *	  reader_lock.c		locks them
  *	  reader_end.c		finds where a walk ends that sees new rows
+ *	  reader_warn.c		warns if there is no index
  *	  reader_query.c	runs one query
  *	  reader_ahead.c	whether its blocks are asked for beforehand
  */
@@ -21,6 +23,8 @@
 #include "walk/session.h"
 #include "walk/walk.h"
 
+typedef struct CiterWindows CiterWindows;
+
 typedef struct CiterReader
 {
 	MemoryContext context;		/* holds all of it */
@@ -29,6 +33,7 @@ typedef struct CiterReader
 	CiterKeyReader *keys;		/* NULL in physical order */
 	CiterChunk *chunk;
 	int			chunk_rows;		/* that make the next chunk full */
+	CiterWindows *windows;		/* NULL: it is not read by windows */
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */
 	int64		examined_before;	/* their count before the query's
@@ -81,6 +86,11 @@ extern void citer_reader_read_foreign(CiterReader *reader);
 extern void citer_reader_read_tids(CiterReader *reader);
 extern ItemPointerData citer_reader_row_tid(const CiterWalk *walk, TupleTableSlot *slot);
 
+/* reader_windows.c */
+extern CiterWindows *citer_reader_create_windows(const CiterWalk *walk);
+extern const CiterPosition *citer_reader_choose_window(CiterReader *reader, CiterQueryRows *rows);
+extern void citer_reader_learn_window(CiterReader *reader, const CiterPosition *end);
+
 /* reader_check.c */
 extern void citer_reader_check_position(CiterReader *reader);
 extern void citer_reader_check_chunk(CiterReader *reader, const CiterPosition *before);
@@ -94,6 +104,10 @@ extern void citer_reader_lock_rows(CiterReader *reader, const CiterPosition *bef
 /* reader_end.c */
 extern void citer_reader_freeze_end(CiterReader *reader);
 extern void citer_reader_freeze_heap(CiterReader *reader);
+
+/* reader_warn.c */
+extern void citer_reader_warn_of_index(const CiterWalk *walk);
+extern void citer_reader_warn_of_rows(const CiterWalk *walk, double rows);
 
 /* reader_query.c */
 extern CiterRowReceiver citer_reader_receiver(CiterReader *reader, CiterReceive receive);

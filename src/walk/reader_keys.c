@@ -46,19 +46,26 @@ citer_reader_read_keys(CiterReader *reader)
 		.upto = &reader->upto,
 		.limit = reader->walk->strategy.limit,
 	};
-	CiterWalkQueries queries = citer_walk_cut_queries(reader->walk, &rows);
+	const CiterPosition *window = NULL;
+	CiterWalkQueries queries;
+	bool		full = false;
 
-	while (!receiver.complete && !receiver.at_tie && citer_walk_next_query(&queries))
+	if (reader->windows != NULL)
+		window = citer_reader_choose_window(reader, &rows);
+	queries = citer_walk_cut_queries(reader->walk, &rows);
+	while (!full && citer_walk_next_query(&queries))
 	{
 		int64		before = citer_chunk_rows(reader->chunk);
 
 		citer_reader_read_query(reader, &queries.rows, &receiver.base.pub);
+		full = receiver.complete || receiver.at_tie;
 		if (queries.rows.sections != NULL)
 			citer_cuts_learn(reader->walk->cuts, queries.begun,
-							 citer_chunk_rows(reader->chunk) - before,
-							 !receiver.complete && !receiver.at_tie, reader->chunk_rows);
+							 citer_chunk_rows(reader->chunk) - before, !full, reader->chunk_rows);
 	}
-	move_on(reader, !receiver.complete && !receiver.at_tie);
+	move_on(reader, !full && window == NULL);
+	if (reader->windows != NULL)
+		citer_reader_learn_window(reader, window);
 }
 
 /*

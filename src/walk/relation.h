@@ -58,6 +58,7 @@ extern void citer_relation_check(const CiterRelation *relation, bool with_watche
 /* relation_heaps.c */
 extern List *citer_relation_heaps(const CiterRelation *relation);
 extern List *citer_relation_foreign_heaps(const CiterRelation *relation);
+extern bool citer_relation_has_blocks(const CiterRelation *relation);
 extern char *citer_relation_heap_sql(const CiterRelation *relation, Oid heap);
 extern int	citer_relation_count_children(const CiterRelation *relation);
 extern List *citer_relation_scanned(const CiterRelation *relation);

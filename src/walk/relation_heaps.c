@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
@@ -99,6 +100,25 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 												  RelationGetRelationName(rel)));
 	relation_close(rel, NoLock);
 	return sql;
+}
+
+/* Whether rows of the relation, which is a table, can be sampled by blocks: not where they are stored by column. */
+bool
+citer_relation_has_blocks(const CiterRelation *relation)
+{
+	ListCell   *cell;
+
+	foreach(cell, find_all_inheritors(relation->relid, AccessShareLock, NULL))
+	{
+		Relation	rel = relation_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_class form = rel->rd_rel;
+		bool		is_heap = form->relkind == RELKIND_PARTITIONED_TABLE || form->relam == HEAP_TABLE_AM_OID;
+
+		relation_close(rel, NoLock);
+		if (!is_heap)
+			return false;
+	}
+	return true;
 }
 
 /* How many children the relation has, and they have. */

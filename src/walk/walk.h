@@ -88,6 +88,7 @@ typedef struct CiterWalk
 								 * sections */
 	CiterComparer comparer;
 	bool		in_shards;		/* of Citus, not all of them here */
+	bool		in_windows;		/* read by windows, see reader_windows.c */
 	CiterPlanShape index_shape; /* of the first chunk's plan, sorts
 								 * discouraged */
 } CiterWalk;
@@ -117,6 +118,7 @@ extern void citer_walk_choose_strategy(CiterWalk *walk);
 extern void citer_walk_ask_for_tids(CiterWalk *walk);
 extern bool citer_walk_reads_foreign(const CiterWalk *walk);
 extern bool citer_walk_needs_tables(const CiterWalk *walk);
+extern int	citer_walk_first_rows(const CiterWalk *walk);
 extern int	citer_walk_grow_chunk(const CiterWalk *walk, int rows);
 extern bool citer_walk_lacks_index(const CiterWalk *walk);
 

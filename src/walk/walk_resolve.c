@@ -77,6 +77,8 @@ resolve(const CiterOptions *options)
 	if (walk->key->physical)
 		walk->after = citer_position_of_tid(0, InvalidOffsetNumber);
 	citer_walk_choose_strategy(walk);
+	walk->in_windows = walk->in_shards && !walk->index_shape.forwarded && !options->job.stored &&
+		citer_relation_is_table(walk->relation);
 	citer_relation_watch(walk->relation, walk->index_shape.relations);
 	walk->functions = citer_function_version(walk);
 	return walk;

@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "walk/citus.h"
+#include "walk/key_index.h"
 #include "walk/walk.h"
 
 /*
@@ -30,6 +31,9 @@
 #define CHUNK_GROWTH 4
 #define ROWS_PER_PARTITION 64
 #define ROWS_PER_OTHER 4
+
+/* Rows of a first chunk that each shard of Citus is asked for. */
+#define FIRST_ROWS 128
 
 static void choose_by_tid(CiterWalk *walk);
 static void advise_order(void *arg);
@@ -43,6 +47,7 @@ static CiterStrategy by_tid_sort(const CiterWalk *walk);
 static CiterStrategy by_shards(const CiterWalk *walk);
 static CiterStrategy foreign(const CiterWalk *walk, int steer);
 static CiterStrategy foreign_partitions(const CiterWalk *walk, List *heaps);
+static void choose_by_shards(CiterWalk *walk);
 static void ask_for_index(CiterWalk *walk);
 static void weigh_sorting(CiterWalk *walk);
 static double count_chunks(const CiterWalk *walk, double rows);
@@ -74,7 +79,7 @@ citer_walk_choose_strategy(CiterWalk *walk)
 	}
 	walk->in_shards = walk->index_shape.citus && !citer_citus_reads_here(walk->relation->relid);
 	if (walk->in_shards)
-		walk->strategy = by_shards(walk);
+		choose_by_shards(walk);
 	walk->comparer = citer_walk_find_comparer(walk);
 	if (walk->comparer != CITER_COMPARES_HERE)
 	{
@@ -109,6 +114,13 @@ citer_walk_needs_tables(const CiterWalk *walk)
 	return walk->snapshot == CITER_SNAPSHOT_STATEMENT || walk->strategy.heaps != NIL;
 }
 
+/* How many rows make the first chunk full; there may be no other. */
+int
+citer_walk_first_rows(const CiterWalk *walk)
+{
+	return walk->in_windows ? Min(walk->chunk_size, FIRST_ROWS) : walk->chunk_size;
+}
+
 /*
  * How many rows make the chunk full that follows one of so many.  Chunks are as
  * large as they were asked for, unless to start many partitions for each would take
@@ -127,8 +139,7 @@ citer_walk_grow_chunk(const CiterWalk *walk, int rows)
 bool
 citer_walk_lacks_index(const CiterWalk *walk)
 {
-	return !walk->in_shards &&
-		(walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
+	return (walk->index_shape.sorts || walk->index_shape.sorts_groups) &&
 		citer_relation_is_table(walk->relation);
 }
 
@@ -289,8 +300,8 @@ by_tid_sort(const CiterWalk *walk)
 }
 
 /*
- * CITER_BY_INDEX again, from the shards of Citus, of which each query asks for
- * as many rows as a chunk has.  Whether they have an index is not seen here.
+ * CITER_BY_INDEX again, from the shards of Citus, window by window
+ * (reader_windows.c) or by a LIMIT, which each of them is asked for.
  * Citus plans no query for several shards whose parameters it does not know.
  */
 static CiterStrategy
@@ -390,6 +401,23 @@ weigh_sorting(CiterWalk *walk)
 	walk->index_shape.rows = sorted.rows;
 	walk->index_shape.startup_cost = sorted.startup_cost;
 	walk->index_shape.total_cost = sorted.total_cost * nchunks;
+}
+
+/*
+ * Citus shows no plan of its shards.  They have the indexes of their table, and find
+ * a window by an index that begins as the key does, for Citus sorts what it gets.
+ */
+static void
+choose_by_shards(CiterWalk *walk)
+{
+	Oid			index = citer_key_index_find(walk->relation, walk->key);
+
+	walk->cuts = NULL;
+	walk->strategy = by_shards(walk);
+	walk->index_shape = first_chunk_shape(walk);
+	walk->index_shape.sorts = !OidIsValid(index);
+	if (OidIsValid(index))
+		walk->index_shape.indexes = list_make1_oid(index);
 }
 
 /* How many chunks the walk has if it returns so many rows. */
