@@ -28,6 +28,24 @@ CALL chunked_iter_run('tuned', chunk_size => 8);
 SELECT chunk_size, throttle_query FROM chunked_iter_jobs WHERE job = 'tuned';
 SELECT array_agg(rows ORDER BY no) FROM chunks;
 
+-- A size counts also if it is read with a throttle query that has the job wait.
+CREATE SEQUENCE asked;
+TRUNCATE chunks;
+CALL chunked_iter_run('tuned to wait', 'item', $$
+	INSERT INTO chunks (rows) SELECT count(*) FROM chunk;
+	SELECT chunked_iter_tune('tuned to wait', chunk_size => 30,
+		throttle_query => 'SELECT nextval(''job_pace.asked'') = 1') WHERE $2 = 10 $$,
+	chunk_size => 10);
+SELECT array_agg(rows ORDER BY no) FROM chunks;
+
+-- A table called "chunk" in a throttle query is that table.
+CREATE TABLE chunk AS SELECT 1 AS id;
+CALL chunked_iter_run('named', 'item', 'UPDATE item SET n = 1 FROM chunk WHERE item.id = chunk.id', chunk_size => 50,
+	throttle_query => 'SELECT count(*) <> 1 FROM chunk');
+CALL chunked_iter_run('named too', 'item', 'INSERT INTO job_pace.chunk SELECT id FROM chunk WHERE n = 2', chunk_size => 50,
+	throttle_query => 'SELECT count(*) <> 1 FROM chunk');
+DROP TABLE chunk;
+
 -- What tunes, and what is no value.
 CALL chunked_iter_run('t', 'item', 'SELECT 1', chunk_size => 10, max_chunks => 1, target_ms => 100, pause_ms => 1,
 	duty_percent => 50, max_rows_per_second => 1000, max_wal_per_second => 1000000, throttle_query => 'SELECT false');

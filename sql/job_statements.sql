@@ -175,6 +175,18 @@ CALL chunked_iter_run('reads', 'ten', 'SELECT FROM chunk');
 SELECT job, rows_done, rows_changed FROM chunked_iter_progress WHERE rows_done < 1000 OR rows_changed IS DISTINCT FROM rows_done ORDER BY job;
 SELECT range_no, rows_done, rows_changed FROM chunked_iter_job_ranges WHERE job = 'two commands' ORDER BY range_no;
 
+-- Columns that are not read are NULL, whatever the table says, also for code that is compiled.
+CREATE TABLE strict (a integer NOT NULL, id integer PRIMARY KEY, b integer NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE strict_1 PARTITION OF strict DEFAULT;
+INSERT INTO strict SELECT -i, i, 10 * i FROM generate_series(1, 3) i;
+CREATE TABLE copied (id integer, b integer);
+SET jit = on;
+SET jit_above_cost = 0;
+CALL chunked_iter_run('compiled', 'strict', 'INSERT INTO copied SELECT id, b FROM chunk WHERE id > 0');
+RESET jit_above_cost;
+RESET jit;
+SELECT * FROM copied ORDER BY id;
+
 -- For who means it; and a job of before, when it is run again.
 CREATE TABLE tick (at integer);
 CALL chunked_iter_run('global', 'ten', 'INSERT INTO tick VALUES (1)', chunk_size => 100, max_chunks => 2, statement_is_global => true);

@@ -148,8 +148,9 @@ citer_pace_throttle_ms(double last_ms)
 
 /*
  * Whether the query returns true, or a number above 0, in the first column of
- * its first row.  With SPI connected.  22023 if that is of another type, or the
- * query is not one SELECT that does not write.
+ * its first row.  22023 if that is of another type, or the query is not one SELECT
+ * that does not write.  It has an SPI connection of its own: that of the job knows
+ * the rows of a chunk by the name "chunk", which is a table here.
  */
 bool
 citer_pace_has_to_wait(const char *throttle_query)
@@ -160,6 +161,7 @@ citer_pace_has_to_wait(const char *throttle_query)
 
 	error_context_stack = &context;
 	check_throttle_query(throttle_query);
+	citer_spi_connect(0);
 	(void) citer_spi_execute(throttle_query, &options);
 	error_context_stack = context.previous;
 	if (SPI_processed > 0 && SPI_tuptable->tupdesc->natts > 0)
@@ -169,7 +171,7 @@ citer_pace_has_to_wait(const char *throttle_query)
 
 		wait = !isnull && is_positive(value, SPI_gettypeid(SPI_tuptable->tupdesc, 1));
 	}
-	SPI_freetuptable(SPI_tuptable);
+	citer_spi_finish();
 	return wait;
 }
 

@@ -36,12 +36,11 @@
 typedef struct RangeWork
 {
 	CiterJobRange range;
-	bool		known;			/* it is what the last chunk of this session
-								 * left */
+	bool		known;			/* as this session has left it */
 	CiterJobState state;		/* of the job then */
 	int			chunk_size;		/* as adapted; 0: not read yet */
-	int			limit;			/* rows of the next chunk: fewer while an
-								 * error is being narrowed down */
+	int			asked_size;		/* the job's, when that was set */
+	int			limit;			/* of the next chunk; less after an error */
 	CiterJobChunkMode mode;		/* of the next chunk */
 	double		throttle_ms;	/* the last wait for the throttle query; 0:
 								 * none since the last chunk */
@@ -55,7 +54,8 @@ typedef struct RangeWork
 typedef struct Attempt
 {
 	const RangeWork *work;
-	int			chunk_size;		/* that of the work, once it is read */
+	int			chunk_size;		/* those of the work, once they are read */
+	int			asked_size;
 	int			limit;
 	CiterJobState state;		/* of the job */
 	bool		lost;			/* the range to another session */
@@ -180,6 +180,7 @@ begin_attempt(Attempt *attempt, const RangeWork *work)
 	attempt->work = work;
 	attempt->rate.started = citer_pace_now();
 	attempt->chunk_size = work->chunk_size;
+	attempt->asked_size = work->asked_size;
 	attempt->limit = work->limit;
 	attempt->state = work->state;
 	attempt->range = work->range;
@@ -219,6 +220,7 @@ set_size(const CiterJobRun *run, Attempt *attempt)
 {
 	bool		adapts = run->job->target_ms > 0 && run->arguments.chunk_size == 0;
 
+	attempt->asked_size = run->job->chunk_size;
 	attempt->chunk_size = adapts ? attempt->range.chunk_size : run->job->chunk_size;
 	attempt->limit = attempt->chunk_size;
 }
@@ -264,7 +266,6 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 	CiterJob   *job = run->job;
 	CiterJobRange *range = &attempt->range;
 	const RangeWork *work = attempt->work;
-	int			chunk_size = job->chunk_size;
 
 	attempt->lost = !citer_guard_keep(run->role, job->name, range->range_no) ||
 		!citer_guard_enter(run->role, job->name);
@@ -278,9 +279,9 @@ lock_range(const CiterJobRun *run, Attempt *attempt)
 				 errmsg("job \"%s\" has been forgotten while it was running", job->name)));
 	if (!citer_job_is_active(attempt->state))
 		return CITER_OUTCOME_STOPPED;
-	if (job->chunk_size != chunk_size && attempt->chunk_size > 0)
+	if (attempt->chunk_size > 0 && attempt->asked_size != job->chunk_size)
 	{
-		attempt->chunk_size = job->chunk_size;
+		attempt->chunk_size = attempt->asked_size = job->chunk_size;
 		attempt->limit = work->limit < work->chunk_size ? Min(work->limit, job->chunk_size) : job->chunk_size;
 	}
 	if (work->known && !citer_job_same_array(range->position, work->range.position))
@@ -336,6 +337,7 @@ note_chunk(CiterJobRun *run, RangeWork *work, Attempt *attempt)
 	remember_range(work, attempt);
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
+	work->asked_size = attempt->asked_size;
 	work->limit = attempt->limit;
 	work->mode = CITER_CHUNK_WHOLE;
 	if (chunk->position.isnull)
@@ -435,6 +437,7 @@ narrow_down(RangeWork *work, const Attempt *attempt)
 
 	work->throttle_ms = 0;
 	work->chunk_size = attempt->chunk_size;
+	work->asked_size = attempt->asked_size;
 	work->limit = attempt->limit;
 	if (work->mode == CITER_CHUNK_WHOLE && chunk->phase == CITER_CHUNK_IN_STATEMENT)
 	{

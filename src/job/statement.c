@@ -76,10 +76,10 @@ struct CiterJobStatement
 	char	   *alias;			/* of the relation, quoted */
 	int			nkeys;			/* elements of the key */
 	Oid		   *types;			/* of the parameters, 4 * nkeys */
+	TupleDesc	columns;		/* of the relation */
 	CiterJobRows *chunk;
 	bool		counted;		/* a command changes rows */
-	char	   *two_phase;		/* SQL that has Citus commit in two phases, or
-								 * NULL */
+	char	   *two_phase;		/* SQL that Citus needs for that, or NULL */
 	CiterJobUses uses;
 };
 
@@ -146,7 +146,7 @@ citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk)
 bool
 citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns)
 {
-	return equalTupleDescs(statement->chunk->enr.md.tupdesc, columns);
+	return equalTupleDescs(statement->columns, columns);
 }
 
 bool
@@ -233,9 +233,7 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 	citer_spi_execute("SET CONSTRAINTS ALL IMMEDIATE", &plain);
 }
 
-/*
- * Appends the plans of the statement's commands for a chunk of these bounds, with the rows they are expected to change.
- */
+/* Appends the plans of its commands for such a chunk, with the rows expected to change. */
 void
 citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *bounds,
 							StringInfo output)
@@ -278,8 +276,9 @@ citer_job_statement_free(CiterJobStatement *statement)
 }
 
 /*
- * Makes "chunk" known to the SPI connection, which keeps its list of such
- * relations where it is first added to: in the caller's context.
+ * Makes "chunk" known to the SPI connection, which keeps its list of such relations
+ * where it is first added to: in the caller's context.  No column is NOT NULL, by
+ * which compiled code reads rows: those that are not read are NULL.
  */
 static void
 register_chunk(CiterJobStatement *statement, MemoryContext caller,
@@ -289,10 +288,11 @@ register_chunk(CiterJobStatement *statement, MemoryContext caller,
 	int			result;
 
 	chunk->enr.md.name = pstrdup(CHUNK_NAME);
-	chunk->enr.md.tupdesc = CreateTupleDescCopyConstr(columns);
+	chunk->enr.md.tupdesc = CreateTupleDescCopy(columns);
 	chunk->enr.md.enrtype = ENR_NAMED_TUPLESTORE;
 	chunk->enr.md.enrtuples = chunk_size;
 	statement->chunk = chunk;
+	statement->columns = CreateTupleDescCopyConstr(columns);
 	MemoryContextSwitchTo(caller);
 	SPI_unregister_relation(CHUNK_NAME);
 	result = SPI_register_relation(&chunk->enr);
