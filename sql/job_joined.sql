@@ -57,7 +57,7 @@ INSERT INTO tied SELECT i / 3 FROM generate_series(1, 10) i;
 CALL chunked_iter_run('tied', 'tied', 'UPDATE tied SET n = tied.n + 1 FROM chunk WHERE tied.k = chunk.k', order_by => 'k', chunk_size => 4);
 SELECT k, n, count(*) FROM tied GROUP BY k, n ORDER BY k, n;
 
--- A rule that is made meanwhile; the job goes on, row by row
+-- A rule that is made meanwhile; the job goes on with the rows of its chunks
 CREATE TABLE before AS SELECT id, n FROM item;
 CREATE FUNCTION joined.make_rule(k integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
