@@ -31,7 +31,6 @@
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
@@ -56,7 +55,6 @@ typedef struct KeptWalk
 	Oid			role;
 	SearchPathMatcher *search_path;
 	uint64		settings;		/* citer_settings_version() */
-	bool		row_security;	/* the setting */
 	List	   *tables;			/* OIDs of the table and its children, in the
 								 * order in which they are locked */
 	List	   *relations;		/* these and the table's indexes */
@@ -244,8 +242,8 @@ lock_tables(KeptWalk *kept)
 static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
-	return kept->role == GetUserId() && kept->row_security == row_security &&
-		kept->settings == citer_settings_version() && same_request(&kept->options, options) &&
+	return kept->role == GetUserId() && kept->settings == citer_settings_version() &&
+		same_request(&kept->options, options) &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
 
@@ -291,7 +289,6 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->options = copy_request(options);
 	kept->role = GetUserId();
 	kept->search_path = GetSearchPathMatcher(context);
-	kept->row_security = row_security;
 	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
 	find_tables(kept);
