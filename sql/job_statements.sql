@@ -175,6 +175,15 @@ CALL chunked_iter_run('reads', 'ten', 'SELECT FROM chunk');
 SELECT job, rows_done, rows_changed FROM chunked_iter_progress WHERE rows_done < 1000 OR rows_changed IS DISTINCT FROM rows_done ORDER BY job;
 SELECT range_no, rows_done, rows_changed FROM chunked_iter_job_ranges WHERE job = 'two commands' ORDER BY range_no;
 
+-- Tables in a filter are those that its walk sees, whatever the statement calls "chunk" or has in WITH.
+CREATE TABLE chunk AS SELECT 201 AS id;
+CALL chunked_iter_run('filter by chunk', 'ten', 'UPDATE ten SET n = 0 WHERE chunk_range(ten)',
+	chunk_size => 100, filter => 'id < (SELECT c.id FROM chunk AS c)');
+DROP TABLE chunk;
+CREATE TABLE place_2 AS SELECT 101 AS id;
+CALL chunked_iter_run('filter by with', 'ten', 'WITH place_2 AS (SELECT 7 AS id) UPDATE ten SET n = 0 FROM place_2 WHERE chunk_range(ten)',
+	chunk_size => 50, filter => 'id < (SELECT c.id FROM place_2 AS c)');
+
 -- Columns that are not read are NULL, whatever the table says, also for code that is compiled.
 CREATE TABLE strict (a integer NOT NULL, id integer PRIMARY KEY, b integer NOT NULL) PARTITION BY RANGE (id);
 CREATE TABLE strict_1 PARTITION OF strict DEFAULT;

@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "base/settings.h"
 #include "job/conditions.h"
 #include "walk/clause.h"
 #include "walk/query.h"
@@ -104,11 +105,17 @@ add_source(CiterJobConditions *conditions, const CiterJob *job,
 	conditions->sources = lappend(conditions->sources, source);
 }
 
-/* The filter, which must give the same result each time it is evaluated. */
+/*
+ * The filter, which must give the same result each time it is evaluated.  Its tables
+ * have their schemas: in the statement, "chunk" and names of WITH come first.
+ */
 static char *
 filter_sql(const CiterRelation *relation, const char *filter)
 {
+	const CiterSetting no_path[] = {{"search_path", ""}, {NULL, NULL}};
 	Node	   *qual = citer_clause_filter(relation, filter);
+	int			nestlevel;
+	char	   *sql;
 
 	if (citer_volatility_of_expression(relation, qual))
 		ereport(ERROR,
@@ -116,7 +123,11 @@ filter_sql(const CiterRelation *relation, const char *filter)
 				 errmsg("%s() does not go with a volatile filter", CITER_CHUNK_RANGE),
 				 errdetail("The filter \"%s\" can let other rows pass when the statement runs.", filter),
 				 errhint("Let the statement join \"%s\".", "chunk")));
-	return citer_clause_sql(relation, qual, true);
+	nestlevel = citer_settings_begin();
+	citer_settings_set(no_path);
+	sql = citer_clause_sql(relation, qual, true);
+	citer_settings_end(nestlevel);
+	return sql;
 }
 
 /* The job's relation under a name; NULL if that was not added. */
