@@ -24,7 +24,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
@@ -54,6 +53,7 @@ typedef struct KeptWalk
 	SearchPathMatcher *search_path;
 	uint64		settings;		/* citer_settings_version() */
 	bool		row_security;	/* the setting */
+	uint64		undone;			/* citer_relation_undone() */
 	List	   *tables;			/* OIDs of the table and its children, in the
 								 * order in which they are locked */
 	List	   *relations;		/* these and the table's indexes */
@@ -76,11 +76,7 @@ static dlist_head kept_walks = DLIST_STATIC_INIT(kept_walks);
 /* How many invalidation messages have come in. */
 static uint64 changes = 0;
 
-/* How many had come in when the last transaction ended. */
-static uint64 changes_before = 0;
-
 static void watch_changes(void);
-static void notice_end(XactEvent event, void *arg);
 static void notice_relation(Datum arg, Oid relid);
 static void notice_object(CITER_SYSCACHE_CALLBACK_PARAMS);
 static bool can_keep_request(const CiterOptions *options);
@@ -92,7 +88,6 @@ static bool same_text(const char *a, const char *b);
 static KeptWalk *make(const CiterOptions *options, CiterWalkResolve resolve);
 static CiterOptions copy_request(const CiterOptions *options);
 static void find_tables(KeptWalk *kept);
-static bool may_have_changed_tables(void);
 static bool is_small(const KeptWalk *kept);
 static void keep(KeptWalk *kept);
 static void drop_surplus(void);
@@ -148,18 +143,7 @@ watch_changes(void)
 	for (int i = 0; i < (int) lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], notice_object, (Datum) 0);
 	CacheRegisterRelcacheCallback(notice_relation, (Datum) 0);
-	RegisterXactCallback(notice_end, NULL);
-	changes = 1;
 	watching = true;
-}
-
-/* Transaction callback: what comes in from now on belongs to the next one. */
-static void
-notice_end(XactEvent event, void *arg)
-{
-	(void) arg;
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		changes_before = changes;
 }
 
 /* Relcache callback: a relation has changed, or all (InvalidOid). */
@@ -241,6 +225,7 @@ static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
 	return kept->role == GetUserId() && kept->row_security == row_security &&
+		kept->undone == citer_relation_undone() &&
 		kept->settings == citer_settings_version() && same_request(&kept->options, options) &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
@@ -288,6 +273,7 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->role = GetUserId();
 	kept->search_path = GetSearchPathMatcher(context);
 	kept->row_security = row_security;
+	kept->undone = citer_relation_undone();
 	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
 	find_tables(kept);
@@ -324,9 +310,7 @@ copy_request(const CiterOptions *options)
 
 /*
  * Finds the tables that a walk depends on; leaves none if there is more, or they
- * are elsewhere.  A key has no more, and its table's children do not matter.  Which
- * children there are is not certain in a transaction that may have changed that: if
- * it took one away and is rolled back, the server tells of that one alone.
+ * are elsewhere.  A key has no more, and its table's children do not matter.
  */
 static void
 find_tables(KeptWalk *kept)
@@ -338,7 +322,6 @@ find_tables(KeptWalk *kept)
 	if (walk->queries == NULL)
 		kept->tables = list_make1_oid(relid);
 	else if (citer_relation_is_table(walk->relation) &&
-			 !(walk->relation->has_children && may_have_changed_tables()) &&
 			 citer_relation_heaps(walk->relation) != NIL)
 		kept->tables = find_all_inheritors(relid, AccessShareLock, NULL);
 	if (kept->tables == NIL || list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
@@ -346,13 +329,6 @@ find_tables(KeptWalk *kept)
 	rel = relation_open(relid, NoLock);
 	kept->relations = list_concat(RelationGetIndexList(rel), kept->tables);
 	relation_close(rel, NoLock);
-}
-
-/* Whether this transaction may have changed tables: then it has heard of that. */
-static bool
-may_have_changed_tables(void)
-{
-	return changes != changes_before && TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
 /*
