@@ -24,11 +24,13 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
@@ -88,6 +90,7 @@ static bool same_text(const char *a, const char *b);
 static KeptWalk *make(const CiterOptions *options, CiterWalkResolve resolve);
 static CiterOptions copy_request(const CiterOptions *options);
 static void find_tables(KeptWalk *kept);
+static bool is_detaching(List *tables);
 static bool is_small(const KeptWalk *kept);
 static void keep(KeptWalk *kept);
 static void drop_surplus(void);
@@ -324,11 +327,35 @@ find_tables(KeptWalk *kept)
 	else if (citer_relation_is_table(walk->relation) &&
 			 citer_relation_heaps(walk->relation) != NIL)
 		kept->tables = find_all_inheritors(relid, AccessShareLock, NULL);
-	if (kept->tables == NIL || list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
+	if (kept->tables == NIL || is_detaching(kept->tables) ||
+		list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
 		return;
 	rel = relation_open(relid, NoLock);
 	kept->relations = list_concat(RelationGetIndexList(rel), kept->tables);
 	relation_close(rel, NoLock);
+}
+
+/*
+ * Whether a partition of one of the tables is being detached concurrently: then it
+ * depends on the snapshot whether there is one.
+ */
+static bool
+is_detaching(List *tables)
+{
+	ListCell   *cell;
+
+	foreach(cell, tables)
+	{
+		bool		detaching = false;
+		TransactionId since = InvalidTransactionId;
+
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
+			(void) find_inheritance_children_extended(lfirst_oid(cell), true, NoLock,
+													  &detaching, &since);
+		if (detaching)
+			return true;
+	}
+	return false;
 }
 
 /*
