@@ -57,7 +57,8 @@ INSERT INTO tied SELECT i / 3 FROM generate_series(1, 10) i;
 CALL chunked_iter_run('tied', 'tied', 'UPDATE tied SET n = tied.n + 1 FROM chunk WHERE tied.k = chunk.k', order_by => 'k', chunk_size => 4);
 SELECT k, n, count(*) FROM tied GROUP BY k, n ORDER BY k, n;
 
--- A rule that is made meanwhile
+-- A rule that is made meanwhile; the job goes on with the rows of its chunks
+CREATE TABLE before AS SELECT id, n FROM item;
 CREATE FUNCTION joined.make_rule(k integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	IF k = 6 THEN
@@ -69,6 +70,7 @@ $$;
 CALL chunked_iter_run('made', 'item', 'UPDATE item SET n = item.n + 1 FROM chunk WHERE item.id = chunk.id', chunk_size => 4,
 	throttle_query => 'SELECT NOT joined.make_rule((SELECT rows_done::integer + 2 FROM chunked_iter_job_ranges WHERE job = ''made''))');
 CALL chunked_iter_run('made', throttle_query => '');
+SELECT item.n - before.n AS changed, count(*) FROM item JOIN before USING (id) GROUP BY 1;
 
 -- Errors point into what the user wrote.
 SET client_min_messages = notice;

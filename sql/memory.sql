@@ -38,3 +38,13 @@ SELECT (SELECT count(*) FROM (SELECT chunked_iter(NULL::tied, 10, 'k', reverse =
 
 SELECT split_part(failure(format('SET chunked_iter.chunk_memory = %L', value)), ':', 1)
 FROM unnest(ARRAY['63kB', '-1', '0', 'little']) AS value;
+
+-- Of a chunk whose rows a job's statement does not use, only the ends are kept.
+CREATE TABLE many (id integer PRIMARY KEY, n integer);
+INSERT INTO many SELECT i FROM generate_series(1, 20000) i;
+SET client_min_messages = warning;
+CALL chunked_iter_run('range', 'many', 'UPDATE many SET n = 1 WHERE chunk_range(many)', chunk_size => 10000);
+CALL chunked_iter_run('rows', 'many', 'SELECT id FROM chunk', chunk_size => 10000);
+SELECT job, rows_done, chunks_done > 2 AS ended_by_memory FROM chunked_iter_progress ORDER BY job;
+SELECT count(*) FROM many WHERE n = 1;
+SELECT chunked_iter_forget(job) FROM chunked_iter_jobs;

@@ -78,6 +78,9 @@ END $$;
 SELECT 1e6 > ALL (costs(query)) AS plausible, query
 FROM (VALUES ('SELECT * FROM chunked_iter(NULL::reading, 3000, ''b DESC NULLS LAST'')'),
 	('SELECT count(*) FROM chunked_iter(NULL::reading, order_by => ''c + 1'', after => ''{5}'')')) AS q(query);
+-- They count the sort of each chunk: of ten here, and of two.
+SELECT (costs('SELECT * FROM chunked_iter(NULL::reading, 1000, ''b DESC NULLS LAST'')'))[2] >
+	2 * (costs('SELECT * FROM chunked_iter(NULL::reading, 5000, ''b DESC NULLS LAST'')'))[2] AS by_chunks;
 
 CREATE INDEX ON plans.reading (b DESC NULLS LAST, id);
 SELECT count(*) FROM (SELECT chunked_iter(NULL::reading, 3000, 'b DESC NULLS LAST') OFFSET 0) s;

@@ -19,9 +19,9 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
+#include "base/options.h"
 #include "walk/explain.h"
 #include "walk/iterator.h"
-#include "base/options.h"
 #include "walk/split.h"
 
 PG_FUNCTION_INFO_V1(chunked_iter_1_0);

@@ -6,12 +6,12 @@
 
 #include "fmgr.h"
 
+#include "base/settings.h"
 #include "job/merged.h"
 #include "job/resume.h"
-#include "log/query_log.h"
 #include "log/hooks.h"
+#include "log/query_log.h"
 #include "scan/scan.h"
-#include "base/settings.h"
 #include "sql/explaining.h"
 #include "walk/relation_news.h"
 

@@ -27,7 +27,14 @@ my $seed = $ENV{CHUNKED_ITER_SEED} // time;
 srand $seed;
 note "CHUNKED_ITER_SEED=$seed";
 
-my ($coordinator, @workers) = citus_nodes(entries => 10);
+# They leave time for kills between the commits of a worker and of the coordinator.
+my ($coordinator, @workers) = citus_nodes(entries => 10, settings => <<'CONF');
+fsync = on
+commit_delay = 20000
+commit_siblings = 0
+restart_after_crash = on
+log_statement = none
+CONF
 my %blows = (
 	stop => sub { $coordinator->stop('immediate'); $coordinator->start },
 	kill => sub { kill 'KILL', $_[0]->pid },
@@ -37,28 +44,10 @@ my $rows = 20_000;
 my $update = 'UPDATE visit SET n = n + 1 WHERE tenant = 1 AND';
 
 allow_two_phases($coordinator);
-leave_time_for_kills();
 once();
 control();
 $_->stop for $coordinator, @workers;
 done_testing();
-
-# Between the commits of a worker and of the coordinator.
-sub leave_time_for_kills
-{
-	for my $node ($coordinator, @workers)
-	{
-		$node->append_conf('postgresql.conf', <<'CONF');
-fsync = on
-commit_delay = 20000
-commit_siblings = 0
-restart_after_crash = on
-log_statement = none
-CONF
-		$node->restart;
-	}
-	return;
-}
 
 sub once
 {

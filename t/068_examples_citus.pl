@@ -29,7 +29,9 @@ my $visits = 6000 * (1 + $kills);
 srand $seed;
 note "CHUNKED_ITER_SEED=$seed";
 
-my ($coordinator, @workers) = citus_nodes(entries => $entries);
+my ($coordinator, @workers) = citus_nodes(
+	entries => $entries,
+	settings => "fsync = on\nrestart_after_crash = on\nlog_statement = none");
 my %blows = (
 	'workers' => sub { crash(@workers) },
 	'all nodes' => sub { crash($coordinator, @workers) },
@@ -39,11 +41,6 @@ my @shards = ('citus/shards.sql', 'job=each', 'table=visit',
 	'statement=UPDATE %1$s AS s SET n = n + 1 WHERE chunk_range(s); SELECT pg_sleep(0.02)');
 my @progress = psql_file('citus/progress.sql', 'job=each');
 
-for my $node ($coordinator, @workers)
-{
-	$node->append_conf('postgresql.conf', "fsync = on\nrestart_after_crash = on\nlog_statement = none");
-	$node->restart;
-}
 walks_of_shards();
 jobs_on_shards();
 $_->stop for $coordinator, @workers;

@@ -613,7 +613,7 @@ citer_compat_run_executor(QueryDesc *desc)
 
 /*
  * The parameters of an ExecutorRun hook, and the same to be passed on: before
- * 18 there is one more.  Those of a planner hook have one more from 19 on.
+ * 18 there is one more.
  */
 #if PG_VERSION_NUM >= 180000
 #define CITER_EXECUTOR_RUN_PARAMS QueryDesc *desc, ScanDirection direction, uint64 count
@@ -631,6 +631,7 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_SYSCACHE_CALLBACK_PARAMS Datum arg, int cacheid, uint32 hashvalue
 #endif
 
+/* Those of a planner hook: from 19 on there is one more. */
 #if PG_VERSION_NUM >= 190000
 #define CITER_PLANNER_PARAMS \
 	Query *query, const char *sql, int options, ParamListInfo params, ExplainState *es
@@ -640,6 +641,7 @@ citer_compat_run_executor(QueryDesc *desc)
 #define CITER_PLANNER_ARGS query, sql, options, params
 #endif
 
+/* Those of a hook behind parse analysis. */
 #if PG_VERSION_NUM >= 190000
 #define CITER_PARSED_PARAMS ParseState *pstate, Query *query, const JumbleState *jstate
 #else

@@ -120,6 +120,7 @@ citer_value_array(char **texts, int ntexts)
 	return array;
 }
 
+/* The same with NULLs. */
 static ArrayType *
 array_with_nulls(char **texts, int ntexts)
 {

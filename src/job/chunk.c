@@ -94,8 +94,8 @@ open_walk(const CiterJob *job, const CiterJobRange *range, int limit,
 		pg_class_aclcheck(job->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	if (statement != NULL)
 	{
-		options.columns = citer_job_statement_columns(statement);
-		options.job.ends_only = mode == CITER_CHUNK_WHOLE && !citer_job_statement_uses_rows(statement);
+		options.columns = citer_job_statement_uses(statement)->columns;
+		options.job.ends_only = mode == CITER_CHUNK_WHOLE && !citer_job_statement_uses(statement)->rows;
 	}
 	iterator = citer_iterator_open(&options);
 	citer_job_target_check(job, citer_iterator_walk(iterator));
@@ -163,7 +163,7 @@ do_rows(CiterIterator *iterator, CiterJobChunkMode mode, CiterJobSkip *skip, Cit
 	Tuplestorestate *rows = NULL;
 
 	chunk->first = write_position(skip->walk, &first);
-	if (mode != CITER_CHUNK_WHOLE || citer_job_statement_uses_rows(skip->statement))
+	if (mode != CITER_CHUNK_WHOLE || citer_job_statement_uses(skip->statement)->rows)
 		rows = store_rows(iterator);
 	refuse_nulls(skip->statement, &bounds);
 
@@ -224,8 +224,9 @@ store_rows(CiterIterator *iterator)
 static void
 refuse_nulls(const CiterJobStatement *statement, const CiterJobBounds *bounds)
 {
-	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
-		citer_job_statement_uses_ranges(statement))
+	const CiterJobUses *uses = citer_job_statement_uses(statement);
+
+	if (!uses->bounds || uses->rows || citer_job_statement_uses_ranges(statement))
 		return;
 	for (int i = 0; i < bounds->last->nelements; i++)
 	{

@@ -114,9 +114,11 @@ describe_statement(CiterJobStatement *statement, const CiterOptions *options, St
 static const char *
 what_it_reads(const CiterJobStatement *statement)
 {
-	return citer_job_statement_uses_rows(statement) ? "the rows of the chunk" :
+	const CiterJobUses *uses = citer_job_statement_uses(statement);
+
+	return uses->rows ? "the rows of the chunk" :
 		citer_job_statement_uses_ranges(statement) ? "the range of the chunk" :
-		citer_job_statement_uses_bounds(statement) ? "the bounds of the chunk" : "nothing of the chunk";
+		uses->bounds ? "the bounds of the chunk" : "nothing of the chunk";
 }
 
 /* The walk of the next chunk of the first range that is not done. */
@@ -132,6 +134,6 @@ first_chunk(const CiterJob *job, const CiterJobRange *ranges, const CiterJobStat
 	options.upto = citer_options_bookmark("upto", range->upto);
 	options.job.locking = job->lock_rows;
 	options.columns_known = true;
-	options.columns = citer_job_statement_columns(statement);
+	options.columns = citer_job_statement_uses(statement)->columns;
 	return options;
 }

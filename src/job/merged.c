@@ -56,7 +56,7 @@ citer_job_merged_init(void)
  * on, if it can.  The command, after parse analysis, is all there is of the
  * statement, and is joined by the key; it is not changed here.
  */
-bool
+void
 citer_job_merge(CiterJobRows *rows, const Query *query, const CiterJob *job, const CiterWalk *walk)
 {
 	Query	   *copy = copyObject(unconstify(Query *, query));
@@ -64,16 +64,15 @@ citer_job_merge(CiterJobRows *rows, const Query *query, const CiterJob *job, con
 
 	if (job->filter != NULL || walk->relation->row_security || !walk->key->unique ||
 		query->returningList != NIL)
-		return false;
+		return;
 	rows->relid = walk->relation->relid;
 	for (int i = 0; i < walk->key->nelements; i++)
 		pull_varattnos((Node *) walk->key->elements[i].expr, 1, &rows->key);
-	if (!take_out(copy, chunk, rows))
-		return false;
-	rows->enr.md.name = merged_name;
-	return true;
+	if (take_out(copy, chunk, rows))
+		rows->enr.md.name = merged_name;
 }
 
+/* Whether the range stands for the rows. */
 bool
 citer_job_is_merged(const CiterJobRows *rows)
 {

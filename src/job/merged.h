@@ -19,7 +19,7 @@ typedef struct CiterJobRows
 } CiterJobRows;
 
 extern void citer_job_merged_init(void);
-extern bool citer_job_merge(CiterJobRows *rows, const Query *query, const CiterJob *job,
+extern void citer_job_merge(CiterJobRows *rows, const Query *query, const CiterJob *job,
 							const CiterWalk *walk);
 extern bool citer_job_is_merged(const CiterJobRows *rows);
 

@@ -265,7 +265,7 @@ static void
 warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatement *statement)
 {
 	if (!walk->key->physical || job->filter != NULL ||
-		!citer_job_statement_updates(statement, walk->relation->relid))
+		!list_member_oid(citer_job_statement_uses(statement)->updated, walk->relation->relid))
 		return;
 	ereport(WARNING,
 			(errmsg("rows of %s that are updated can be walked again", walk->relation->sql),
@@ -277,10 +277,10 @@ warn_of_moves(const CiterJob *job, const CiterWalk *walk, const CiterJobStatemen
 static void
 warn_of_nulls(const CiterWalk *walk, const CiterJobStatement *statement)
 {
+	const CiterJobUses *uses = citer_job_statement_uses(statement);
 	const CiterKey *key = walk->key;
 
-	if (!citer_job_statement_uses_bounds(statement) || citer_job_statement_uses_rows(statement) ||
-		citer_job_statement_uses_ranges(statement))
+	if (!uses->bounds || uses->rows || citer_job_statement_uses_ranges(statement))
 		return;
 	for (int i = 0; i < key->nelements; i++)
 	{
@@ -300,7 +300,7 @@ warn_of_name(const CiterJobStatement *statement)
 	Oid			relid = RelnameGetRelid("chunk");
 	char	   *name;
 
-	if (!OidIsValid(relid) || !citer_job_statement_uses_rows(statement))
+	if (!OidIsValid(relid) || !citer_job_statement_uses(statement)->rows)
 		return;
 	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), "chunk");
 	ereport(WARNING,
@@ -309,7 +309,7 @@ warn_of_name(const CiterJobStatement *statement)
 }
 
 /*
- * A foreign server commits what a chunk has written there before this one commits
+ * A foreign server commits what a chunk has written there before this server commits
  * the position.
  */
 static void
@@ -318,7 +318,7 @@ warn_of_foreign(const CiterJobStatement *statement)
 	ListCell   *target;
 	ListCell   *table;
 
-	foreach(target, citer_job_statement_written(statement))
+	foreach(target, citer_job_statement_uses(statement)->written)
 	{
 		foreach(table, find_all_inheritors(lfirst_oid(target), AccessShareLock, NULL))
 		{

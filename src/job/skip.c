@@ -129,8 +129,9 @@ do_span(CiterJobSkip *skip, RowSpan span)
 static bool
 goes_by_bounds(const CiterJobStatement *statement)
 {
-	return citer_job_statement_uses_bounds(statement) ||
-		citer_job_statement_uses_ranges(statement) || !citer_job_statement_uses_rows(statement);
+	const CiterJobUses *uses = citer_job_statement_uses(statement);
+
+	return uses->bounds || citer_job_statement_uses_ranges(statement) || !uses->rows;
 }
 
 /* Does something in a subtransaction.  Returns NULL, or why it was undone. */

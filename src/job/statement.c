@@ -38,7 +38,6 @@
 #include "job/reading.h"
 #include "job/statement.h"
 #include "job/text.h"
-#include "job/uses.h"
 #include "sql/statement.h"
 
 #define CHUNK_NAME "chunk"
@@ -149,17 +148,11 @@ citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns)
 	return equalTupleDescs(statement->chunk->enr.md.tupdesc, columns);
 }
 
-bool
-citer_job_statement_uses_rows(const CiterJobStatement *statement)
+/* What it uses of the chunk, and the relations it writes to. */
+const CiterJobUses *
+citer_job_statement_uses(const CiterJobStatement *statement)
 {
-	return statement->uses.rows;
-}
-
-/* Whether it uses $1 ... */
-bool
-citer_job_statement_uses_bounds(const CiterJobStatement *statement)
-{
-	return statement->uses.bounds;
+	return &statement->uses;
 }
 
 /* Whether it uses chunk_range(), or does the rows of that. */
@@ -168,27 +161,6 @@ citer_job_statement_uses_ranges(const CiterJobStatement *statement)
 {
 	return statement->text->nranges > 0 &&
 		(!statement->text->ranges[0].implied || citer_job_is_merged(statement->chunk));
-}
-
-/* Whether one of its commands updates rows of the relation. */
-bool
-citer_job_statement_updates(const CiterJobStatement *statement, Oid relid)
-{
-	return list_member_oid(statement->uses.updated, relid);
-}
-
-/* The relations that its commands write to, as OIDs. */
-List *
-citer_job_statement_written(const CiterJobStatement *statement)
-{
-	return statement->uses.written;
-}
-
-/* The columns of "chunk" that it uses, as pull_varattnos() gives them. */
-Bitmapset *
-citer_job_statement_columns(const CiterJobStatement *statement)
-{
-	return statement->uses.columns;
 }
 
 /*
@@ -234,7 +206,8 @@ citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 }
 
 /*
- * Appends the plans of the statement's commands for a chunk of these bounds, with the rows they are expected to change.
+ * Appends the plans of the statement's commands for a chunk of these bounds, with
+ * the rows they are expected to change.
  */
 void
 citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *bounds,

@@ -6,10 +6,10 @@
 #define CITER_JOB_STATEMENT_H
 
 #include "lib/stringinfo.h"
-#include "nodes/bitmapset.h"
 #include "utils/tuplestore.h"
 
 #include "job/state.h"
+#include "job/uses.h"
 #include "walk/walk.h"
 
 typedef struct CiterJobStatement CiterJobStatement;
@@ -33,13 +33,9 @@ typedef struct CiterJobEffect
 
 extern CiterJobStatement *citer_job_statement_prepare(const CiterJob *job, const CiterWalk *walk);
 extern bool citer_job_statement_fits(const CiterJobStatement *statement, TupleDesc columns);
-extern bool citer_job_statement_uses_rows(const CiterJobStatement *statement);
-extern bool citer_job_statement_uses_bounds(const CiterJobStatement *statement);
+extern const CiterJobUses *citer_job_statement_uses(const CiterJobStatement *statement);
 extern bool citer_job_statement_uses_ranges(const CiterJobStatement *statement);
-extern bool citer_job_statement_updates(const CiterJobStatement *statement, Oid relid);
-extern List *citer_job_statement_written(const CiterJobStatement *statement);
 extern const char *citer_job_statement_params(const CiterJobStatement *statement);
-extern Bitmapset *citer_job_statement_columns(const CiterJobStatement *statement);
 extern void citer_job_statement_run(CiterJobStatement *statement, Tuplestorestate *rows,
 									const CiterJobBounds *bounds, CiterJobEffect *effect);
 extern void citer_job_statement_explain(CiterJobStatement *statement, const CiterJobBounds *bounds,

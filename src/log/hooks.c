@@ -31,8 +31,8 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
-#include "log/query_log.h"
 #include "log/hooks.h"
+#include "log/query_log.h"
 
 /* A top-level statement in the executor, in the memory of its execution. */
 typedef struct TopStatement

@@ -20,8 +20,8 @@
 #include "storage/lockdefs.h"
 #include "utils/selfuncs.h"
 
-#include "scan/call.h"
 #include "base/compat.h"
+#include "scan/call.h"
 #include "scan/scan.h"
 
 static double rows_between(const CiterWalk *walk, const CiterPosition *after,

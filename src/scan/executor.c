@@ -26,11 +26,11 @@
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
 
-#include "scan/call.h"
 #include "base/compat.h"
+#include "scan/call.h"
+#include "scan/scan.h"
 #include "walk/explain.h"
 #include "walk/iterator.h"
-#include "scan/scan.h"
 
 /* The executor's state of a scan; what is common to all of them comes first. */
 typedef struct CiterScanState

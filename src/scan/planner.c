@@ -46,8 +46,8 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-#include "scan/call.h"
 #include "base/compat.h"
+#include "scan/call.h"
 #include "scan/scan.h"
 #include "walk/clause.h"
 #include "walk/explain.h"

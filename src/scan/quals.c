@@ -27,8 +27,8 @@
 #include "utils/lsyscache.h"
 
 #include "base/compat.h"
-#include "walk/clause.h"
 #include "scan/scan.h"
+#include "walk/clause.h"
 
 static bool can_move(RelOptInfo *rel, RestrictInfo *rinfo);
 static bool stays(Node *node, void *context);

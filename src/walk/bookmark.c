@@ -29,9 +29,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "walk/bookmark.h"
 #include "base/settings.h"
 #include "base/value.h"
+#include "walk/bookmark.h"
 
 /* Evaluates the elements of a key for rows of the relation. */
 struct CiterKeyReader
@@ -187,6 +187,7 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 	return write_values(key, position->values, position->isnull, position->nelements);
 }
 
+/* The same for the values of the first elements. */
 static ArrayType *
 write_values(const CiterKey *key, const Datum *values, bool *isnull, int nvalues)
 {

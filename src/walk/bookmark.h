@@ -9,8 +9,8 @@
 #include "storage/itemptr.h"
 #include "utils/array.h"
 
-#include "walk/key.h"
 #include "base/options.h"
+#include "walk/key.h"
 
 /* The values of a key, or of its first elements. */
 typedef struct CiterPosition

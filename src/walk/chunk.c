@@ -28,8 +28,8 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "walk/chunk.h"
 #include "base/compat.h"
+#include "walk/chunk.h"
 
 /* Bytes of a new arena: a page of rows need not move. */
 #define ARENA_START 32768

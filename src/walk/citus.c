@@ -100,7 +100,10 @@ citer_citus_plans(const Plan *plan)
 	return citer_citus_plans(plan->lefttree) || citer_citus_plans(plan->righttree);
 }
 
-/* Whether Citus hands a whole query to one node; where it has several, it merges their rows above. */
+/*
+ * Whether Citus hands a whole query to one node: where there are several, nodes
+ * above its scan merge their rows.
+ */
 bool
 citer_citus_forwards(const Plan *plan)
 {

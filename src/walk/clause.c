@@ -31,10 +31,10 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
-#include "walk/clause.h"
-#include "walk/clause_check.h"
 #include "base/compat.h"
 #include "base/settings.h"
+#include "walk/clause.h"
+#include "walk/clause_check.h"
 
 /* The query in front of a user's clause; nothing but ASCII. */
 #define ORDER_BY_PREFIX "SELECT FROM relation ORDER BY "

@@ -12,8 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "walk/explain.h"
 #include "base/settings.h"
+#include "walk/explain.h"
 #include "walk/walk.h"
 
 /* What the plan of a scan keeps to be explained; see citer_explain_words(). */

@@ -8,9 +8,9 @@
 #include "lib/stringinfo.h"
 
 #include "base/compat.h"
+#include "base/options.h"
 #include "walk/cost.h"
 #include "walk/walk.h"
-#include "base/options.h"
 
 extern void citer_explain_walk(const CiterOptions *options, StringInfo output);
 extern List *citer_explain_words(const CiterWalk *walk, bool backwards);

@@ -28,8 +28,8 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-#include "walk/clause.h"
 #include "base/compat.h"
+#include "walk/clause.h"
 #include "walk/key.h"
 #include "walk/key_sql.h"
 #include "walk/timescale.h"

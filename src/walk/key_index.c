@@ -17,7 +17,10 @@
 
 static bool begins_as_key(Oid indexid, const CiterKeyElement *first);
 
-/* An index of a table that holds all its rows and begins as the key does; InvalidOid if there is none. */
+/*
+ * An index of a table that holds all its rows and begins as the key does;
+ * InvalidOid if there is none.
+ */
 Oid
 citer_key_index_find(const CiterRelation *relation, const CiterKey *key)
 {
@@ -40,6 +43,7 @@ citer_key_index_find(const CiterRelation *relation, const CiterKey *key)
 	return found;
 }
 
+/* Whether ranges of the key's first element are found by the index. */
 static bool
 begins_as_key(Oid indexid, const CiterKeyElement *first)
 {

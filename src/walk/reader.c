@@ -40,12 +40,10 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 									   citer_settings_chunk_memory());
 	if (options->job.ends_only && can_keep_ends(walk))
 		citer_chunk_keep_ends(reader->chunk, walk->columns);
-	reader->chunk_rows = walk->chunk_size;
+	reader->windows = citer_reader_create_windows(walk);
+	reader->chunk_rows = citer_citus_is_copying() ? walk->chunk_size : citer_walk_first_rows(walk);
 	if (options->planner.first_rows > 0)
 		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
-	reader->windows = citer_reader_create_windows(walk);
-	if (options->planner.first_rows == 0 && !citer_citus_is_copying())
-		reader->chunk_rows = citer_walk_first_rows(walk);
 	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;

@@ -85,7 +85,11 @@ citer_reader_choose_window(CiterReader *reader, CiterQueryRows *rows)
 	}
 	if (windows->sample == NULL)
 		take_sample(reader);
-	/* Without a LIMIT one query finds all its ranges, and without an index reads once. */
+
+	/*
+	 * Without a LIMIT one query finds all its ranges, and without an index
+	 * reads once.
+	 */
 	reader->walk->strategy.each_range = false;
 	wanted = FILL * citer_settings_chunk_memory() / windows->row_size / windows->rows_per_key;
 	end = citer_key_sample_ahead(windows->sample, &reader->after, wanted);

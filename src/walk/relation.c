@@ -24,9 +24,9 @@
 #include "utils/typcache.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
 #include "walk/relation.h"
 #include "walk/relation_news.h"
-#include "base/settings.h"
 
 static Oid	rowtype_relid(Oid rowtype);
 static void check_relkind(Relation rel);

@@ -102,7 +102,10 @@ citer_relation_heap_sql(const CiterRelation *relation, Oid heap)
 	return sql;
 }
 
-/* Whether rows of the relation, which is a table, can be sampled by blocks: not where they are stored by column. */
+/*
+ * Whether rows of the relation, which is a table, can be sampled by blocks: not
+ * where they are stored by column.
+ */
 bool
 citer_relation_has_blocks(const CiterRelation *relation)
 {

@@ -14,9 +14,9 @@
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
-#include "walk/session.h"
-#include "walk/relation_news.h"
 #include "base/settings.h"
+#include "walk/relation_news.h"
+#include "walk/session.h"
 
 static void check_relations(CiterSession *session, const CiterWalk *walk);
 

@@ -10,14 +10,14 @@
  * - the request itself, the role, search_path, and the settings that SQL goes by
  *	 are compared;
  * - what the catalogs say is known to have changed by the server's invalidation
- *	 messages, which come at the latest when the relation is locked, as they do
+ *	 messages, which come at the latest when its tables are locked, as they do
  *	 for the plan cache (plancache.c).  Those for the relation, its children and
  *	 its indexes concern the walks of it; those for types, functions, operators and
  *	 roles are taken to concern all.
  *
- * Only walks of local tables are kept, whose policies name no other: what others
- * depend on is more than that.  Nothing is kept or taken while a statement is
- * explained and not run, as with plans (explaining.c).
+ * Only walks of tables of this server are kept, whose policies and filter name no
+ * other table: what others depend on is more than that.  Nothing is kept or taken
+ * while a statement is explained and not run, as with plans (explaining.c).
  *
  * A walk in use is pinned by the memory context that it was asked for in.
  */
@@ -32,7 +32,6 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
@@ -41,7 +40,10 @@
 #include "walk/relation_news.h"
 #include "walk/walk_kept.h"
 
-/* Walks kept in a session: at most so many, and of so many bytes, but a few of which none has more. */
+/*
+ * Walks kept in a session: at most MAX_KEPT, and no more than MAX_KEPT_MEMORY bytes
+ * of them, but for the last ones, fewer than MIN_KEPT, each of which may take as many.
+ */
 #define MAX_KEPT 32
 #define MAX_KEPT_MEMORY ((Size) 8 * 1024 * 1024)
 #define MIN_KEPT 4
@@ -54,7 +56,6 @@ typedef struct KeptWalk
 	Oid			role;
 	SearchPathMatcher *search_path;
 	uint64		settings;		/* citer_settings_version() */
-	bool		row_security;	/* the setting */
 	uint64		undone;			/* citer_relation_undone() */
 	List	   *tables;			/* OIDs of the table and its children, in the
 								 * order in which they are locked */
@@ -227,8 +228,7 @@ lock_tables(KeptWalk *kept)
 static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
-	return kept->role == GetUserId() && kept->row_security == row_security &&
-		kept->undone == citer_relation_undone() &&
+	return kept->role == GetUserId() && kept->undone == citer_relation_undone() &&
 		kept->settings == citer_settings_version() && same_request(&kept->options, options) &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
@@ -275,7 +275,6 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->options = copy_request(options);
 	kept->role = GetUserId();
 	kept->search_path = GetSearchPathMatcher(context);
-	kept->row_security = row_security;
 	kept->undone = citer_relation_undone();
 	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
