@@ -172,7 +172,9 @@ SELECT command, string_agg(DISTINCT walk_across(command, walk), ' | ') AS walks
 FROM walks('owned', 'id', 'ctid') AS walk, unnest(ARRAY[
 	'ALTER POLICY every ON owned USING (id < 5)',
 	'CREATE POLICY few ON owned AS RESTRICTIVE USING (id < 5)',
-	'DROP POLICY every ON owned']) AS command
+	'DROP POLICY every ON owned',
+	'ALTER TABLE owned NO FORCE ROW LEVEL SECURITY',
+	'RESET ROLE; ALTER TABLE owned OWNER TO CURRENT_USER; GRANT SELECT ON owned TO regress_chunked_other; SET ROLE regress_chunked_other']) AS command
 GROUP BY command ORDER BY command COLLATE "C";
 RESET ROLE;
 

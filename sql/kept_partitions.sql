@@ -98,6 +98,34 @@ SELECT page('parent', -1);
 ROLLBACK;
 SELECT page('parent', -1);
 
+-- The only child, with the plans of views, queries and filters that read its parent.
+CREATE TABLE sole (id integer PRIMARY KEY);
+CREATE TABLE sole_child (PRIMARY KEY (id)) INHERITS (sole);
+INSERT INTO sole VALUES (1), (3);
+INSERT INTO sole_child VALUES (2), (4);
+CREATE VIEW sole_view AS SELECT * FROM sole;
+CREATE VIEW soles AS
+SELECT (SELECT string_agg(id::text, ' ') FROM chunked_iter(NULL::sole, 3)) AS of_table,
+	(SELECT string_agg(id::text, ' ') FROM chunked_iter(NULL::sole_view, 3, order_by => 'id')) AS of_view,
+	(SELECT string_agg(id::text, ' ') FROM chunked_iter_query('SELECT * FROM kept_partitions.sole', 'id', 3) AS t(id integer)) AS of_query,
+	(SELECT string_agg(id::text, ' ') FROM chunked_iter(NULL::renamed, 3, filter => 'id - 20 IN (SELECT s.id FROM kept_partitions.sole s)')) AS of_filter;
+BEGIN;
+DROP TABLE sole_child;
+TABLE soles;
+ROLLBACK;
+TABLE soles;
+BEGIN;
+SAVEPOINT s;
+ALTER TABLE sole_child NO INHERIT sole;
+TABLE soles;
+ROLLBACK TO s;
+TABLE soles;
+COMMIT;
+ALTER TABLE sole_child NO INHERIT sole;
+TABLE soles;
+
+DROP VIEW soles;
+
 -- What has only written rows keeps walks, too, as a job does.
 SELECT kept() AS before \gset
 DO $$

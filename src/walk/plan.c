@@ -12,12 +12,14 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "sql/statement.h"
 #include "walk/citus.h"
 #include "walk/plan.h"
+#include "walk/relation_news.h"
 
 /* A sort that cannot be avoided still has a high cost, which means nothing. */
 static const CiterSetting no_sort_settings[] = {
@@ -177,7 +179,7 @@ statement_of(const CiterQuery *query)
 		.nparams = query->nparams,
 		.types = query->types,
 		.cursor_options = CURSOR_OPT_GENERIC_PLAN,
-		.version = query->version,
+		.version = hash_combine64(query->version, citer_relation_undone()),
 		.settings = {citer_settings_sql, citer_settings_planner},
 	};
 	int			n = 2;

@@ -7,5 +7,6 @@
 
 extern void citer_relation_news_init(void);
 extern uint64 citer_relation_news(void);
+extern uint64 citer_relation_undone(void);
 
 #endif							/* CITER_RELATION_NEWS_H */

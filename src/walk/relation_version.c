@@ -185,7 +185,7 @@ children_version(Relation rel)
 /*
  * A number that changes with what a relation's name and rows depend on beside
  * its columns: where it is found, where its rows are stored, which query a
- * view stands for, and which policies filter its rows.
+ * view stands for, and which policies filter its rows, and whose.
  */
 static uint64
 definition_version(Relation rel)
@@ -202,6 +202,8 @@ definition_version(Relation rel)
 	{
 		ListCell   *cell;
 
+		version = hash_combine64(version, rel->rd_rel->relforcerowsecurity);
+		version = hash_combine64(version, rel->rd_rel->relowner);
 		foreach(cell, rel->rd_rsdesc->policies)
 			version = hash_combine64(version, policy_version(lfirst(cell)));
 	}

@@ -24,12 +24,13 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
@@ -55,6 +56,7 @@ typedef struct KeptWalk
 	Oid			role;
 	SearchPathMatcher *search_path;
 	uint64		settings;		/* citer_settings_version() */
+	uint64		undone;			/* citer_relation_undone() */
 	List	   *tables;			/* OIDs of the table and its children, in the
 								 * order in which they are locked */
 	List	   *relations;		/* these and the table's indexes */
@@ -77,11 +79,7 @@ static dlist_head kept_walks = DLIST_STATIC_INIT(kept_walks);
 /* How many invalidation messages have come in. */
 static uint64 changes = 0;
 
-/* How many had come in when the last transaction ended. */
-static uint64 changes_before = 0;
-
 static void watch_changes(void);
-static void notice_end(XactEvent event, void *arg);
 static void notice_relation(Datum arg, Oid relid);
 static void notice_object(CITER_SYSCACHE_CALLBACK_PARAMS);
 static bool can_keep_request(const CiterOptions *options);
@@ -93,7 +91,7 @@ static bool same_text(const char *a, const char *b);
 static KeptWalk *make(const CiterOptions *options, CiterWalkResolve resolve);
 static CiterOptions copy_request(const CiterOptions *options);
 static void find_tables(KeptWalk *kept);
-static bool may_have_changed_tables(void);
+static bool is_detaching(List *tables);
 static bool is_small(const KeptWalk *kept);
 static void keep(KeptWalk *kept);
 static void drop_surplus(void);
@@ -149,19 +147,7 @@ watch_changes(void)
 	for (int i = 0; i < (int) lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], notice_object, (Datum) 0);
 	CacheRegisterRelcacheCallback(notice_relation, (Datum) 0);
-	RegisterXactCallback(notice_end, NULL);
-	/* What this transaction has changed before is not known. */
-	changes = 1;
 	watching = true;
-}
-
-/* Transaction callback: what comes in from now on belongs to the next one. */
-static void
-notice_end(XactEvent event, void *arg)
-{
-	(void) arg;
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		changes_before = changes;
 }
 
 /* Relcache callback: a relation has changed, or all (InvalidOid). */
@@ -242,8 +228,8 @@ lock_tables(KeptWalk *kept)
 static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
-	return kept->role == GetUserId() && kept->settings == citer_settings_version() &&
-		same_request(&kept->options, options) &&
+	return kept->role == GetUserId() && kept->undone == citer_relation_undone() &&
+		kept->settings == citer_settings_version() && same_request(&kept->options, options) &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
 
@@ -289,6 +275,7 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->options = copy_request(options);
 	kept->role = GetUserId();
 	kept->search_path = GetSearchPathMatcher(context);
+	kept->undone = citer_relation_undone();
 	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
 	find_tables(kept);
@@ -325,9 +312,7 @@ copy_request(const CiterOptions *options)
 
 /*
  * Finds the tables that a walk depends on; leaves none if there is more, or they
- * are elsewhere.  A key has no more, and its table's children do not matter.  Which
- * children there are is not certain in a transaction that may have changed that: if
- * it took one away and is rolled back, the server tells of that one alone.
+ * are elsewhere.  A key has no more, and its table's children do not matter.
  */
 static void
 find_tables(KeptWalk *kept)
@@ -339,21 +324,37 @@ find_tables(KeptWalk *kept)
 	if (walk->queries == NULL)
 		kept->tables = list_make1_oid(relid);
 	else if (citer_relation_is_table(walk->relation) &&
-			 !(walk->relation->has_children && may_have_changed_tables()) &&
 			 citer_relation_heaps(walk->relation) != NIL)
 		kept->tables = find_all_inheritors(relid, AccessShareLock, NULL);
-	if (kept->tables == NIL || list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
+	if (kept->tables == NIL || is_detaching(kept->tables) ||
+		list_difference_oid(walk->index_shape.relations, kept->tables) != NIL)
 		return;
 	rel = relation_open(relid, NoLock);
 	kept->relations = list_concat(RelationGetIndexList(rel), kept->tables);
 	relation_close(rel, NoLock);
 }
 
-/* Whether this transaction may have changed tables: then it has heard of that. */
+/*
+ * Whether a partition of one of the tables is being detached concurrently: then it
+ * depends on the snapshot whether there is one.
+ */
 static bool
-may_have_changed_tables(void)
+is_detaching(List *tables)
 {
-	return changes != changes_before && TransactionIdIsValid(GetTopTransactionIdIfAny());
+	ListCell   *cell;
+
+	foreach(cell, tables)
+	{
+		bool		detaching = false;
+		TransactionId since = InvalidTransactionId;
+
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
+			(void) find_inheritance_children_extended(lfirst_oid(cell), true, NoLock,
+													  &detaching, &since);
+		if (detaching)
+			return true;
+	}
+	return false;
 }
 
 /*
