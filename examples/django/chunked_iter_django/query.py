@@ -17,6 +17,9 @@ class Walk(BaseTable):
 
     def __init__(self, table, chunk_size, order_by, after):
         super().__init__(table, table)
+        # As text, because psycopg 3 sends no list of a date and a number.
+        if isinstance(after, (list, tuple)):
+            after = [None if value is None else str(value) for value in after]
         self.arguments = [chunk_size, order_by, after]
 
     def as_sql(self, compiler, connection):
