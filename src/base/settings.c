@@ -14,17 +14,21 @@
 #include "parser/parse_expr.h"
 #include "pgtime.h"
 #include "tsearch/ts_cache.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
+#include "utils/pg_locale.h"
 #include "utils/xml.h"
 
 #include "base/compat.h"
 #include "base/settings.h"
 
 static void read_numbers(intptr_t *numbers);
-static void remember_present(const intptr_t *numbers);
+static void read_strings(const char **strings);
+static bool same_strings(const char *const *strings);
+static void remember_present(const intptr_t *numbers, const char *const *strings);
 static ArrayType *save_settings(void);
 static bool is_saved(const char *name);
 static bool has_plain_backslash(const char *sql);
@@ -50,24 +54,36 @@ const CiterSetting citer_settings_sql[] = {
 	{NULL, NULL}
 };
 
-/* What else a piece of SQL can mean something else under. */
+/*
+ * What else a piece of SQL can mean something else under, or a function in it
+ * return.
+ */
 static const char *const saved_settings[] = {
 	"DateStyle", "IntervalStyle", "TimeZone", "bytea_output", "extra_float_digits",
-	"default_text_search_config", "transform_null_equals", "xmloption"
+	"default_text_search_config", "transform_null_equals", "xmloption",
+	"timezone_abbreviations", "lc_monetary", "lc_numeric", "lc_time", "array_nulls",
+	"quote_all_identifiers", "xmlbinary"
 };
 
-/* How many of them are not strings. */
-#define SAVED_NUMBERS 8
+/* How many of them are not strings, and how many are. */
+#define SAVED_NUMBERS 11
+#define SAVED_STRINGS 5
 
 /* What they are, as far as anybody has asked. */
 static struct
 {
 	MemoryContext context;		/* holds the next two */
 	ArrayType  *saved;			/* NULL: nobody has asked */
-	char	   *search_config;
+	char	   *strings[SAVED_STRINGS];
 	intptr_t	numbers[SAVED_NUMBERS];
 	uint64		version;
 }			present;
+
+/* Under these, a query returns all its rows, and not some of them. */
+const CiterSetting citer_settings_whole[] = {
+	{"gin_fuzzy_search_limit", "0"},
+	{NULL, NULL}
+};
 
 /*
  * All that decides about plans and is not a measure of the machine (costs,
@@ -189,11 +205,13 @@ uint64
 citer_settings_version(void)
 {
 	intptr_t	numbers[SAVED_NUMBERS];
+	const char *strings[SAVED_STRINGS];
 
 	read_numbers(numbers);
+	read_strings(strings);
 	if (present.saved == NULL || memcmp(numbers, present.numbers, sizeof(numbers)) != 0 ||
-		strcmp(TSCurrentConfig, present.search_config) != 0)
-		remember_present(numbers);
+		!same_strings(strings))
+		remember_present(numbers, strings);
 	return present.version;
 }
 
@@ -221,25 +239,52 @@ read_numbers(intptr_t *numbers)
 	numbers[6] = xmloption;
 	/* There is one such pointer for a zone, see pg_tzset(). */
 	numbers[7] = (intptr_t) session_timezone;
+	numbers[8] = Array_nulls;
+	numbers[9] = quote_all_identifiers;
+	numbers[10] = xmlbinary;
+}
+
+/* The settings that are strings, the server's own. */
+static void
+read_strings(const char **strings)
+{
+	strings[0] = TSCurrentConfig;
+	strings[1] = locale_monetary;
+	strings[2] = locale_numeric;
+	strings[3] = locale_time;
+	/* The server keeps this one to itself. */
+	strings[4] = GetConfigOption("timezone_abbreviations", false, false);
+}
+
+/* Whether these strings are those that are remembered. */
+static bool
+same_strings(const char *const *strings)
+{
+	for (int i = 0; i < SAVED_STRINGS; i++)
+		if (strcmp(strings[i], present.strings[i]) != 0)
+			return false;
+	return true;
 }
 
 /* Sets what is known of the present settings, for the session's life. */
 static void
-remember_present(const intptr_t *numbers)
+remember_present(const intptr_t *numbers, const char *const *strings)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunked_iter settings",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	ArrayType  *saved = save_settings();
-	char	   *search_config = pstrdup(TSCurrentConfig);
+	char	   *copies[SAVED_STRINGS];
 
+	for (int i = 0; i < SAVED_STRINGS; i++)
+		copies[i] = pstrdup(strings[i]);
 	MemoryContextSwitchTo(caller);
 	MemoryContextSetParent(context, TopMemoryContext);
 	if (present.context != NULL)
 		MemoryContextDelete(present.context);
 	present.context = context;
 	memcpy(present.numbers, numbers, sizeof(present.numbers));
-	present.search_config = search_config;
+	memcpy(present.strings, copies, sizeof(copies));
 	present.saved = saved;
 	present.version++;
 }

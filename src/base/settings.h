@@ -20,6 +20,9 @@ extern const CiterSetting citer_settings_exact[];
 /* All SQL, ours and what users pass, is read under these, whatever the session's. */
 extern const CiterSetting citer_settings_sql[];
 
+/* Queries run under these, whatever the session's, and return all their rows. */
+extern const CiterSetting citer_settings_whole[];
+
 /* Plans are made under these, whatever the session's. */
 extern const CiterSetting citer_settings_planner[];
 

@@ -210,10 +210,12 @@ citer_job_use_settings(const CiterJob *job)
 {
 	CiterSetting path[] = {{"search_path", job->search_path}, {NULL, NULL}};
 
-	citer_settings_set(citer_settings_sql);
 	citer_settings_set(path);
 	if (!job->settings.isnull)
 		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
+	/* Some of these are saved, too. */
+	citer_settings_set(citer_settings_sql);
+	citer_settings_set(citer_settings_whole);
 }
 
 /*

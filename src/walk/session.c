@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/gin.h"
 #include "catalog/namespace.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
@@ -80,8 +81,9 @@ check_relations(CiterSession *session, const CiterWalk *walk)
  * Prepares the session for queries: checks it, takes a snapshot if each
  * chunk has its own, and puts search_path back to what it was at the start,
  * since the filter and the key may have names in them, and the settings, since
- * under another TimeZone the day of a time stamp is another key.  Returns what
- * citer_session_end() needs: 0 if there was nothing to put back.
+ * under another TimeZone the day of a time stamp is another key.  A setting under
+ * which an index returns some of its rows is switched off.  Returns what
+ * citer_session_end() needs: 0 if there was nothing to set.
  */
 int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
@@ -97,9 +99,10 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 		GetActiveSnapshot()->curcid = session->started_at;
 	}
 	if (strcmp(namespace_search_path, session->search_path) != 0 ||
-		citer_settings_version() != session->settings_version)
+		citer_settings_version() != session->settings_version || GinFuzzySearchLimit != 0)
 	{
 		nestlevel = citer_settings_begin();
+		citer_settings_set(citer_settings_whole);
 		citer_settings_set(settings);
 		citer_settings_restore(session->settings);
 	}

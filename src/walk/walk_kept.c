@@ -229,7 +229,7 @@ static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
 	return kept->role == GetUserId() && kept->undone == citer_relation_undone() &&
-		kept->settings == citer_settings_version() && same_request(&kept->options, options) &&
+		same_request(&kept->options, options) && kept->settings == citer_settings_version() &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
 
