@@ -205,6 +205,34 @@ SELECT state, last_error FROM chunked_iter_progress WHERE job = 'global';
 CALL chunked_iter_run('global', max_chunks => 1, statement_is_global => true);
 SELECT count(*) FROM tick;
 
+-- What a filter names is the user's, beside "chunk" and the WITH queries of the statement, and under any path.
+CREATE TEMPORARY TABLE chunk AS SELECT i AS id FROM generate_series(1, 1000, 2) i;
+CREATE TEMPORARY TABLE "My odd" AS TABLE chunk;
+CREATE SCHEMA shadow;
+CREATE FUNCTION shadow.abs(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 0';
+CREATE PROCEDURE show_changed(filter text, withs text DEFAULT '') LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE ten SET n = 0;
+	CALL chunked_iter_run('named', 'ten', withs || 'UPDATE ten SET n = n + 1 WHERE chunk_range(ten)', chunk_size => 100, filter => filter);
+	RAISE NOTICE '% rows', (SELECT sum(n) FROM ten);
+	PERFORM chunked_iter_forget('named');
+END $$;
+SET client_min_messages = notice;
+CALL show_changed('id IN (SELECT id FROM chunk)');
+CALL show_changed('id IN (SELECT id FROM chunk)', 'WITH chunk AS (SELECT 0 AS id) ');
+CALL show_changed('id IN (SELECT id FROM "My odd")', 'WITH "My odd" AS (SELECT 0 AS id) ');
+CALL show_changed('EXISTS (SELECT FROM "My odd" AS o JOIN chunk USING (id) LEFT JOIN LATERAL (SELECT FROM chunk AS c WHERE c.id = o.id) l ON true WHERE o.id = ten.id)', 'WITH "My odd" AS (SELECT 0 AS id), chunk AS (SELECT 0 AS id) ');
+CALL show_changed('id IN (WITH chunk AS (SELECT id + 1 AS id FROM pg_temp.chunk) SELECT id FROM chunk UNION SELECT 1)', 'WITH chunk AS (SELECT 0 AS id) ');
+CALL show_changed('id IN (WITH chunk AS (SELECT id FROM chunk WHERE id < 100) SELECT id FROM chunk) AND id NOT IN (SELECT id FROM chunk WHERE id > 50)');
+CALL show_changed('id IN (SELECT 1 FROM pg_class)', 'WITH pg_class AS (SELECT 0 AS id WHERE false) ');
+SET search_path = shadow, job_statements, pg_catalog, public;
+CALL show_changed('pg_catalog.abs(id) > 500');
+SET search_path = job_statements, public;
+SET client_min_messages = error;
+CALL chunked_iter_run('both', 'ten', 'INSERT INTO tick SELECT id FROM chunk', chunk_size => 300, filter => 'id IN (SELECT id FROM chunk)');
+SELECT rows_done, rows_changed FROM chunked_iter_progress WHERE job = 'both';
+DROP TABLE chunk;
+
 SET client_min_messages = warning;
 DROP SCHEMA job_statements CASCADE;
 SELECT count(*) FROM (SELECT chunked_iter_forget(job) FROM chunked_iter_jobs) AS forgotten;

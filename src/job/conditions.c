@@ -19,7 +19,12 @@
  */
 #include "postgres.h"
 
-#include "base/settings.h"
+#include "catalog/namespace.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
 #include "job/conditions.h"
 #include "walk/clause.h"
 #include "walk/query.h"
@@ -33,6 +38,13 @@ typedef struct Source
 	char	   *filter;			/* likewise; NULL: none */
 } Source;
 
+/* A search for the tables in a parsed filter that have no schema. */
+typedef struct TableFinder
+{
+	List	   *withs;			/* names of the WITH queries around */
+	List	   *tables;			/* RangeVar, in the order of the text */
+}			TableFinder;
+
 struct CiterJobConditions
 {
 	CiterJobText *text;
@@ -42,6 +54,10 @@ struct CiterJobConditions
 static void add_source(CiterJobConditions *conditions, const CiterJob *job,
 					   const CiterWalk *walk, const CiterJobTextRange *range);
 static char *filter_sql(const CiterRelation *relation, const char *filter);
+static char *qualify_tables(const char *filter);
+static bool find_tables(Node *node, TableFinder * finder);
+static bool names_with(const TableFinder * finder, const char *name);
+static int	compare_places(const ListCell *a, const ListCell *b);
 static Source *find_source(const CiterJobConditions *conditions, const char *name);
 static char *condition_sql(const CiterKey *key, const CiterPosition *after, const CiterPosition *last);
 
@@ -106,16 +122,13 @@ add_source(CiterJobConditions *conditions, const CiterJob *job,
 }
 
 /*
- * The filter, which must give the same result each time it is evaluated.  Its tables
- * have their schemas: in the statement, "chunk" and names of WITH come first.
+ * The filter, which must give the same result each time it is evaluated, as it
+ * reads under the job's search_path.
  */
 static char *
 filter_sql(const CiterRelation *relation, const char *filter)
 {
-	const CiterSetting no_path[] = {{"search_path", ""}, {NULL, NULL}};
 	Node	   *qual = citer_clause_filter(relation, filter);
-	int			nestlevel;
-	char	   *sql;
 
 	if (citer_volatility_of_expression(relation, qual))
 		ereport(ERROR,
@@ -123,11 +136,86 @@ filter_sql(const CiterRelation *relation, const char *filter)
 				 errmsg("%s() does not go with a volatile filter", CITER_CHUNK_RANGE),
 				 errdetail("The filter \"%s\" can let other rows pass when the statement runs.", filter),
 				 errhint("Let the statement join \"%s\".", "chunk")));
-	nestlevel = citer_settings_begin();
-	citer_settings_set(no_path);
-	sql = citer_clause_sql(relation, qual, true);
-	citer_settings_end(nestlevel);
-	return sql;
+	return qualify_tables(citer_clause_sql(relation, qual, true));
+}
+
+/*
+ * Puts its schema before the name of each table that has none, in a filter as
+ * the server writes it: in the statement, "chunk" and names of WITH come first.
+ * The server has written the schema already where a WITH query of the filter's own
+ * would come first.
+ */
+static char *
+qualify_tables(const char *filter)
+{
+	const char *prefix = "SELECT WHERE ";
+	char	   *sql = psprintf("%s%s", prefix, filter);
+	TableFinder finder = {NIL, NIL};
+	StringInfoData qualified;
+	int			done = strlen(prefix);
+	ListCell   *cell;
+
+	(void) find_tables(linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt, &finder);
+	list_sort(finder.tables, compare_places);
+	initStringInfo(&qualified);
+	foreach(cell, finder.tables)
+	{
+		const RangeVar *table = lfirst(cell);
+		Oid			relid = RelnameGetRelid(table->relname);
+
+		if (!OidIsValid(relid))
+			elog(ERROR, "cannot find relation \"%s\"", table->relname);
+		appendBinaryStringInfo(&qualified, sql + done, table->location - done);
+		appendStringInfo(&qualified, "%s.",
+						 quote_identifier(get_namespace_name_or_temp(get_rel_namespace(relid))));
+		done = table->location;
+	}
+	appendStringInfoString(&qualified, sql + done);
+	return qualified.data;
+}
+
+/* Raw expression walker: finds tables without a schema that are no WITH queries. */
+static bool
+find_tables(Node *node, TableFinder * finder)
+{
+	List	   *around = finder->withs;
+	bool		stopped;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeVar))
+	{
+		RangeVar   *table = (RangeVar *) node;
+
+		if (table->schemaname == NULL && !names_with(finder, table->relname))
+			finder->tables = lappend(finder->tables, table);
+		return false;
+	}
+	if (IsA(node, SelectStmt) && ((SelectStmt *) node)->withClause != NULL)
+		finder->withs = list_concat_copy(((SelectStmt *) node)->withClause->ctes, around);
+	stopped = raw_expression_tree_walker(node, find_tables, finder);
+	finder->withs = around;
+	return stopped;
+}
+
+static bool
+names_with(const TableFinder * finder, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, finder->withs)
+	{
+		if (strcmp(lfirst_node(CommonTableExpr, cell)->ctename, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* list_sort comparator: names of tables by their place in the text. */
+static int
+compare_places(const ListCell *a, const ListCell *b)
+{
+	return ((const RangeVar *) lfirst(a))->location - ((const RangeVar *) lfirst(b))->location;
 }
 
 /* The job's relation under a name; NULL if that was not added. */
