@@ -478,7 +478,7 @@ COMMENT ON TABLE chunked_iter_runs IS
 COMMENT ON COLUMN chunked_iter_runs.ended_at IS
 'NULL while the call runs; a call whose session died has no end until the job is run again, and then ended when it last wrote its row';
 COMMENT ON COLUMN chunked_iter_runs.outcome IS
-'the state of the job when the call ended; running: a session that helped found no more ranges';
+'the state of the job when the call ended; or ended: a session that helped found no more ranges to take, before the job ended';
 
 /*
  * Only its owner runs a job, says what it does and reads the rows it has kept.

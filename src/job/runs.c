@@ -67,11 +67,14 @@ citer_job_runs_note(CiterJobRun *run)
 	store(run, NULL, NULL);
 }
 
-/* Stores what the call has done, and that it ends; "error" may be NULL. */
+/*
+ * Stores what the call has done, and that it ends, with the job in this state: a
+ * session that helped can end before the job.  "error" may be NULL.
+ */
 void
 citer_job_runs_end(const CiterJobRun *run, CiterJobState state, const char *error)
 {
-	store(run, citer_job_state_name(state), error);
+	store(run, citer_job_is_active(state) ? "ended" : citer_job_state_name(state), error);
 }
 
 /* Work of its own: the call ends, and its job has the state already. */
