@@ -352,6 +352,8 @@ CREATE TABLE chunked_iter_jobs (
 	max_rows_per_second bigint CHECK (max_rows_per_second OPERATOR(pg_catalog.>) 0::bigint),
 	max_wal_per_second bigint CHECK (max_wal_per_second OPERATOR(pg_catalog.>) 0::bigint),
 	detached       boolean NOT NULL,
+	stop_chunks    bigint,
+	stop_at        timestamptz,
 	started_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	waiting_for    text,
@@ -368,6 +370,10 @@ COMMENT ON COLUMN chunked_iter_jobs.settled IS
 'whether the transactions that wrote to the relation when the end was fixed have ended, where a job follows';
 COMMENT ON COLUMN chunked_iter_jobs.detached IS
 'whether it was last run by chunked_iter_start, so that chunked_iter_resume starts it again';
+COMMENT ON COLUMN chunked_iter_jobs.stop_chunks IS
+'how many chunks the job will have done when it pauses by the max_chunks of its chunked_iter_start, so that it still does when it is resumed';
+COMMENT ON COLUMN chunked_iter_jobs.stop_at IS
+'when it pauses by the max_ms of its chunked_iter_start, likewise';
 COMMENT ON COLUMN chunked_iter_jobs.settings IS
 'parameters under which the SQL of the job is read, as they were when it was made';
 

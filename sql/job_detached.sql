@@ -83,6 +83,30 @@ SELECT chunked_iter_wait('old');
 SELECT chunked_iter_resume();
 SELECT n, count(*) FROM item GROUP BY n;
 
+-- What is resumed has what is left of the limits of its start, and the next start none.
+SELECT chunked_iter_start('limited', 'item', 'SELECT 1', chunk_size => 100, max_chunks => 2);
+SELECT chunked_iter_wait('limited');
+UPDATE chunked_iter_jobs SET state = 'running', stop_chunks = stop_chunks + 3 WHERE job = 'limited' RETURNING stop_chunks, stop_at;
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('limited');
+SELECT state, chunks_done, stop_chunks FROM chunked_iter_progress JOIN chunked_iter_jobs USING (job, state) WHERE job = 'limited';
+-- that was the last of them when its session died
+UPDATE chunked_iter_jobs SET state = 'running' WHERE job = 'limited';
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('limited');
+SELECT chunked_iter_start('limited', max_ms => 600000, max_chunks => 1);
+SELECT chunked_iter_wait('limited');
+UPDATE chunked_iter_jobs SET state = 'running', stop_chunks = NULL, stop_at = stop_at - interval '10 min' WHERE job = 'limited'
+	RETURNING stop_at BETWEEN now() - interval '1 min' AND now() + interval '1 min' AS at;
+SELECT chunked_iter_resume();
+SELECT chunked_iter_wait('limited');
+SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'limited';
+SELECT chunked_iter_start('limited', max_ms => 9223372036854775807, max_chunks => 1);
+SELECT chunked_iter_wait('limited');
+SELECT stop_chunks, stop_at FROM chunked_iter_jobs WHERE job = 'limited';
+CALL chunked_iter_run('limited');
+SELECT chunks_done, stop_chunks, stop_at FROM chunked_iter_progress JOIN chunked_iter_jobs USING (job) WHERE job = 'limited';
+
 -- Its error is kept.
 SELECT chunked_iter_start('error', 'item', 'UPDATE item SET n = 1 / (id - 700) WHERE chunk_range(item)', chunk_size => 100, workers => 2, parts => 4);
 SELECT chunked_iter_wait('error');

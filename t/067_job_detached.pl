@@ -39,6 +39,7 @@ client_gone();
 transactions();
 follows();
 workers_ended();
+limited();
 server_restarted();
 role_settings();
 role_without_login();
@@ -175,6 +176,30 @@ sub workers_ended
 	query("SELECT chunked_iter_start('job', pause_ms => 0)");
 	is(query("SELECT chunked_iter_wait('job')"), 'succeeded', 'but started again');
 	is_done_once($node, 'with workers ended');
+	return;
+}
+
+# What is resumed has the limits of its start.
+sub limited
+{
+	my $chunks = 'SELECT chunks_done FROM chunked_iter_progress';
+
+	make_job();
+	query("$start, pause_ms => 20, max_chunks => 60)");
+	wait_for("($chunks) >= 10", 'it is at work');
+	query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL%run%' AND backend_type = 'chunked_iter worker'");
+	is(query("SELECT chunked_iter_wait('job')"), 'interrupted', 'a job with a limit');
+	is(query('SELECT chunked_iter_resume()'), '1', 'is resumed');
+	is(query("SELECT chunked_iter_wait('job')"), 'paused', 'and stops');
+	my $done = query($chunks);
+	cmp_ok($done, '>=', 60, 'at its limit');
+	cmp_ok($done, '<=', 62, 'and not behind it');
+	query("SELECT chunked_iter_start('job', pause_ms => 0, max_ms => 1)");
+	is(query("SELECT chunked_iter_wait('job')"), 'paused', 'nor does one whose time is over go on');
+	is(query($chunks), $done, 'for a chunk');
+	query("SELECT chunked_iter_start('job', pause_ms => 0)");
+	is(query("SELECT chunked_iter_wait('job')"), 'succeeded', 'until it is started without');
+	is_done_once($node, 'with a limit');
 	return;
 }
 

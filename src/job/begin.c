@@ -5,14 +5,20 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "job/begin.h"
 #include "job/needs.h"
 #include "job/open.h"
+#include "job/pace.h"
 #include "job/runs.h"
+
+/* A limit of a thousand years is none. */
+#define LIMIT_MS_MAX 31557600000000.0
 
 static bool is_wanted(CiterJobRun *run);
 static void create_job(CiterJobRun *run);
+static void keep_limits(const CiterJobRun *run);
 static bool can_resume(const CiterJob *job);
 
 /*
@@ -93,6 +99,8 @@ citer_job_open(CiterJobRun *run, bool *resuming)
 		job->detached = run->detached;
 		citer_job_start(job);
 	}
+	if (run->detached)
+		keep_limits(run);
 	return true;
 }
 
@@ -109,6 +117,21 @@ create_job(CiterJobRun *run)
 		citer_job_insert_range(job, &ranges[i]);
 	run->job = job;
 	run->followed = true;
+}
+
+/* Stores what is left of the limits of the run, for who resumes the job. */
+static void
+keep_limits(const CiterJobRun *run)
+{
+	int64		max_chunks = run->arguments.max_chunks;
+	double		max_ms = run->deadline != 0 ? Max(run->deadline - citer_pace_now(), 0) :
+	(double) run->arguments.max_ms;
+	TimestampTz stop_at = 0;
+
+	if (run->arguments.max_ms != 0 && max_ms < LIMIT_MS_MAX)
+		stop_at = GetCurrentTimestamp() + (TimestampTz) (max_ms * 1000);
+	if (max_chunks != 0 || stop_at != 0)
+		citer_job_limit(run->job, max_chunks, stop_at);
 }
 
 /*

@@ -30,6 +30,7 @@
 static bool launch(const CiterJobRun *run, const char *job, Oid owner, TransactionId xid, int elevel);
 static bool can_run_as(Oid owner, const char *job, int elevel);
 static char *command(const CiterJobRun *run, const char *job);
+static void read_limits(SPITupleTable *jobs, uint64 row, CiterJobArguments *limits);
 static bool resume(const CiterJobRun *run, const char *job, Oid owner);
 
 /*
@@ -70,8 +71,8 @@ citer_detached_start(Oid procedure, const NullableDatum *arguments)
 
 /*
  * chunked_iter_resume: starts those jobs again that were started in the
- * background and that no session is at work on, though none was stopped.
- * Those of the caller, or of all roles for a superuser.  Returns how many.
+ * background and that no session is at work on, though none was stopped, with
+ * what is left of the limits that they were started with.  Those of the caller, or of all roles for a superuser.  Returns how many.
  */
 int
 citer_detached_resume(Oid procedure)
@@ -94,6 +95,7 @@ citer_detached_resume(Oid procedure)
 		bool		isnull;
 		Datum		owner = SPI_getbinval(jobs->vals[i], jobs->tupdesc, 2, &isnull);
 
+		read_limits(jobs, i, &run.arguments);
 		/* The role of a job may be gone. */
 		if (!isnull)
 			resumed += resume(&run, SPI_getvalue(jobs->vals[i], jobs->tupdesc, 1),
@@ -101,6 +103,24 @@ citer_detached_resume(Oid procedure)
 	}
 	citer_spi_finish();
 	return resumed;
+}
+
+/*
+ * What is left of the limits that a job was started with; it is to pause at once if
+ * that is nothing.
+ */
+static void
+read_limits(SPITupleTable *jobs, uint64 row, CiterJobArguments *limits)
+{
+	bool		no_chunks;
+	bool		no_ms;
+	int64		chunks = DatumGetInt64(SPI_getbinval(jobs->vals[row], jobs->tupdesc, 3, &no_chunks));
+	int64		ms = DatumGetInt64(SPI_getbinval(jobs->vals[row], jobs->tupdesc, 4, &no_ms));
+
+	limits->max_chunks = no_chunks ? 0 : Max(chunks, 1);
+	limits->max_ms = no_ms ? 0 : Max(ms, 1);
+	if (!no_chunks && chunks <= 0)
+		limits->max_ms = 1;
 }
 
 /* Starts a job again; false if it cannot be, or a session is at work on it. */

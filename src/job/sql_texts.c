@@ -98,7 +98,9 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	" @.chunked_iter_guard(o.o, j.job, -1) AS presence"
 	" FROM coalesce(to_regrole(quote_ident(j.owner::text))::oid, 0::oid) AS o OFFSET 0) AS g WHERE j.job = $1",
 	[CITER_JOB_SQL_DETACHED] =
-	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid FROM @.chunked_iter_jobs AS j"
+	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid,"
+	" (j.stop_chunks - (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r WHERE r.job = j.job))::bigint,"
+	" (extract(epoch FROM j.stop_at - clock_timestamp()) * 1000)::bigint FROM @.chunked_iter_jobs AS j"
 	" WHERE j.detached AND " STATE " = 'running' AND ($1 OR j.owner = current_user)"
 	" AND j.database_id = $2 ORDER BY j.job",
 	[CITER_JOB_SQL_INSERT] =
@@ -114,9 +116,12 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	" throttle_query = $9, retries = $10, on_error = $11, statement_is_global = $12,"
 	" workers = $13, follow = $14, follow_delay = $15, nap_ms = $16, max_failed = $17, revisit = $18,"
 	" needs = $19, duty_percent = $20, max_rows_per_second = $21, max_wal_per_second = $22, detached = $23,"
-	" settled = NOT $14 OR (follow AND settled),"
+	" settled = NOT $14 OR (follow AND settled), stop_chunks = NULL, stop_at = NULL,"
 	" last_error = NULL, waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
+	[CITER_JOB_SQL_LIMIT] =
+	"UPDATE @.chunked_iter_jobs AS j SET stop_at = $3, stop_chunks = $2 +"
+	" (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r WHERE r.job = j.job) WHERE j.job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
 	" waiting_for = NULL, updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",

@@ -251,6 +251,20 @@ citer_job_start(const CiterJob *job)
 }
 
 /*
+ * Stores the limits of a job in the background, which hold also when it is
+ * resumed: chunks from now on, 0 for no limit, and a time, 0 for none.
+ */
+void
+citer_job_limit(const CiterJob *job, int64 max_chunks, TimestampTz stop_at)
+{
+	CiterJobValues values = citer_job_values(job->name);
+
+	citer_job_add(&values, INT8OID, Int64GetDatum(max_chunks), max_chunks == 0);
+	citer_job_add(&values, TIMESTAMPTZOID, TimestampTzGetDatum(stop_at), stop_at == 0);
+	citer_job_sql_run(job->procedure, CITER_JOB_SQL_LIMIT, &values);
+}
+
+/*
  * Sets the state of a job that is at work, and leaves alone what another
  * session has made of it; "error" may be NULL.
  */

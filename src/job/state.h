@@ -130,6 +130,7 @@ extern bool citer_job_look_at(Oid procedure, const char *name, CiterJobState *st
 extern void citer_job_take_tuned(CiterJob *job, int column);
 extern void citer_job_insert(const CiterJob *job);
 extern void citer_job_start(const CiterJob *job);
+extern void citer_job_limit(const CiterJob *job, int64 max_chunks, TimestampTz stop_at);
 extern void citer_job_set_state(const CiterJob *job, CiterJobState state, const char *error);
 extern void citer_job_fail(const CiterJob *job, const char *error);
 extern void citer_job_request(const CiterJob *job, CiterJobState state);
