@@ -18,7 +18,8 @@
  * leaves the job as not settled, and the next one begins with step 2.
  *
  * While it waits, the session holds no lock that a writer could need, and no
- * snapshot.  Vacuum and others that lock the relation and write no rows to it are not
+ * snapshot.  It waits in slices, and looks between them whether the job has been
+ * asked to stop.  Vacuum and others that lock the relation and write no rows to it are not
  * waited for.
  */
 #include "postgres.h"
@@ -26,10 +27,13 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
 #include "job/end.h"
 #include "job/follow.h"
 #include "job/pace.h"
@@ -37,6 +41,9 @@
 #include "job/sql.h"
 #include "job/target.h"
 #include "job/transaction.h"
+
+/* A slice of the wait for writers. */
+#define SLICE_MS 1000.0
 
 /* The argument of the first transaction. */
 typedef struct Look
@@ -46,35 +53,49 @@ typedef struct Look
 	List	   *writers;		/* VirtualTransactionId, in run->context */
 } Look;
 
+/* The argument of wait_a_slice. */
+typedef struct Slice
+{
+	List	   *writers;
+	double		ms;
+}			Slice;
+
 static CiterJobOutcome look(CiterJobRun *run, void *argument);
 static bool reopen(CiterJob *job);
 static List *list_writers(CiterJobRun *run);
-static CiterJobOutcome wait_for_writers(CiterJobRun *run, void *argument);
+static bool wait_for_writers(CiterJobRun *run, List *writers);
+static double lock_timeout_left(double since);
+static CiterJobOutcome wait_a_slice(CiterJobRun *run, void *argument);
+static bool goes_on(CiterJobRun *run);
+static CiterJobOutcome read_state(CiterJobRun *run, void *state);
 static CiterJobOutcome settle(CiterJobRun *run, void *argument);
-static void in_transaction(CiterJobRun *run, CiterJobWork work, void *argument,
-						   bool without_snapshot);
+static void in_transaction(CiterJobRun *run, CiterJobWork work, void *argument);
+static void end_with_error(CiterJobRun *run, ErrorData *error);
 static CiterJobOutcome show_nap(CiterJobRun *run, void *argument);
 
 /*
  * Has a job that follows its relation go on with what has come since all its
  * ranges were done, once a call; returns whether it has ranges to walk now that
- * were done before.  Throws the error that the job failed with, after it has been
- * stored.
+ * were done before.  If the job is asked to stop meanwhile, or the call comes to its
+ * limit, it is left as not settled.  Throws the error that the job failed with,
+ * after it has been stored.
  */
 bool
 citer_job_follow(CiterJobRun *run)
 {
 	Look		found = {.settled = true};
+	bool		written;
 
 	if (!run->job->follow)
 		return false;
-	in_transaction(run, look, &found, false);
+	in_transaction(run, look, &found);
 	if (found.settled)
 		return false;
-	in_transaction(run, wait_for_writers, found.writers, true);
-	in_transaction(run, settle, NULL, false);
+	written = wait_for_writers(run, found.writers);
+	if (written)
+		in_transaction(run, settle, NULL);
 	list_free_deep(found.writers);
-	return found.reopened;
+	return written && found.reopened;
 }
 
 /*
@@ -92,7 +113,7 @@ citer_job_follow_on(CiterJobRun *run)
 		state = citer_job_pause_at_limit(run);
 		if (!citer_job_is_active(state))
 			return state;
-		in_transaction(run, show_nap, &state, false);
+		in_transaction(run, show_nap, &state);
 		if (!citer_job_is_active(state))
 			return state;
 		citer_job_rest(run, CITER_WAIT_PAUSE, run->job->nap_ms);
@@ -185,16 +206,83 @@ list_writers(CiterJobRun *run)
 
 /*
  * Step 3.  It can be cancelled, goes by lock_timeout, and is seen as a lock that
- * the session waits for.
+ * the session waits for.  False if the job is not to go on.  The first slice is
+ * long enough for the server to look for deadlocks; who comes to wait for this
+ * session later finds them.
  */
-static CiterJobOutcome
-wait_for_writers(CiterJobRun *run pg_attribute_unused(), void *argument)
+static bool
+wait_for_writers(CiterJobRun *run, List *writers)
 {
+	CiterJobRetries retries = {.max = run->job->retries,.without_snapshot = true};
+	double		since = citer_pace_now();
+	double		slice_ms = DeadlockTimeout + SLICE_MS;
+	ErrorData  *error;
+
+	do
+	{
+		double		left = lock_timeout_left(since);
+		Slice		slice = {.writers = writers,.ms = Min(left, slice_ms)};
+
+		if (run->deadline != 0)
+			slice.ms = Min(slice.ms, run->deadline - citer_pace_now());
+		retries.in_slices = slice.ms < left;
+		switch (citer_job_try(run, wait_a_slice, &slice, &retries, &error))
+		{
+			case CITER_OUTCOME_WAITS:
+				slice_ms = SLICE_MS;
+				break;
+			case CITER_OUTCOME_RETRY:
+				since = citer_pace_now();
+				slice_ms = DeadlockTimeout + SLICE_MS;
+				break;
+			case CITER_OUTCOME_FAILED:
+				end_with_error(run, error);
+				break;
+			default:
+				return true;
+		}
+	} while (goes_on(run));
+	return false;
+}
+
+/* What is left of the session's lock_timeout for a wait, in milliseconds. */
+static double
+lock_timeout_left(double since)
+{
+	return LockTimeout > 0 ? Max(since + LockTimeout - citer_pace_now(), 1) : get_float8_infinity();
+}
+
+/* The transaction of a slice. */
+static CiterJobOutcome
+wait_a_slice(CiterJobRun *run pg_attribute_unused(), void *argument)
+{
+	const		Slice *slice = argument;
+	CiterSetting timeout[] = {{"lock_timeout", psprintf("%.0f", Max(slice->ms, 1))}, {NULL, NULL}};
 	ListCell   *cell;
 
 	InvalidateCatalogSnapshot();
-	foreach(cell, (List *) argument)
+	citer_settings_set(timeout);
+	foreach(cell, slice->writers)
 		(void) VirtualXactLock(*(VirtualTransactionId *) lfirst(cell), true);
+	return CITER_OUTCOME_COMMITTED;
+}
+
+/* Whether nobody has asked the job to stop, and the call has time left. */
+static bool
+goes_on(CiterJobRun *run)
+{
+	CiterJobState state;
+
+	if (run->deadline != 0 && citer_pace_now() >= run->deadline)
+		return false;
+	in_transaction(run, read_state, &state);
+	return citer_job_is_active(state);
+}
+
+static CiterJobOutcome
+read_state(CiterJobRun *run, void *state)
+{
+	*(CiterJobState *) state = citer_job_read_state(run->job);
 	return CITER_OUTCOME_COMMITTED;
 }
 
@@ -208,11 +296,9 @@ settle(CiterJobRun *run, void *argument pg_attribute_unused())
 
 /* Does the work in a transaction, and ends the job with its error if it has one. */
 static void
-in_transaction(CiterJobRun *run, CiterJobWork work, void *argument, bool without_snapshot)
+in_transaction(CiterJobRun *run, CiterJobWork work, void *argument)
 {
-	CiterJobRetries retries = {.max = run->job->retries,.without_snapshot = without_snapshot};
-	CiterJobRange nowhere = {.position.isnull = true};
-	CiterJobChunk nothing = {.first.isnull = true};
+	CiterJobRetries retries = {.max = run->job->retries};
 	CiterJobOutcome outcome;
 	ErrorData  *error;
 
@@ -220,16 +306,26 @@ in_transaction(CiterJobRun *run, CiterJobWork work, void *argument, bool without
 		outcome = citer_job_try(run, work, argument, &retries, &error);
 	while (outcome == CITER_OUTCOME_RETRY);
 	if (outcome == CITER_OUTCOME_FAILED)
-		citer_job_end_with_error(run, &nowhere, &nothing, error,
-								 error->sqlerrcode == ERRCODE_QUERY_CANCELED ?
-								 CITER_JOB_INTERRUPTED : CITER_JOB_FAILED);
+		end_with_error(run, error);
+}
+
+/* Stores that the job has ended with an error, and throws it. */
+static void
+end_with_error(CiterJobRun *run, ErrorData *error)
+{
+	CiterJobRange nowhere = {.position.isnull = true};
+	CiterJobChunk nothing = {.first.isnull = true};
+
+	citer_job_end_with_error(run, &nowhere, &nothing, error,
+							 error->sqlerrcode == ERRCODE_QUERY_CANCELED ?
+							 CITER_JOB_INTERRUPTED : CITER_JOB_FAILED);
 }
 
 /* Lets others see that the session naps, unless the job has been stopped. */
 static CiterJobOutcome
 show_nap(CiterJobRun *run, void *state)
 {
-	*(CiterJobState *) state = citer_job_read_state(run->job);
+	(void) read_state(run, state);
 	citer_job_wait(run->job, 0, "nap_ms");
 	return CITER_OUTCOME_COMMITTED;
 }

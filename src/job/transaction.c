@@ -66,6 +66,12 @@ citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
 {
 	CiterJobOutcome outcome = attempt(run, work, argument, retries->without_snapshot, error);
 
+	if (outcome == CITER_OUTCOME_FAILED && retries->in_slices &&
+		(*error)->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		FreeErrorData(*error);
+		return CITER_OUTCOME_WAITS;
+	}
 	if (outcome == CITER_OUTCOME_FAILED && citer_job_error_of_others(*error) &&
 		retries->done < retries->max)
 	{

@@ -30,6 +30,8 @@ typedef struct CiterJobRetries
 	int			done;
 	bool		without_snapshot;	/* for what may take long and reads
 									 * nothing */
+	bool		in_slices;		/* lock_timeout is one of ours: at its end the
+								 * job has to wait */
 } CiterJobRetries;
 
 extern CiterJobOutcome citer_job_try(CiterJobRun *run, CiterJobWork work, void *argument,
