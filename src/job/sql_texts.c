@@ -43,6 +43,19 @@
 	"(SELECT q.requested_at FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job), " \
 	"t.tuned_at, j.detached, " TUNED_COLUMNS
 
+/* The guards of a job that say that sessions are at work on it. */
+#define GUARDS \
+	"CROSS JOIN LATERAL (SELECT @.chunked_iter_guard(o.o, j.job, 0) AS job," \
+	" @.chunked_iter_guard(o.o, j.job, -1) AS presence" \
+	" FROM coalesce(to_regrole(quote_ident(j.owner::text))::oid, 0::oid) AS o OFFSET 0) AS g"
+
+/* The sessions, other than this one, that hold them. */
+#define AT_WORK \
+	"(SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 17225" \
+	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())" \
+	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence)" \
+	" AND l.pid IS DISTINCT FROM pg_backend_pid()) AS l"
+
 /*
  * A range is found by its key, or by where its row was last: while somebody
  * holds an old snapshot, the look-up by key passes over all its old versions.
@@ -90,13 +103,12 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j"
 	" LEFT JOIN @.chunked_iter_job_tunings AS t ON t.job = j.job WHERE j.job = $1",
 	[CITER_JOB_SQL_STATE] =
-	"SELECT " STATE ", EXISTS (SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 17225"
-	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
-	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence)"
-	" AND l.pid IS DISTINCT FROM pg_backend_pid())"
-	" FROM @.chunked_iter_jobs AS j CROSS JOIN LATERAL (SELECT @.chunked_iter_guard(o.o, j.job, 0) AS job,"
-	" @.chunked_iter_guard(o.o, j.job, -1) AS presence"
-	" FROM coalesce(to_regrole(quote_ident(j.owner::text))::oid, 0::oid) AS o OFFSET 0) AS g WHERE j.job = $1",
+	"SELECT " STATE ", EXISTS (SELECT FROM " AT_WORK ") FROM @.chunked_iter_jobs AS j " GUARDS " WHERE j.job = $1",
+	[CITER_JOB_SQL_BLOCKED] =
+	"WITH RECURSIVE waits AS (SELECT l.pid FROM @.chunked_iter_jobs AS j " GUARDS
+	" CROSS JOIN LATERAL " AT_WORK " WHERE j.job = $1"
+	" UNION SELECT b.pid FROM waits AS w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b (pid))"
+	" SELECT FROM waits AS w WHERE w.pid = pg_backend_pid()",
 	[CITER_JOB_SQL_DETACHED] =
 	"SELECT j.job, to_regrole(quote_ident(j.owner::text))::oid,"
 	" (j.stop_chunks - (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r WHERE r.job = j.job))::bigint,"

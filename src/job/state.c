@@ -180,6 +180,22 @@ citer_job_look_at(Oid procedure, const char *name, CiterJobState *state, bool *a
 }
 
 /*
+ * Whether a session at work on the job waits for a lock of this session, by way of
+ * others or directly.
+ */
+bool
+citer_job_is_blocked(Oid procedure, const char *name)
+{
+	CiterJobValues values = citer_job_values(name);
+	bool		blocked;
+
+	citer_job_sql_look(procedure, CITER_JOB_SQL_BLOCKED, &values);
+	blocked = SPI_processed > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return blocked;
+}
+
+/*
  * Inserts a new job, in state running.  What a job of that name may have left
  * behind is dropped.  42501 if there is one of that name that the role may not
  * see.

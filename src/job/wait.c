@@ -3,11 +3,13 @@
  *	  Waiting for a job.
  *
  * Each look has a new snapshot, also under REPEATABLE READ, and no lock is
- * taken: whether a session is at work is seen in pg_locks.
+ * taken: whether a session is at work is seen in pg_locks.  So the server does
+ * not see that this session waits, and finds no deadlock; we look for it ourselves.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -30,12 +32,14 @@
 
 static double read_timeout(NullableDatum timeout_ms);
 static CiterJobState look(Oid procedure, const char *name, bool *attended);
+static void check_deadlock(Oid procedure, const char *name);
 static CiterJobState wait_until(Oid procedure, const char *name, double deadline);
 
 /*
  * chunked_iter_wait: waits until no session is at work on the job any more, or
  * the time is up.  Returns the state that it then has, as chunked_iter_progress
- * says it.  42704 if there is no such job, 55000 if it would wait for itself.
+ * says it.  42704 if there is no such job, 55000 if it would wait for itself,
+ * 40P01 if the job comes to wait for this transaction.
  */
 char *
 citer_job_await(Oid procedure, NullableDatum name, NullableDatum timeout_ms)
@@ -81,6 +85,7 @@ wait_until(Oid procedure, const char *name, double deadline)
 {
 	double		wait_ms = LOOK_FIRST_MS;
 	double		unattended_since = -1;
+	double		check_at = citer_pace_now() + DeadlockTimeout;
 
 	for (;;)
 	{
@@ -98,6 +103,11 @@ wait_until(Oid procedure, const char *name, double deadline)
 			return CITER_JOB_INTERRUPTED;
 		if (deadline >= 0 && now >= deadline)
 			return state;
+		if (attended && now >= check_at)
+		{
+			check_deadlock(procedure, name);
+			check_at = now + DeadlockTimeout;
+		}
 		citer_pace_sleep(CITER_WAIT_OTHERS, deadline >= 0 ? Min(wait_ms, deadline - now) : wait_ms);
 		wait_ms = Min(2 * wait_ms, LOOK_MAX_MS);
 	}
@@ -117,4 +127,21 @@ look(Oid procedure, const char *name, bool *attended)
 				 errhint("The view chunked_iter_progress has the jobs there are.")));
 	PopActiveSnapshot();
 	return state;
+}
+
+/* 40P01 if the job waits for a lock of this session, which waits for the job. */
+static void
+check_deadlock(Oid procedure, const char *name)
+{
+	bool		blocked;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	blocked = citer_job_is_blocked(procedure, name);
+	PopActiveSnapshot();
+	if (blocked)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+				 errmsg("deadlock detected while waiting for job \"%s\"", name),
+				 errdetail("The job waits for a lock that this transaction holds."),
+				 errhint("Wait for the job after COMMIT.")));
 }
