@@ -131,6 +131,7 @@ sub follows
 	foreach my $round (1 .. 3)
 	{
 		wait_for($naps, "round $round is done, and it naps");
+		wait_for("$workers = 1", 'alone');
 		is(query("SELECT chunked_iter_wait('job', 1)"), 'running', 'but does not end');
 		query($insert);
 	}
