@@ -72,6 +72,14 @@ SELECT format('CALL run_across(%L, %L, %L, %L)', name, name, value, expression),
 SELECT job, count(*), count(DISTINCT id) FROM done GROUP BY job ORDER BY job COLLATE "C";
 SELECT string_agg(split_part(setting, '=', 1), ' ') FROM chunked_iter_jobs, unnest(settings) AS setting WHERE job = 'array_nulls';
 
+-- One that is not possible here.
+CALL chunked_iter_run('moved', 'item', 'SELECT 1 FROM chunk', chunk_size => 10, max_chunks => 1);
+UPDATE chunked_iter_jobs SET settings = settings || '{default_text_search_config=none_here}' WHERE job = 'moved';
+CALL chunked_iter_run('moved');
+UPDATE chunked_iter_jobs SET settings = array_remove(settings, 'default_text_search_config=none_here') WHERE job = 'moved';
+CALL chunked_iter_run('moved');
+SELECT state, rows_done FROM chunked_iter_progress WHERE job = 'moved';
+
 -- An index that is asked for some of the rows is asked for all.
 CREATE TABLE tagged AS SELECT i AS id, ARRAY[i % 100] AS tags FROM generate_series(1, 20000) i;
 ALTER TABLE tagged ADD PRIMARY KEY (id);

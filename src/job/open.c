@@ -36,6 +36,7 @@
 /* Some ranges take longer than others. */
 #define PARTS_PER_WORKER 4
 
+static void report_settings(void *arg);
 static void check_required(const CiterJobArguments *arguments);
 static CiterIterator *open_first_walk(const CiterJob *job);
 static void warn_of_moves(const CiterJob *job, const CiterWalk *walk,
@@ -203,19 +204,36 @@ citer_job_prepare(CiterJob *job, CiterJobStatement **statement)
 
 /*
  * Sets the job's search_path and the settings that its SQL is read under,
- * between citer_settings_begin() and citer_settings_end().
+ * between citer_settings_begin() and citer_settings_end().  22023 for one that is
+ * not possible here.
  */
 void
 citer_job_use_settings(const CiterJob *job)
 {
 	CiterSetting path[] = {{"search_path", job->search_path}, {NULL, NULL}};
+	ErrorContextCallback context = {
+		.previous = error_context_stack,.callback = report_settings,.arg = unconstify(CiterJob *, job)
+	};
 
+	error_context_stack = &context;
 	citer_settings_set(path);
 	if (!job->settings.isnull)
 		citer_settings_restore(DatumGetArrayTypeP(job->settings.value));
 	/* Some of these are saved, too. */
 	citer_settings_set(citer_settings_sql);
 	citer_settings_set(citer_settings_whole);
+	error_context_stack = context.previous;
+}
+
+/* Error context callback: says whose settings they are. */
+static void
+report_settings(void *arg)
+{
+	const CiterJob *job = arg;
+
+	errcontext("settings that job \"%s\" was made under", job->name);
+	if (geterrcode() == ERRCODE_INVALID_PARAMETER_VALUE)
+		errhint("Install what is missing, or correct the column \"settings\" of chunked_iter_jobs.");
 }
 
 /*
