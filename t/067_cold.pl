@@ -1,7 +1,8 @@
 
 # A walk by a random key of a table that is not in any cache: the blocks of a chunk
-# are asked for before it is read.  Not those of a table in the order of its key, nor
-# those that are in a cache.
+# are asked for before it is read; and if there are as many rows as blocks, and they
+# stay in a cache, all of them are read in their order.  Not those of a table in the
+# order of its key, nor those that are in a cache.
 
 use strict;
 use warnings;
@@ -45,12 +46,31 @@ for my $order ('id', 'id DESC', 'at, id DESC')
 	my $plan = after_restart("EXPLAIN ANALYZE SELECT * FROM (SELECT * FROM $walk LIMIT 20000) s WHERE n > 0");
 
 	like($plan, qr/Rows Examined: 20000\n/, "it reads no row that it does not return, by $order");
-	my ($asked) = $plan =~ /Blocks Asked For: (\d+)/;
-	cmp_ok($asked // 0, '>', 0.75 * $blocks, 'most blocks are asked for');
+	cmp_ok(asked($plan) + read_ahead($plan), '>', 0.75 * $blocks, 'most blocks are asked for or read ahead');
+	cmp_ok(read_ahead($plan), '>', 0.5 * $blocks, 'those of the table in their order');
+	cmp_ok(read_ahead($plan), '<=', $blocks, 'and each once');
+
+	# It fits into no cache that the server knows of.
+	$plan = after_restart("SET effective_cache_size = '16MB'; EXPLAIN ANALYZE SELECT * FROM (SELECT * FROM $walk LIMIT 20000) s WHERE n > 0");
+	is(read_ahead($plan), 0, 'not of a table that is too large to stay in a cache');
+	cmp_ok(asked($plan), '>', 0.75 * $blocks, 'of which most blocks are asked for');
 	is( after_restart(digest("SELECT * FROM $walk LIMIT 20000")),
 		$node->safe_psql('postgres', digest("SELECT * FROM random ORDER BY $order LIMIT 20000")),
 		'and all rows come in order');
 }
+my $few = after_restart(
+	'EXPLAIN ANALYZE SELECT * FROM (SELECT * FROM chunked_iter(NULL::random, 500) LIMIT 2000) s WHERE n > 0');
+cmp_ok(asked($few), '>', 500, 'fewer rows than the table has blocks are asked for');
+is(read_ahead($few), 0, 'and nothing is read ahead');
+
+$node->append_conf('postgresql.conf', "shared_buffers = '4MB'");
+is( after_restart(digest("SELECT * FROM chunked_iter(NULL::random, 500)")),
+	$node->safe_psql('postgres', digest('SELECT * FROM random ORDER BY id')),
+	'all rows come in order if the server has a small cache itself');
+cmp_ok(read_ahead(after_restart('EXPLAIN ANALYZE SELECT * FROM chunked_iter(NULL::random, 500)')),
+	'>', 0.5 * $blocks, 'blocks are read into the cache of the operating system then');
+$node->append_conf('postgresql.conf', "shared_buffers = '128MB'");
+
 is( after_restart(digest("SELECT * FROM chunked_iter(NULL::random, 500, filter => 'n % 10 = 0')")),
 	$node->safe_psql('postgres', digest('SELECT * FROM random WHERE n % 10 = 0 ORDER BY id')),
 	'also with a filter');
@@ -61,12 +81,28 @@ SQL
 
 unlike(
 	$node->safe_psql('postgres', 'SELECT count(*) FROM random; EXPLAIN ANALYZE SELECT * FROM chunked_iter(NULL::random, 500)'),
-	qr/Asked For/,
+	qr/Asked For|Read Ahead/,
 	'none that are in the cache');
 unlike(after_restart('EXPLAIN ANALYZE SELECT * FROM chunked_iter(NULL::ordered, 500)'),
-	qr/Asked For/, 'nor those of a table in order');
+	qr/Asked For|Read Ahead/, 'nor those of a table in order');
 $node->stop;
 done_testing();
+
+# The blocks that EXPLAIN ANALYZE says were asked for.
+sub asked
+{
+	my ($plan) = @_;
+
+	return $plan =~ /Blocks Asked For: (\d+)/ ? $1 : 0;
+}
+
+# The same for those that were read ahead.
+sub read_ahead
+{
+	my ($plan) = @_;
+
+	return $plan =~ /Blocks Read Ahead: (\d+)/ ? $1 : 0;
+}
 
 # What a query returns once nothing is in a cache.
 sub after_restart

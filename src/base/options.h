@@ -53,6 +53,7 @@ typedef struct CiterPlannerOptions
 	Oid		   *param_types;
 	NullableDatum *param_values;	/* NULL: not known before the query runs */
 	int			first_rows;		/* rows that may be all; 0: not known */
+	double		rows;			/* its estimate of all; 0: not known */
 	bool		measure;		/* count the rows that scans examine */
 } CiterPlannerOptions;
 

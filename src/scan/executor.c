@@ -456,6 +456,7 @@ total_cost(const CiterScanState *state)
 	total.rows += present.rows;
 	total.examined += present.examined;
 	total.prefetched += present.prefetched;
+	total.warmed += present.warmed;
 	total.peak_memory = Max(total.peak_memory, present.peak_memory);
 	return total;
 }
@@ -471,5 +472,6 @@ complete_options(const CiterScanState *state, CiterOptions *options, NullableDat
 	options->columns_known = true;
 	options->planner = state->planner;
 	options->planner.param_values = params;
+	options->planner.rows = state->css.ss.ps.plan->plan_rows;
 	options->planner.measure = state->css.ss.ps.instrument != NULL;
 }

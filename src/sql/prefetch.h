@@ -1,6 +1,6 @@
 /*
  * prefetch.h
- *	  Asks for the blocks that an index scan is about to read.
+ *	  Has the blocks that an index scan is about to read in a cache beforehand.
  */
 #ifndef CITER_PREFETCH_H
 #define CITER_PREFETCH_H
@@ -11,7 +11,13 @@
 typedef struct CiterPrefetch
 {
 	int			entries;		/* of the index to look at, at most; 0: none */
+	double		rows;			/* that are expected to be read by this query
+								 * and those after it */
+	Oid			warm_table;		/* whose blocks have been read beforehand */
+	BlockNumber warmed;			/* where they end; both are moved on */
+
 	int			started;		/* blocks that were not in the server's cache */
+	int			read;			/* blocks read beforehand that were not there */
 	bool		in_order;		/* most are next to the one before, so that
 								 * the system reads ahead by itself */
 } CiterPrefetch;

@@ -14,6 +14,7 @@ typedef struct CiterCost
 								 * LOCKED leaves out */
 	int64		examined;		/* rows that scans looked at, if measured */
 	int64		prefetched;		/* blocks that were asked for beforehand */
+	int64		warmed;			/* blocks read in the table's order beforehand */
 	Size		peak_memory;	/* bytes of the largest chunk */
 } CiterCost;
 

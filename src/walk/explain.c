@@ -130,6 +130,8 @@ citer_explain_cost(List *words, const CiterCost *cost, ExplainState *es)
 		ExplainPropertyInteger("Rows Examined", NULL, cost->examined, es);
 	if (cost->prefetched > 0)
 		ExplainPropertyInteger("Blocks Asked For", NULL, cost->prefetched, es);
+	if (cost->warmed > 0)
+		ExplainPropertyInteger("Blocks Read Ahead", NULL, cost->warmed, es);
 	ExplainPropertyInteger("Peak Chunk Memory", "kB", (cost->peak_memory + 1023) / 1024, es);
 }
 

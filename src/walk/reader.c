@@ -44,6 +44,8 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->chunk_rows = citer_citus_is_copying() ? walk->chunk_size : citer_walk_first_rows(walk);
 	if (options->planner.first_rows > 0)
 		reader->chunk_rows = Min(options->planner.first_rows, walk->chunk_size);
+	reader->expected_rows = options->planner.first_rows > 0 ?
+		options->planner.first_rows : options->planner.rows;
 	citer_session_remember(&reader->session, walk);
 	reader->after = walk->after;
 	reader->upto = walk->upto;

@@ -33,6 +33,7 @@ typedef struct CiterReader
 	CiterKeyReader *keys;		/* NULL in physical order */
 	CiterChunk *chunk;
 	int			chunk_rows;		/* that make the next chunk full */
+	double		expected_rows;	/* of the walk, by the planner; 0: not known */
 	CiterWindows *windows;		/* NULL: it is not read by windows */
 	CiterCost	cost;
 	List	   *measured;		/* relations whose scans are counted */

@@ -9,6 +9,9 @@
  * in the order of the key the system reads ahead by itself; what has been found to be
  * in order is left alone for a while.
  *
+ * A walk that has as many rows before it as the table has blocks, or a session that has
+ * read as many, is expected to need about all blocks; see prefetch.c.
+ *
  * A job begins a walk for each chunk, and so what was found of a table is remembered
  * for the next walk.  A short page that is in the server's cache takes hardly longer
  * than to ask the operating system, which is done only if the query before has read
@@ -46,6 +49,9 @@ static struct
 	Oid			table;
 	bool		reads;			/* so many blocks that it may pay to ask */
 	double		entries_per_row;	/* of the index; 0: to ask does not pay */
+	double		rows;			/* read of it in one chunk or another */
+	Oid			warm_table;		/* see CiterPrefetch */
+	BlockNumber warmed;
 	int			rest;			/* queries still to be left alone */
 }			found;
 
@@ -66,6 +72,12 @@ citer_reader_begin_ahead(CiterReader *reader, CiterReadAhead *ahead)
 	if (walk->strategy.way == CITER_BY_INDEX && known)
 		ahead->prefetch.entries = Min(found.entries_per_row * (reader->chunk_rows - ahead->rows),
 									  effective_cache_size / CACHE_PART);
+	if (known)
+	{
+		ahead->prefetch.rows = Max(reader->expected_rows - reader->cost.rows, found.rows);
+		ahead->prefetch.warm_table = found.warm_table;
+		ahead->prefetch.warmed = found.warmed;
+	}
 	ahead->read = pgBufferUsage.shared_blks_read;
 	ahead->measured = reader->chunk_rows >= SHORT_PAGE || (known && found.reads);
 	if (ahead->measured)
@@ -77,13 +89,18 @@ void
 citer_reader_end_ahead(CiterReader *reader, const CiterReadAhead *ahead)
 {
 	int64		rows = citer_chunk_rows(reader->chunk) - ahead->rows;
-	int64		read = pgBufferUsage.shared_blks_read - ahead->read;
+	int64		read = pgBufferUsage.shared_blks_read - ahead->read - ahead->prefetch.read;
 	int64		disk = ahead->measured ? disk_blocks() - ahead->disk : 0;
 
 	reader->cost.prefetched += ahead->prefetch.started;
+	reader->cost.warmed += ahead->prefetch.read;
 	if (found.table != reader->walk->relation->relid)
-		found.rest = 0;
+		memset(&found, 0, sizeof(found));
 	found.table = reader->walk->relation->relid;
+	found.warm_table = ahead->prefetch.entries > 0 ? ahead->prefetch.warm_table : InvalidOid;
+	found.warmed = ahead->prefetch.warmed;
+	if (reader->chunk_rows >= SHORT_PAGE)
+		found.rows += rows;
 	found.reads = read >= MIN_BLOCKS;
 	found.entries_per_row = 0;
 	if (ahead->prefetch.in_order)
