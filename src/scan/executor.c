@@ -37,12 +37,13 @@ typedef struct CiterScanState
 {
 	CustomScanState css;
 	RangeTblFunction *function; /* the call, as the plan was made for it */
-	TupleDesc	columns;		/* of its result */
+	TupleDesc	columns;		/* of its result; pinned */
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
 	List	   *expressions;	/* states of custom_exprs; constants as they
 								 * are */
 	Bitmapset  *used;			/* columns, as the plan has them */
+	int			last_used;		/* the last of them */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	List	   *words;			/* what is told of the walk; NIL: not known */
@@ -98,7 +99,6 @@ create_scan_state(CustomScan *scan)
 
 	state->css.methods = &exec_methods;
 	read_plan(state, scan);
-	citer_compat_set_slot_ops(&state->css, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
 	return (Node *) state;
 }
 
@@ -115,6 +115,7 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
 		state->used = bms_add_member(state->used, lfirst_int(cell));
 	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
+	state->last_used = Max(0, bms_prev_member(state->used, -1) + FirstLowInvalidHeapAttributeNumber);
 	state->planner.first_rows = intVal(list_nth(private, CITER_SCAN_FIRST_ROWS));
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
@@ -143,7 +144,6 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	ListCell   *cell;
 	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
 
-	citer_compat_apply_slot_ops(node, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
 	if (OidIsValid(relid))
 		LockRelationOid(relid, AccessShareLock);
 	state->columns = citer_call_columns(state->function);
@@ -156,14 +156,33 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 										   ALLOCSET_SMALL_SIZES);
 }
 
-/* Custom scan callback: the next row that satisfies the node's quals. */
+/*
+ * Custom scan callback: the next row that satisfies the node's quals.  Without any
+ * it is ExecScan() with what is not needed left out.
+ */
 static TupleTableSlot *
 exec_scan(CustomScanState *node)
 {
-	return ExecScan(&node->ss, next_row, recheck_row);
+	PlanState  *ps = &node->ss.ps;
+	TupleTableSlot *row;
+
+	if (ps->qual != NULL || ps->state->es_epq_active != NULL)
+		return ExecScan(&node->ss, next_row, recheck_row);
+	CHECK_FOR_INTERRUPTS();
+	ResetExprContext(ps->ps_ExprContext);
+	row = next_row(&node->ss);
+	if (ps->ps_ProjInfo == NULL)
+		return row;
+	if (TupIsNull(row))
+		return ExecClearTuple(ps->ps_ResultTupleSlot);
+	ps->ps_ExprContext->ecxt_scantuple = row;
+	return ExecProject(ps->ps_ProjInfo);
 }
 
-/* Access method of ExecScan: the next row of the walk, or an empty slot. */
+/*
+ * Access method of ExecScan: the next row of the walk, or an empty slot.  The scan's
+ * slot is virtual, so that expressions expect to find the columns that they use.
+ */
 static TupleTableSlot *
 next_row(ScanState *node)
 {
@@ -175,9 +194,10 @@ next_row(ScanState *node)
 	row = citer_iterator_next(state->iterator);
 	if (row == NULL)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
-	if (!state->has_whole_row && TTS_IS_HEAPTUPLE(row))
-		return row;
-	return copy_row(state, row);
+	if (state->has_whole_row)
+		return copy_row(state, row);
+	slot_getsomeattrs(row, state->last_used);
+	return row;
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -349,7 +369,10 @@ recheck_row(ScanState *node, TupleTableSlot *slot)
 static void
 end_scan(CustomScanState *node)
 {
-	close_scan((CiterScanState *) node);
+	CiterScanState *state = (CiterScanState *) node;
+
+	close_scan(state);
+	ReleaseTupleDesc(state->columns);
 }
 
 /* Custom scan callback: the next row is the first again. */
