@@ -40,8 +40,7 @@ typedef struct CiterScanState
 	TupleDesc	columns;		/* of its result; pinned */
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
-	List	   *expressions;	/* states of custom_exprs; constants as they
-								 * are */
+	ExprState **expressions;	/* states of custom_exprs; NULL: a constant */
 	Bitmapset  *used;			/* columns, as the plan has them */
 	int			last_used;		/* the last of them */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
@@ -57,13 +56,13 @@ static Node *create_scan_state(CustomScan *scan);
 static void begin_scan(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_scan(CustomScanState *node);
 static TupleTableSlot *next_row(ScanState *node);
-static CiterIterator *open_iterator(CiterScanState *state);
+static pg_noinline CiterIterator *open_iterator(CiterScanState *state);
 static void evaluate(CiterScanState *state, NullableDatum *values);
 static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *values);
 static void read_plan(CiterScanState *state, const CustomScan *scan);
 static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
-static TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
+static pg_noinline TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
 static void end_scan(CustomScanState *node);
@@ -141,6 +140,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 {
 	CiterScanState *state = (CiterScanState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	ExprState **expression;
 	ListCell   *cell;
 	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
 
@@ -149,9 +149,9 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
+	expression = state->expressions = palloc(sizeof(ExprState *) * list_length(scan->custom_exprs));
 	foreach(cell, scan->custom_exprs)
-		state->expressions = lappend(state->expressions, IsA(lfirst(cell), Const) ?
-									 lfirst(cell) : ExecInitExpr(lfirst(cell), &node->ss.ps));
+		*expression++ = IsA(lfirst(cell), Const) ? NULL : ExecInitExpr(lfirst(cell), &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
@@ -205,7 +205,8 @@ static CiterIterator *
 open_iterator(CiterScanState *state)
 {
 	MemoryContext caller = MemoryContextSwitchTo(state->context);
-	NullableDatum *values = palloc(sizeof(NullableDatum) * list_length(state->expressions));
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	NullableDatum *values = palloc(sizeof(NullableDatum) * list_length(scan->custom_exprs));
 	CiterOptions options;
 	CiterIterator *iterator;
 
@@ -222,17 +223,24 @@ open_iterator(CiterScanState *state)
 static void
 evaluate(CiterScanState *state, NullableDatum *values)
 {
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	ExprState **expression = state->expressions;
 	ListCell   *cell;
 
-	foreach(cell, state->expressions)
+	foreach(cell, scan->custom_exprs)
 	{
 		const Const *constant = lfirst(cell);
 
-		values->isnull = IsA(constant, Const) && constant->constisnull;
-		values->value = IsA(constant, Const) ? constant->constvalue :
-			ExecEvalExpr((ExprState *) lfirst(cell), state->css.ss.ps.ps_ExprContext,
-						 &values->isnull);
+		if (*expression == NULL)
+		{
+			values->value = constant->constvalue;
+			values->isnull = constant->constisnull;
+		}
+		else
+			values->value = ExecEvalExpr(*expression, state->css.ss.ps.ps_ExprContext,
+										 &values->isnull);
 		values++;
+		expression++;
 	}
 }
 
@@ -290,7 +298,7 @@ static void
 check_walk(const CiterScanState *state, const CiterWalk *walk)
 {
 	if (citer_relation_same_columns(walk->relation->tupdesc, state->columns) &&
-		(state->claim == NIL || equal(citer_scan_claim(walk->key, false), state->claim)))
+		(state->claim == NIL || citer_scan_claim_holds(state->claim, walk->key)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
