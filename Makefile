@@ -84,6 +84,11 @@ ifeq ($(shell command -v "$$(sed -n 's/^CLANG *= *//p' '$(dir $(PGXS))../Makefil
 override with_llvm = no
 endif
 include $(PGXS)
+# Functions of ours that call each other, and the server's, take no detour.
+ifeq ($(PORTNAME),linux)
+override CFLAGS += -fno-plt
+SHLIB_LINK += -Wl,-Bsymbolic
+endif
 $(OBJS) $(OBJS:.o=.bc): $(call files,src/*.h src/*/*.h)
 # In a VPATH build the directories of the objects are missing.
 $(shell mkdir -p $(sort $(dir $(OBJS))))

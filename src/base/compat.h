@@ -441,38 +441,6 @@ citer_compat_begin_index_scan(Relation table, Relation index, Snapshot snapshot,
 #endif
 
 /*
- * Makes the scan slot of a custom scan with scanrelid 0 one of the given
- * kind.  The first is for CreateCustomScanState and serves from 16 on; the
- * second is for BeginCustomScan, where before 16 the slot is virtual already
- * and all that was made for it is made again.
- */
-static inline void
-citer_compat_set_slot_ops(CustomScanState *state, const TupleTableSlotOps *ops)
-{
-#if PG_VERSION_NUM >= 160000
-	state->slotOps = ops;
-#else
-	(void) state;
-	(void) ops;
-#endif
-}
-
-static inline void
-citer_compat_apply_slot_ops(CustomScanState *state, const TupleTableSlotOps *ops)
-{
-#if PG_VERSION_NUM < 160000
-	ScanState  *scan = &state->ss;
-
-	ExecInitScanTupleSlot(scan->ps.state, scan, scan->ss_ScanTupleSlot->tts_tupleDescriptor, ops);
-	ExecAssignScanProjectionInfoWithVarno(scan, INDEX_VAR);
-	scan->ps.qual = ExecInitQual(scan->ps.plan->qual, &scan->ps);
-#else
-	(void) state;
-	(void) ops;
-#endif
-}
-
-/*
  * Executor flags to explain a generic plan, whose parameters have no values.
  * Before 16 there is no flag that keeps the executor from pruning partitions
  * by them, so the pruning steps must go from the plan, which then has to be a

@@ -102,8 +102,8 @@ citer_call_is_query(FuncExpr *call)
 }
 
 /*
- * The columns of the call's result, in the current memory context: those of
- * the row type, or those of the column definition list.
+ * The columns of the call's result, for ReleaseTupleDesc(): those of the row type,
+ * or those of the column definition list, in the current memory context.
  */
 TupleDesc
 citer_call_columns(RangeTblFunction *function)
@@ -111,7 +111,7 @@ citer_call_columns(RangeTblFunction *function)
 	FuncExpr   *call = (FuncExpr *) function->funcexpr;
 
 	if (!is_query(call->args))
-		return lookup_rowtype_tupdesc_copy(exprType(linitial(call->args)), -1);
+		return lookup_rowtype_tupdesc(exprType(linitial(call->args)), -1);
 	return BlessTupleDesc(BuildDescFromLists(function->funccolnames, function->funccoltypes,
 											 function->funccoltypmods,
 											 function->funccolcollations));

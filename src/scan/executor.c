@@ -37,12 +37,12 @@ typedef struct CiterScanState
 {
 	CustomScanState css;
 	RangeTblFunction *function; /* the call, as the plan was made for it */
-	TupleDesc	columns;		/* of its result */
+	TupleDesc	columns;		/* of its result; pinned */
 	Index		rti;			/* range table entry of the call */
 	int			narguments;		/* of the call, in custom_exprs */
-	List	   *expressions;	/* states of custom_exprs; constants as they
-								 * are */
+	ExprState **expressions;	/* states of custom_exprs; NULL: a constant */
 	Bitmapset  *used;			/* columns, as the plan has them */
+	int			last_used;		/* the last of them */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	List	   *words;			/* what is told of the walk; NIL: not known */
@@ -56,13 +56,13 @@ static Node *create_scan_state(CustomScan *scan);
 static void begin_scan(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_scan(CustomScanState *node);
 static TupleTableSlot *next_row(ScanState *node);
-static CiterIterator *open_iterator(CiterScanState *state);
+static pg_noinline CiterIterator *open_iterator(CiterScanState *state);
 static void evaluate(CiterScanState *state, NullableDatum *values);
 static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *values);
 static void read_plan(CiterScanState *state, const CustomScan *scan);
 static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
-static TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
+static pg_noinline TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
 static void end_scan(CustomScanState *node);
@@ -98,7 +98,6 @@ create_scan_state(CustomScan *scan)
 
 	state->css.methods = &exec_methods;
 	read_plan(state, scan);
-	citer_compat_set_slot_ops(&state->css, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
 	return (Node *) state;
 }
 
@@ -115,6 +114,7 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
 		state->used = bms_add_member(state->used, lfirst_int(cell));
 	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
+	state->last_used = Max(0, bms_prev_member(state->used, -1) + FirstLowInvalidHeapAttributeNumber);
 	state->planner.first_rows = intVal(list_nth(private, CITER_SCAN_FIRST_ROWS));
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
@@ -140,30 +140,49 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 {
 	CiterScanState *state = (CiterScanState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	ExprState **expression;
 	ListCell   *cell;
 	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
 
-	citer_compat_apply_slot_ops(node, state->has_whole_row ? &TTSOpsVirtual : &TTSOpsHeapTuple);
 	if (OidIsValid(relid))
 		LockRelationOid(relid, AccessShareLock);
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
+	expression = state->expressions = palloc(sizeof(ExprState *) * list_length(scan->custom_exprs));
 	foreach(cell, scan->custom_exprs)
-		state->expressions = lappend(state->expressions, IsA(lfirst(cell), Const) ?
-									 lfirst(cell) : ExecInitExpr(lfirst(cell), &node->ss.ps));
+		*expression++ = IsA(lfirst(cell), Const) ? NULL : ExecInitExpr(lfirst(cell), &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
 
-/* Custom scan callback: the next row that satisfies the node's quals. */
+/*
+ * Custom scan callback: the next row that satisfies the node's quals.  Without any
+ * it is ExecScan() with what is not needed left out.
+ */
 static TupleTableSlot *
 exec_scan(CustomScanState *node)
 {
-	return ExecScan(&node->ss, next_row, recheck_row);
+	PlanState  *ps = &node->ss.ps;
+	TupleTableSlot *row;
+
+	if (ps->qual != NULL || ps->state->es_epq_active != NULL)
+		return ExecScan(&node->ss, next_row, recheck_row);
+	CHECK_FOR_INTERRUPTS();
+	ResetExprContext(ps->ps_ExprContext);
+	row = next_row(&node->ss);
+	if (ps->ps_ProjInfo == NULL)
+		return row;
+	if (TupIsNull(row))
+		return ExecClearTuple(ps->ps_ResultTupleSlot);
+	ps->ps_ExprContext->ecxt_scantuple = row;
+	return ExecProject(ps->ps_ProjInfo);
 }
 
-/* Access method of ExecScan: the next row of the walk, or an empty slot. */
+/*
+ * Access method of ExecScan: the next row of the walk, or an empty slot.  The scan's
+ * slot is virtual, so that expressions expect to find the columns that they use.
+ */
 static TupleTableSlot *
 next_row(ScanState *node)
 {
@@ -175,9 +194,10 @@ next_row(ScanState *node)
 	row = citer_iterator_next(state->iterator);
 	if (row == NULL)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
-	if (!state->has_whole_row && TTS_IS_HEAPTUPLE(row))
-		return row;
-	return copy_row(state, row);
+	if (state->has_whole_row)
+		return copy_row(state, row);
+	slot_getsomeattrs(row, state->last_used);
+	return row;
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -185,7 +205,8 @@ static CiterIterator *
 open_iterator(CiterScanState *state)
 {
 	MemoryContext caller = MemoryContextSwitchTo(state->context);
-	NullableDatum *values = palloc(sizeof(NullableDatum) * list_length(state->expressions));
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	NullableDatum *values = palloc(sizeof(NullableDatum) * list_length(scan->custom_exprs));
 	CiterOptions options;
 	CiterIterator *iterator;
 
@@ -202,17 +223,24 @@ open_iterator(CiterScanState *state)
 static void
 evaluate(CiterScanState *state, NullableDatum *values)
 {
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+	ExprState **expression = state->expressions;
 	ListCell   *cell;
 
-	foreach(cell, state->expressions)
+	foreach(cell, scan->custom_exprs)
 	{
 		const Const *constant = lfirst(cell);
 
-		values->isnull = IsA(constant, Const) && constant->constisnull;
-		values->value = IsA(constant, Const) ? constant->constvalue :
-			ExecEvalExpr((ExprState *) lfirst(cell), state->css.ss.ps.ps_ExprContext,
-						 &values->isnull);
+		if (*expression == NULL)
+		{
+			values->value = constant->constvalue;
+			values->isnull = constant->constisnull;
+		}
+		else
+			values->value = ExecEvalExpr(*expression, state->css.ss.ps.ps_ExprContext,
+										 &values->isnull);
 		values++;
+		expression++;
 	}
 }
 
@@ -270,7 +298,7 @@ static void
 check_walk(const CiterScanState *state, const CiterWalk *walk)
 {
 	if (citer_relation_same_columns(walk->relation->tupdesc, state->columns) &&
-		(state->claim == NIL || equal(citer_scan_claim(walk->key, false), state->claim)))
+		(state->claim == NIL || citer_scan_claim_holds(state->claim, walk->key)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -349,7 +377,10 @@ recheck_row(ScanState *node, TupleTableSlot *slot)
 static void
 end_scan(CustomScanState *node)
 {
-	close_scan((CiterScanState *) node);
+	CiterScanState *state = (CiterScanState *) node;
+
+	close_scan(state);
+	ReleaseTupleDesc(state->columns);
 }
 
 /* Custom scan callback: the next row is the first again. */

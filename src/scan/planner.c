@@ -202,6 +202,7 @@ resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	CiterScanCall *scan = rel->fdw_private;
 	CiterOptions options;
+	TupleDesc	columns;
 	Oid			relid;
 
 	if (scan != NULL)
@@ -211,7 +212,9 @@ resolve_call(RelOptInfo *rel, RangeTblEntry *rte)
 	relid = get_typ_typrelid(exprType(linitial(scan->call->args)));
 	if (OidIsValid(relid))
 		LockRelationOid(relid, AccessShareLock);
-	scan->columns = citer_call_columns(linitial(rte->functions));
+	columns = citer_call_columns(linitial(rte->functions));
+	scan->columns = CreateTupleDescCopyConstr(columns);
+	ReleaseTupleDesc(columns);
 	check_row_type(rel, scan->columns);
 	if (citer_call_read_known(scan->call->args, scan->columns, &options))
 	{

@@ -85,13 +85,14 @@ struct CiterChunk
 };
 
 static void drop_overflow(CiterChunk *chunk);
-static void note_last(CiterChunk *chunk, TupleTableSlot *slot);
+static pg_noinline void note_last(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
-static HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
+static pg_noinline HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static Size prefix_length(TupleDesc tupdesc, int ncolumns);
 static void append_to_arena(CiterChunk *chunk, HeapTuple tuple);
-static void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
-static TupleTableSlot *next_overflow(CiterChunk *chunk);
+static pg_noinline void grow_arena(CiterChunk *chunk, Size size);
+static pg_noinline void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
+static pg_noinline TupleTableSlot *next_overflow(CiterChunk *chunk);
 static TupleTableSlot *slot_of_row(CiterChunk *chunk, Size offset);
 
 /*
@@ -411,16 +412,7 @@ append_to_arena(CiterChunk *chunk, HeapTuple tuple)
 	ArenaRow   *row;
 
 	if (chunk->used + size > chunk->allocated)
-	{
-		Size		allocated = Max(chunk->allocated, ARENA_START);
-
-		while (chunk->used + size > allocated)
-			allocated *= 2;
-		chunk->arena = chunk->arena == NULL ?
-			MemoryContextAllocHuge(chunk->context, allocated) :
-			repalloc_huge(chunk->arena, allocated);
-		chunk->allocated = allocated;
-	}
+		grow_arena(chunk, size);
 	row = (ArenaRow *) (chunk->arena + chunk->used);
 	row->length = length;
 	memcpy((char *) row + ROW_HEADER_SIZE, tuple->t_data, length);
@@ -429,6 +421,20 @@ append_to_arena(CiterChunk *chunk, HeapTuple tuple)
 								chunk->ncolumns);
 	chunk->last = chunk->used;
 	chunk->used += size;
+}
+
+/* Makes room for so many more bytes. */
+static void
+grow_arena(CiterChunk *chunk, Size size)
+{
+	Size		allocated = Max(chunk->allocated, ARENA_START);
+
+	while (chunk->used + size > allocated)
+		allocated *= 2;
+	chunk->arena = chunk->arena == NULL ?
+		MemoryContextAllocHuge(chunk->context, allocated) :
+		repalloc_huge(chunk->arena, allocated);
+	chunk->allocated = allocated;
 }
 
 static void

@@ -27,7 +27,7 @@ typedef struct KeyReceiver
 static bool read_partition(CiterReader *reader, KeyReceiver *receiver);
 static bool next_partition(CiterReader *reader);
 static bool receive_row(TupleTableSlot *slot, DestReceiver *self);
-static bool receive_tie(KeyReceiver *receiver, TupleTableSlot *slot);
+static pg_noinline bool receive_tie(KeyReceiver *receiver, TupleTableSlot *slot);
 static void keep_ties(CiterReader *reader, const CiterPosition *last);
 static void read_key(CiterReader *reader, const CiterPosition *position);
 static bool receive_any(TupleTableSlot *slot, DestReceiver *self);

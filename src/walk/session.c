@@ -36,6 +36,7 @@ citer_session_remember(CiterSession *session, const CiterWalk *walk)
 	session->functions = walk->functions;
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
+	session->begun = false;
 }
 
 /*
@@ -91,7 +92,10 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 	CiterSetting settings[] = {{"search_path", session->search_path}, {NULL, NULL}};
 	int			nestlevel = 0;
 
-	citer_session_check(session, walk);
+	/* Before the first queries the walk has just been resolved. */
+	if (session->begun || !citer_session_is_same(session))
+		citer_session_check(session, walk);
+	session->begun = true;
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
 	{
 		/* What the caller's own commands write from now on is not seen. */
