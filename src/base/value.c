@@ -2,7 +2,8 @@
  * value.c
  *	  Values of any type as text, and back.
  *
- * By the type's own output and input functions, under the settings in force.
+ * By the type's own output and input functions, under the settings in force;
+ * those of the commonest types of keys are also written without.
  * What they write need not be read as the same value, nor be read at all: the
  * name of a function that regproc writes can be that of several.
  */
@@ -10,12 +11,19 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "base/value.h"
 
-static ArrayType *array_with_nulls(char **texts, int ntexts);
+static char *begin_text(CiterTexts *texts, int length);
+static void end_text(CiterTexts *texts, int length);
+static void write_date(DateADT value, char *text);
+static void write_timestamp(Timestamp value, bool with_zone, char *text);
 
 /* The value of a type that a text stands for.  The input function's errors. */
 Datum
@@ -84,56 +92,164 @@ citer_value_read_back(Oid type, char *text, Datum *value, char **error)
 }
 
 /*
- * A text[] with a NULL for each text that is missing.  One without is laid out
- * here, for construct_md_array() copies each text once more.
+ * Begins a text[] with so many elements, in the current memory context.  It is laid
+ * out as they come, for construct_md_array() copies each of them once more.
  */
-ArrayType *
-citer_value_array(char **texts, int ntexts)
+void
+citer_texts_begin(CiterTexts *texts, int ntexts, bool has_nulls)
 {
-	Size		size = ARR_OVERHEAD_NONULLS(1);
+	int			header = has_nulls ? ARR_OVERHEAD_WITHNULLS(1, ntexts) : ARR_OVERHEAD_NONULLS(1);
 	ArrayType  *array;
-	char	   *element;
 
-	for (int i = 0; i < ntexts; i++)
-	{
-		if (texts[i] == NULL)
-			return array_with_nulls(texts, ntexts);
-		size += INTALIGN(VARHDRSZ + strlen(texts[i]));
-	}
-	if (ntexts == 0)
-		return construct_empty_array(TEXTOID);
-	array = palloc0(size);
-	SET_VARSIZE(array, size);
+	initStringInfo(&texts->array);
+	enlargeStringInfo(&texts->array, header);
+	memset(texts->array.data, 0, header);
+	texts->array.len = header;
+	texts->nadded = 0;
+	array = (ArrayType *) texts->array.data;
 	array->ndim = 1;
+	array->dataoffset = has_nulls ? header : 0;
 	array->elemtype = TEXTOID;
 	ARR_DIMS(array)[0] = ntexts;
 	ARR_LBOUND(array)[0] = 1;
-	element = ARR_DATA_PTR(array);
-	for (int i = 0; i < ntexts; i++)
-	{
-		Size		length = strlen(texts[i]);
+}
 
-		SET_VARSIZE(element, VARHDRSZ + length);
-		memcpy(VARDATA(element), texts[i], length);
-		element += INTALIGN(VARHDRSZ + length);
+/* Adds a NULL, to an array that is known to have some. */
+void
+citer_texts_add_null(CiterTexts *texts)
+{
+	texts->nadded++;
+}
+
+/* Adds a text. */
+void
+citer_texts_add(CiterTexts *texts, const char *text)
+{
+	int			length = strlen(text);
+
+	memcpy(begin_text(texts, length), text, length);
+	end_text(texts, length);
+}
+
+/* Whether citer_texts_add_plain() adds values of a type. */
+bool
+citer_texts_has_plain(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		default:
+			return false;
 	}
+}
+
+/*
+ * Adds the text that the type's output function has for a value with DateStyle ISO
+ * in the time zone GMT, whatever the settings in force.
+ */
+void
+citer_texts_add_plain(CiterTexts *texts, Oid type, Datum value)
+{
+	char	   *text = begin_text(texts, MAXDATELEN);
+
+	switch (type)
+	{
+		case INT2OID:
+			(void) pg_itoa(DatumGetInt16(value), text);
+			break;
+		case INT4OID:
+			(void) pg_ltoa(DatumGetInt32(value), text);
+			break;
+		case INT8OID:
+			(void) pg_lltoa(DatumGetInt64(value), text);
+			break;
+		case DATEOID:
+			write_date(DatumGetDateADT(value), text);
+			break;
+		case TIMESTAMPOID:
+			write_timestamp(DatumGetTimestamp(value), false, text);
+			break;
+		case TIMESTAMPTZOID:
+			write_timestamp(DatumGetTimestampTz(value), true, text);
+			break;
+		default:
+			elog(ERROR, "values of type %u are not plain", type);
+	}
+	end_text(texts, strlen(text));
+}
+
+/* The array, with all of its elements added. */
+ArrayType *
+citer_texts_end(CiterTexts *texts)
+{
+	ArrayType  *array = (ArrayType *) texts->array.data;
+
+	if (texts->nadded == 0)
+		return construct_empty_array(TEXTOID);
+	SET_VARSIZE(array, texts->array.len);
 	return array;
 }
 
-/* The same with NULLs. */
-static ArrayType *
-array_with_nulls(char **texts, int ntexts)
+/* Where the next text goes, which has at most so many bytes, and a NUL. */
+static char *
+begin_text(CiterTexts *texts, int length)
 {
-	Datum	   *elements = palloc0(sizeof(Datum) * ntexts);
-	bool	   *isnull = palloc(sizeof(bool) * ntexts);
-	int			lower_bound = 1;
+	enlargeStringInfo(&texts->array, VARHDRSZ + INTALIGN(length));
+	return VARDATA(texts->array.data + texts->array.len);
+}
 
-	for (int i = 0; i < ntexts; i++)
+/* Makes the bytes that were written there the next element. */
+static void
+end_text(CiterTexts *texts, int length)
+{
+	char	   *element = texts->array.data + texts->array.len;
+	bits8	   *bitmap = ARR_NULLBITMAP((ArrayType *) texts->array.data);
+
+	SET_VARSIZE(element, VARHDRSZ + length);
+	memset(VARDATA(element) + length, 0, INTALIGN(length) - length);
+	texts->array.len += VARHDRSZ + INTALIGN(length);
+	if (bitmap != NULL)
+		bitmap[texts->nadded / BITS_PER_BYTE] |= 1 << (texts->nadded % BITS_PER_BYTE);
+	texts->nadded++;
+}
+
+/* See date_out(). */
+static void
+write_date(DateADT value, char *text)
+{
+	struct pg_tm tm;
+
+	if (DATE_NOT_FINITE(value))
 	{
-		isnull[i] = texts[i] == NULL;
-		if (!isnull[i])
-			elements[i] = CStringGetTextDatum(texts[i]);
+		EncodeSpecialDate(value, text);
+		return;
 	}
-	return construct_md_array(elements, isnull, 1, &ntexts, &lower_bound,
-							  TEXTOID, -1, false, TYPALIGN_INT);
+	j2date(value + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+	EncodeDateOnly(&tm, USE_ISO_DATES, text);
+}
+
+/* With the time zone, or without; see timestamp_out() and timestamptz_out(). */
+static void
+write_timestamp(Timestamp value, bool with_zone, char *text)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (TIMESTAMP_NOT_FINITE(value))
+	{
+		EncodeSpecialTimestamp(value, text);
+		return;
+	}
+	if (timestamp2tm(value, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	tm.tm_isdst = 0;			/* less than 0 is without the zone */
+	EncodeDateTime(&tm, fsec, with_zone, 0, NULL, USE_ISO_DATES, text);
 }

@@ -50,12 +50,14 @@ typedef struct BookmarkElement
 	int			number;			/* from 1 */
 } BookmarkElement;
 
-static ArrayType *write_values(const CiterKey *key, const Datum *values, bool *isnull, int nvalues);
+static ArrayType *write_values(const CiterKey *key, const Datum *values, const bool *isnull,
+							   int nvalues);
 static FmgrInfo *output_function(const CiterKeyElement *element);
-static char *write_value(const CiterKeyElement *element, Datum value);
+static void write_value(const CiterKeyElement *element, Datum value, CiterTexts *texts);
 static void check_exact(CiterKeyElement *element, Datum value, char *text);
 static Datum read_back(const CiterKeyElement *element, char *text);
 static void refuse_value(const CiterKeyElement *element, const char *detail);
+static bool writing_needs_settings(const CiterKey *key);
 static bool needs_settings(const CiterKey *key);
 static bool has_fixed_text(const CiterKeyElement *element);
 static bool has_exact_text(const CiterKeyElement *element);
@@ -189,12 +191,13 @@ citer_bookmark_write(const CiterKey *key, const CiterPosition *position)
 
 /* The same for the values of the first elements. */
 static ArrayType *
-write_values(const CiterKey *key, const Datum *values, bool *isnull, int nvalues)
+write_values(const CiterKey *key, const Datum *values, const bool *isnull, int nvalues)
 {
-	char	  **texts = palloc(sizeof(char *) * Max(nvalues, 1));
-	bool		set = needs_settings(key);
+	CiterTexts	texts;
+	bool		set = writing_needs_settings(key);
 	int			nestlevel = 0;
 
+	citer_texts_begin(&texts, nvalues, memchr(isnull, true, nvalues) != NULL);
 	if (set)
 	{
 		nestlevel = citer_settings_begin();
@@ -203,10 +206,15 @@ write_values(const CiterKey *key, const Datum *values, bool *isnull, int nvalues
 		citer_settings_set(stored_settings);
 	}
 	for (int i = 0; i < nvalues; i++)
-		texts[i] = isnull[i] ? NULL : write_value(&key->elements[i], values[i]);
+	{
+		if (isnull[i])
+			citer_texts_add_null(&texts);
+		else
+			write_value(&key->elements[i], values[i], &texts);
+	}
 	if (set)
 		citer_settings_end(nestlevel);
-	return citer_value_array(texts, nvalues);
+	return citer_texts_end(&texts);
 }
 
 /* Whether the text of an element's values, under our settings, is exact for certain. */
@@ -216,15 +224,22 @@ citer_bookmark_is_exact(const CiterKeyElement *element)
 	return has_fixed_text(element) || has_exact_text(element) || type_is_enum(element->type);
 }
 
-/* The text of a value; the settings for that are in force. */
-static char *
-write_value(const CiterKeyElement *element, Datum value)
+/* Adds the text of a value; the settings for that are in force. */
+static void
+write_value(const CiterKeyElement *element, Datum value, CiterTexts *texts)
 {
-	char	   *text = OutputFunctionCall(output_function(element), value);
+	Oid			type = written_type(element);
+	char	   *text;
 
+	if (citer_texts_has_plain(type))
+	{
+		citer_texts_add_plain(texts, type, value);
+		return;
+	}
+	text = OutputFunctionCall(output_function(element), value);
 	if (!has_fixed_text(element) && !has_exact_text(element))
 		check_exact(unconstify(CiterKeyElement *, element), value, text);
-	return text;
+	citer_texts_add(texts, text);
 }
 
 /* The function that writes an element's values, looked up once for its key. */
@@ -276,9 +291,20 @@ refuse_value(const CiterKeyElement *element, const char *detail)
 }
 
 /*
- * Whether the text of this key's values may depend on settings.  Setting them
- * takes much longer than to write a key, and is not done for nothing.
+ * Whether settings may decide about what is written of this key's values.  Setting
+ * them takes much longer than to write a key, and is not done for nothing.
  */
+static bool
+writing_needs_settings(const CiterKey *key)
+{
+	for (int i = 0; i < key->nelements; i++)
+		if (!has_fixed_text(&key->elements[i]) &&
+			!citer_texts_has_plain(written_type(&key->elements[i])))
+			return true;
+	return false;
+}
+
+/* Whether the text of this key's values may depend on settings. */
 static bool
 needs_settings(const CiterKey *key)
 {
