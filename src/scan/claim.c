@@ -45,11 +45,11 @@ bool
 citer_scan_claim_holds(List *claim, const CiterKey *key)
 {
 	List	   *exprs = linitial_node(List, claim);
-	List	   *oids = lsecond_node(List, claim);
-	List	   *flags = lthird_node(List, claim);
-	bool		holds = list_length(exprs) == key->nelements &&
-		linitial_int(flags) == key->physical;
+	List	   *oids = lsecond(claim);
+	List	   *flags = lthird(claim);
+	bool		holds;
 
+	holds = list_length(exprs) == key->nelements && linitial_int(flags) == key->physical;
 	for (int i = 0; holds && i < key->nelements; i++)
 	{
 		const CiterKeyElement *element = &key->elements[i];
