@@ -3,9 +3,9 @@
  *	  chunked_iter() in FROM as a scan that streams: the executor's side.
  *
  * The scan opens an iterator for the present values of the call's arguments
- * when the first row is asked for, and again after each rescan.  It returns
- * the iterator's slot as it is where it can: on a plain table no row is
- * touched between the chunk and the scan's own projection.
+ * when the first row is asked for, and again after each rescan.  Its slot is a
+ * virtual one, which gets the columns that are used of each row as they lie in
+ * the chunk.
  *
  * Expressions are compiled for the row type that the plan was made for.  So
  * that is compared at the start, when the relation is locked, and again with
@@ -42,7 +42,7 @@ typedef struct CiterScanState
 	int			narguments;		/* of the call, in custom_exprs */
 	ExprState **expressions;	/* states of custom_exprs; NULL: a constant */
 	Bitmapset  *used;			/* columns, as the plan has them */
-	int			last_used;		/* the last of them */
+	int			last_used;		/* the last of them; all for the whole row */
 	CiterPlannerOptions planner;	/* what the plan decides of a request */
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	List	   *words;			/* what is told of the walk; NIL: not known */
@@ -62,8 +62,8 @@ static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *va
 static void read_plan(CiterScanState *state, const CustomScan *scan);
 static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
-static pg_noinline TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
-static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
+static TupleTableSlot *store_row(CiterScanState *state, TupleTableSlot *row);
+static pg_noinline Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
 static void end_scan(CustomScanState *node);
 static void rescan(CustomScanState *node);
@@ -114,7 +114,8 @@ read_plan(CiterScanState *state, const CustomScan *scan)
 	foreach(cell, (List *) list_nth(private, CITER_SCAN_COLUMNS))
 		state->used = bms_add_member(state->used, lfirst_int(cell));
 	state->has_whole_row = bms_is_member(-FirstLowInvalidHeapAttributeNumber, state->used);
-	state->last_used = Max(0, bms_prev_member(state->used, -1) + FirstLowInvalidHeapAttributeNumber);
+	state->last_used = state->has_whole_row ? list_length(scan->custom_scan_tlist) - 1 :
+		Max(0, bms_prev_member(state->used, -1) + FirstLowInvalidHeapAttributeNumber);
 	state->planner.first_rows = intVal(list_nth(private, CITER_SCAN_FIRST_ROWS));
 	if (list_length(private) <= CITER_SCAN_ORDER)
 		return;
@@ -149,9 +150,12 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
+	/* No row sets the columns behind those that are used. */
+	memset(node->ss.ss_ScanTupleSlot->tts_isnull, true,
+		   sizeof(bool) * node->ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts);
 	expression = state->expressions = palloc(sizeof(ExprState *) * list_length(scan->custom_exprs));
 	foreach(cell, scan->custom_exprs)
-		*expression++ = IsA(lfirst(cell), Const) ? NULL : ExecInitExpr(lfirst(cell), &node->ss.ps);
+		* expression++ = IsA(lfirst(cell), Const) ? NULL : ExecInitExpr(lfirst(cell), &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
@@ -179,10 +183,7 @@ exec_scan(CustomScanState *node)
 	return ExecProject(ps->ps_ProjInfo);
 }
 
-/*
- * Access method of ExecScan: the next row of the walk, or an empty slot.  The scan's
- * slot is virtual, so that expressions expect to find the columns that they use.
- */
+/* Access method of ExecScan: puts the next row of the walk, or none, into the scan's slot. */
 static TupleTableSlot *
 next_row(ScanState *node)
 {
@@ -194,10 +195,7 @@ next_row(ScanState *node)
 	row = citer_iterator_next(state->iterator);
 	if (row == NULL)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
-	if (state->has_whole_row)
-		return copy_row(state, row);
-	slot_getsomeattrs(row, state->last_used);
-	return row;
+	return store_row(state, row);
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -308,21 +306,25 @@ check_walk(const CiterScanState *state, const CiterWalk *walk)
 			 errhint("Start the walk again.")));
 }
 
-/* Copies a row into the scan's own slot, and the whole row behind its columns. */
+/*
+ * Puts a row into the scan's own slot, and the row as a whole behind its columns.
+ * The values stay where they are.
+ */
 static TupleTableSlot *
-copy_row(CiterScanState *state, TupleTableSlot *row)
+store_row(CiterScanState *state, TupleTableSlot *row)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-	int			natts = row->tts_tupleDescriptor->natts;
+	int			natts = state->last_used;
 
-	if (!state->has_whole_row)
-		return ExecCopySlot(slot, row);
 	ExecClearTuple(slot);
-	slot_getallattrs(row);
+	slot_getsomeattrs(row, natts);
 	memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * natts);
 	memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * natts);
-	slot->tts_values[natts] = row_datum(state, row);
-	slot->tts_isnull[natts] = false;
+	if (state->has_whole_row)
+	{
+		slot->tts_values[natts] = row_datum(state, row);
+		slot->tts_isnull[natts] = false;
+	}
 	return ExecStoreVirtualTuple(slot);
 }
 
@@ -345,7 +347,7 @@ row_datum(CiterScanState *state, TupleTableSlot *row)
  * recheck runs from the start, the next row of a walk.
  */
 static bool
-recheck_row(ScanState *node, TupleTableSlot *slot)
+recheck_row(ScanState *node, TupleTableSlot *slot pg_attribute_unused())
 {
 	CiterScanState *state = (CiterScanState *) node;
 	EPQState   *recheck = node->ps.state->es_epq_active;
@@ -353,22 +355,14 @@ recheck_row(ScanState *node, TupleTableSlot *slot)
 	bool		found;
 
 	if (recheck->relsubs_rowmark[state->rti - 1] == NULL)
-	{
-		row = next_row(node);
-		if (TupIsNull(row))
-			return false;
-		if (row != slot)
-			ExecCopySlot(slot, row);
-		return true;
-	}
-
+		return !TupIsNull(next_row(node));
 	if (recheck->relsubs_done[state->rti - 1])
 		return false;
 	recheck->relsubs_done[state->rti - 1] = true;
 	row = MakeSingleTupleTableSlot(state->columns, &TTSOpsVirtual);
 	found = EvalPlanQualFetchRowMark(recheck, state->rti, row);
 	if (found)
-		copy_row(state, row);
+		store_row(state, row);
 	ExecDropSingleTupleTableSlot(row);
 	return found;
 }
