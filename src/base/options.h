@@ -6,6 +6,7 @@
 #define CITER_OPTIONS_H
 
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
@@ -54,6 +55,9 @@ typedef struct CiterPlannerOptions
 	NullableDatum *param_values;	/* NULL: not known before the query runs */
 	int			first_rows;		/* rows that may be all; 0: not known */
 	double		rows;			/* its estimate of all; 0: not known */
+	TupleTableSlot *slot;		/* a virtual one in which rows are returned;
+								 * NULL: the walk has its own */
+	int			slot_columns;	/* of a row that are put into it */
 	bool		measure;		/* count the rows that scans examine */
 } CiterPlannerOptions;
 

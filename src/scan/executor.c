@@ -149,9 +149,6 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
-	/* No row sets the columns behind those that are used. */
-	memset(node->ss.ss_ScanTupleSlot->tts_isnull, true,
-		   sizeof(bool) * node->ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts);
 	state->expressions = palloc(sizeof(ExprState *) * list_length(scan->custom_exprs));
 	foreach(cell, scan->custom_exprs)
 		state->expressions[foreach_current_index(cell)] = IsA(lfirst(cell), Const) ? NULL :
@@ -195,7 +192,7 @@ next_row(ScanState *node)
 	row = citer_iterator_next(state->iterator);
 	if (row == NULL)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
-	return store_row(state, row);
+	return state->has_whole_row ? store_row(state, row) : row;
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -306,8 +303,8 @@ check_walk(const CiterScanState *state, const CiterWalk *walk)
 }
 
 /*
- * Puts a row into the scan's own slot, and the row as a whole behind its columns.
- * The values stay where they are.
+ * Puts a row of another slot into the scan's own, and the row as a whole behind its
+ * columns.  The values stay where they are.
  */
 static TupleTableSlot *
 store_row(CiterScanState *state, TupleTableSlot *row)
@@ -497,5 +494,10 @@ complete_options(const CiterScanState *state, CiterOptions *options, NullableDat
 	options->planner = state->planner;
 	options->planner.param_values = params;
 	options->planner.rows = state->css.ss.ps.plan->plan_rows;
+	if (!state->has_whole_row)
+	{
+		options->planner.slot = state->css.ss.ss_ScanTupleSlot;
+		options->planner.slot_columns = state->last_used;
+	}
 	options->planner.measure = state->css.ss.ps.instrument != NULL;
 }

@@ -82,6 +82,10 @@ struct CiterChunk
 
 	HeapTupleData tuple;		/* the row in the slot */
 	TupleTableSlot *slot;
+
+	/* Where rows are returned in a slot of the caller's: */
+	TupleTableSlot *returned;	/* NULL: in the one above */
+	TupleDesc	returned_columns;
 };
 
 static void drop_overflow(CiterChunk *chunk);
@@ -94,6 +98,10 @@ static pg_noinline void grow_arena(CiterChunk *chunk, Size size);
 static pg_noinline void append_to_overflow(CiterChunk *chunk, HeapTuple tuple);
 static pg_noinline TupleTableSlot *next_overflow(CiterChunk *chunk);
 static TupleTableSlot *slot_of_row(CiterChunk *chunk, Size offset);
+static TupleTableSlot *return_row(CiterChunk *chunk, Size offset);
+static pg_noinline TupleTableSlot *return_slot(CiterChunk *chunk, TupleTableSlot *row);
+static Size next_offset(CiterChunk *chunk);
+static void set_tuple(CiterChunk *chunk, Size offset);
 
 /*
  * Makes an empty chunk for rows of the given descriptor, which must not be
@@ -137,6 +145,23 @@ citer_chunk_keep_ends(CiterChunk *chunk, const Bitmapset *columns)
 		column->byval = TupleDescAttr(chunk->tupdesc, column->attnum - 1)->attbyval;
 		column->length = TupleDescAttr(chunk->tupdesc, column->attnum - 1)->attlen;
 	}
+}
+
+/*
+ * Has citer_chunk_return() put the first columns of each row into this virtual slot.
+ * The others are NULL in it.
+ */
+void
+citer_chunk_return_in(CiterChunk *chunk, TupleTableSlot *slot, int ncolumns)
+{
+	chunk->returned = slot;
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	chunk->returned_columns = chunk->tupdesc;
+	if (ncolumns == chunk->tupdesc->natts)
+		return;
+	chunk->returned_columns = CreateTemplateTupleDesc(ncolumns);
+	for (int i = 1; i <= ncolumns; i++)
+		TupleDescCopyEntry(chunk->returned_columns, i, chunk->tupdesc, i);
 }
 
 /*
@@ -247,14 +272,22 @@ TupleTableSlot *
 citer_chunk_next(CiterChunk *chunk)
 {
 	if (chunk->read < chunk->used)
-	{
-		Size		offset = chunk->read;
-		ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
-
-		chunk->read += ROW_HEADER_SIZE + MAXALIGN(row->length);
-		return slot_of_row(chunk, offset);
-	}
+		return slot_of_row(chunk, next_offset(chunk));
 	return chunk->overflow != NULL ? next_overflow(chunk) : NULL;
+}
+
+/* The same in the slot of citer_chunk_return_in(), if there is one. */
+TupleTableSlot *
+citer_chunk_return(CiterChunk *chunk)
+{
+	TupleTableSlot *row;
+
+	if (chunk->returned == NULL)
+		return citer_chunk_next(chunk);
+	if (chunk->read < chunk->used)
+		return return_row(chunk, next_offset(chunk));
+	row = citer_chunk_next(chunk);
+	return row != NULL ? return_slot(chunk, row) : NULL;
 }
 
 /* The next row is the first again. */
@@ -467,13 +500,56 @@ next_overflow(CiterChunk *chunk)
 	return found ? chunk->overflow_slot : NULL;
 }
 
+/* The offset of the next row of the arena, which is then behind. */
+static Size
+next_offset(CiterChunk *chunk)
+{
+	Size		offset = chunk->read;
+
+	chunk->read += ROW_HEADER_SIZE + MAXALIGN(((ArenaRow *) (chunk->arena + offset))->length);
+	return offset;
+}
+
 /* Puts the row at an offset of the arena into the slot, without a copy. */
 static TupleTableSlot *
 slot_of_row(CiterChunk *chunk, Size offset)
+{
+	set_tuple(chunk, offset);
+	return ExecStoreHeapTuple(&chunk->tuple, chunk->slot, false);
+}
+
+/* Puts the columns of the row at an offset of the arena into the caller's slot. */
+static TupleTableSlot *
+return_row(CiterChunk *chunk, Size offset)
+{
+	TupleTableSlot *slot = chunk->returned;
+
+	set_tuple(chunk, offset);
+	ExecClearTuple(slot);
+	heap_deform_tuple(&chunk->tuple, chunk->returned_columns, slot->tts_values, slot->tts_isnull);
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* The same for a row in another slot. */
+static TupleTableSlot *
+return_slot(CiterChunk *chunk, TupleTableSlot *row)
+{
+	TupleTableSlot *slot = chunk->returned;
+	int			ncolumns = chunk->returned_columns->natts;
+
+	ExecClearTuple(slot);
+	slot_getsomeattrs(row, ncolumns);
+	memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * ncolumns);
+	memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * ncolumns);
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* Makes the row at an offset of the arena the chunk's tuple. */
+static void
+set_tuple(CiterChunk *chunk, Size offset)
 {
 	ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
 
 	chunk->tuple.t_len = row->length;
 	chunk->tuple.t_data = (HeapTupleHeader) ((char *) row + ROW_HEADER_SIZE);
-	return ExecStoreHeapTuple(&chunk->tuple, chunk->slot, false);
 }

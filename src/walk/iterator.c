@@ -65,7 +65,7 @@ citer_iterator_next(CiterIterator *iterator)
 
 	if (!citer_session_is_same(&iterator->reader.session))
 		citer_session_check(&iterator->reader.session, iterator->reader.walk);
-	while ((slot = citer_chunk_next(iterator->reader.chunk)) == NULL)
+	while ((slot = citer_chunk_return(iterator->reader.chunk)) == NULL)
 	{
 		if (iterator->reader.done)
 			return NULL;

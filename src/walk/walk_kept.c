@@ -304,6 +304,7 @@ copy_request(const CiterOptions *options)
 	planner->param_types = palloc(sizeof(Oid) * Max(planner->nparams, 1));
 	memcpy(planner->param_types, options->planner.param_types, sizeof(Oid) * planner->nparams);
 	planner->param_values = NULL;
+	planner->slot = NULL;
 	memset(&copy.after, 0, sizeof(copy.after));
 	memset(&copy.upto, 0, sizeof(copy.upto));
 	return copy;
