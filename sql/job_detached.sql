@@ -136,6 +136,19 @@ SELECT chunked_iter_wait('stop');
 SELECT chunked_iter_start('stop');
 SELECT chunked_iter_forget('stop');
 SELECT chunked_iter_wait('stop');
+-- Who has waited for it finds no worker in the way, also not one that has come too late.
+CREATE PROCEDURE stop_and_go() LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..20 LOOP
+		PERFORM chunked_iter_start('again', 'item', 'SELECT 1', chunk_size => 10, pause_ms => 60000);
+		COMMIT;
+		PERFORM chunked_iter_pause('again');
+		COMMIT;
+		PERFORM chunked_iter_wait('again');
+	END LOOP;
+END $$;
+CALL stop_and_go();
+SELECT chunked_iter_cancel('again'), chunked_iter_forget('again');
 SELECT chunked_iter_wait('update', -1);
 SELECT chunked_iter_wait(NULL);
 BEGIN READ ONLY;

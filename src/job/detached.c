@@ -148,7 +148,7 @@ resume(const CiterJobRun *run, const char *job, Oid owner)
 static bool
 launch(const CiterJobRun *run, const char *job, Oid owner, TransactionId xid, int elevel)
 {
-	CiterWorkersOrder order = {.n = 1,.sql = command(run, job),.owner = owner,.xid = xid};
+	CiterWorkersOrder order = {.n = 1,.sql = command(run, job),.job = job,.owner = owner,.xid = xid};
 	CiterWorkers *workers;
 	bool		ready = false;
 

@@ -46,14 +46,14 @@
 /* The guards of a job that say that sessions are at work on it. */
 #define GUARDS \
 	"CROSS JOIN LATERAL (SELECT @.chunked_iter_guard(o.o, j.job, 0) AS job," \
-	" @.chunked_iter_guard(o.o, j.job, -1) AS presence" \
+	" @.chunked_iter_guard(o.o, j.job, -1) AS presence, @.chunked_iter_guard(o.o, j.job, -3) AS coming" \
 	" FROM coalesce(to_regrole(quote_ident(j.owner::text))::oid, 0::oid) AS o OFFSET 0) AS g"
 
 /* The sessions, other than this one, that hold them. */
 #define AT_WORK \
 	"(SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 17225" \
 	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())" \
-	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence)" \
+	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence, g.coming)" \
 	" AND l.pid IS DISTINCT FROM pg_backend_pid()) AS l"
 
 /*
