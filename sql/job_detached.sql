@@ -225,6 +225,34 @@ END $$;
 SELECT chunked_iter_cancel('rests'), chunked_iter_pause('naps');
 SELECT chunked_iter_wait('rests', 60000), chunked_iter_wait('naps', 60000);
 
+-- A pause that comes while its worker begins is for this start.
+CREATE SEQUENCE look;
+GRANT USAGE ON look TO detached_anna;
+CREATE FUNCTION wait_at_second_look(job text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF job = 'asked' AND (SELECT backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid()) = 'chunked_iter worker' THEN
+		IF nextval('job_detached.look') = 2 THEN
+			PERFORM pg_advisory_xact_lock(1);
+		END IF;
+	END IF;
+	RETURN true;
+END $$;
+CREATE POLICY slow ON chunked_iter_jobs AS RESTRICTIVE USING (wait_at_second_look(job));
+SELECT pg_advisory_lock(1);
+SET ROLE detached_anna;
+SELECT chunked_iter_start('asked', 'item', 'SELECT 1', pause_ms => 600000, chunk_size => 10);
+RESET ROLE;
+DO $$ BEGIN
+	WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted) AND clock_timestamp() < now() + interval '1 min' LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END $$;
+SELECT chunked_iter_pause('asked');
+SELECT pg_advisory_unlock(1);
+SELECT chunked_iter_wait('asked', 10000);
+SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'asked';
+DROP POLICY slow ON chunked_iter_jobs;
+
 -- Who starts a job as another role waits for it in vain in the same transaction.
 BEGIN;
 SET LOCAL ROLE detached_anna;
