@@ -104,6 +104,9 @@ SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'limited';
 SELECT chunked_iter_start('limited', max_ms => 9223372036854775807, max_chunks => 1);
 SELECT chunked_iter_wait('limited');
 SELECT stop_chunks, stop_at FROM chunked_iter_jobs WHERE job = 'limited';
+SELECT chunked_iter_start('limited', max_ms => 1, max_chunks => 9223372036854775807);
+SELECT chunked_iter_wait('limited');
+SELECT stop_chunks FROM chunked_iter_jobs WHERE job = 'limited';
 CALL chunked_iter_run('limited');
 SELECT chunks_done, stop_chunks, stop_at FROM chunked_iter_progress JOIN chunked_iter_jobs USING (job) WHERE job = 'limited';
 

@@ -132,8 +132,9 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	" last_error = NULL, waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_LIMIT] =
-	"UPDATE @.chunked_iter_jobs AS j SET stop_at = $3, stop_chunks = $2 +"
-	" (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r WHERE r.job = j.job) WHERE j.job = $1",
+	"UPDATE @.chunked_iter_jobs AS j SET stop_at = $3, stop_chunks = CASE WHEN $2 IS NOT NULL"
+	" THEN least(9223372036854775807, $2 + (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r"
+	" WHERE r.job = j.job)) END WHERE j.job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
 	" waiting_for = NULL, updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",
