@@ -225,6 +225,14 @@ DO $$ BEGIN
 		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
 	END LOOP;
 END $$;
+-- which it does not in the transaction that asks
+SELECT chunked_iter_cancel('naps'), chunked_iter_wait('naps', 2000);
+BEGIN;
+SAVEPOINT one;
+SELECT chunked_iter_pause('naps');
+RELEASE one;
+SELECT chunked_iter_wait('naps', 2000);
+ROLLBACK;
 SELECT chunked_iter_cancel('rests'), chunked_iter_pause('naps');
 SELECT chunked_iter_wait('rests', 60000), chunked_iter_wait('naps', 60000);
 

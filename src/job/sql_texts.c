@@ -103,7 +103,8 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j"
 	" LEFT JOIN @.chunked_iter_job_tunings AS t ON t.job = j.job WHERE j.job = $1",
 	[CITER_JOB_SQL_STATE] =
-	"SELECT " STATE ", EXISTS (SELECT FROM " AT_WORK ") FROM @.chunked_iter_jobs AS j " GUARDS " WHERE j.job = $1",
+	"SELECT " STATE ", EXISTS (SELECT FROM " AT_WORK "), (SELECT q.xmin FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job)"
+	" FROM @.chunked_iter_jobs AS j " GUARDS " WHERE j.job = $1",
 	[CITER_JOB_SQL_BLOCKED] =
 	"WITH RECURSIVE waits AS (SELECT l.pid FROM @.chunked_iter_jobs AS j " GUARDS
 	" CROSS JOIN LATERAL " AT_WORK " WHERE j.job = $1"
