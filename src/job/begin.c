@@ -77,7 +77,11 @@ citer_job_open(CiterJobRun *run, bool *resuming)
 	*resuming = run->followed = false;
 	citer_job_drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
-	/* In its worker, and not in who starts it: what is asked of it from here on stays. */
+
+	/*
+	 * In its worker, and not in who starts it: what is asked of it from here
+	 * on stays.
+	 */
 	if (run->detached && run->has_job_guard && !is_wanted(job))
 		return false;
 	if (job == NULL)
