@@ -57,7 +57,6 @@ typedef struct CiterPlannerOptions
 	double		rows;			/* its estimate of all; 0: not known */
 	TupleTableSlot *slot;		/* a virtual one in which rows are returned;
 								 * NULL: the walk has its own */
-	int			slot_columns;	/* of a row that are put into it */
 	bool		measure;		/* count the rows that scans examine */
 } CiterPlannerOptions;
 

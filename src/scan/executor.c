@@ -494,10 +494,6 @@ complete_options(const CiterScanState *state, CiterOptions *options, NullableDat
 	options->planner = state->planner;
 	options->planner.param_values = params;
 	options->planner.rows = state->css.ss.ps.plan->plan_rows;
-	if (!state->has_whole_row)
-	{
-		options->planner.slot = state->css.ss.ss_ScanTupleSlot;
-		options->planner.slot_columns = state->last_used;
-	}
+	options->planner.slot = state->has_whole_row ? NULL : state->css.ss.ss_ScanTupleSlot;
 	options->planner.measure = state->css.ss.ps.instrument != NULL;
 }

@@ -16,20 +16,19 @@
  * before they could be locked (reader_lock.c).
  *
  * Of a chunk whose rows nobody asks for, the first row is kept, and the key's
- * columns of the last one.
+ * columns of the last one (last_row.c).
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/sysattr.h"
 #include "access/tupmacs.h"
 #include "miscadmin.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
 #include "base/compat.h"
 #include "walk/chunk.h"
+#include "walk/last_row.h"
 
 /* Bytes of a new arena: a page of rows need not move. */
 #define ARENA_START 32768
@@ -44,16 +43,6 @@ typedef struct ArenaRow
 } ArenaRow;
 
 #define ROW_HEADER_SIZE MAXALIGN(sizeof(ArenaRow))
-
-/* A column that is kept of the last row. */
-typedef struct LastColumn
-{
-	AttrNumber	attnum;
-	bool		byval;
-	int16		length;			/* of its type */
-	char	   *buffer;			/* holds the value, if that is not by value */
-	Size		allocated;
-} LastColumn;
 
 struct CiterChunk
 {
@@ -72,10 +61,8 @@ struct CiterChunk
 	Size		last;			/* offset of the row appended last */
 	int64		nrows;
 
-	/* Where only the first and the last row are kept: */
-	TupleTableSlot *last_slot;	/* the last row; NULL: all are kept */
-	LastColumn *last_columns;
-	int			nlast_columns;
+	CiterLastRow *last_row;		/* kept instead of all but the first row;
+								 * NULL: all are kept */
 
 	Tuplestorestate *overflow;	/* NULL unless rows did not fit */
 	TupleTableSlot *overflow_slot;
@@ -85,11 +72,11 @@ struct CiterChunk
 
 	/* Where rows are returned in a slot of the caller's: */
 	TupleTableSlot *returned;	/* NULL: in the one above */
-	TupleDesc	returned_columns;
+	TupleDesc	returned_columns;	/* of tuples that have no others; NULL:
+									 * not known of any */
 };
 
 static void drop_overflow(CiterChunk *chunk);
-static pg_noinline void note_last(CiterChunk *chunk, TupleTableSlot *slot);
 static HeapTuple stored_tuple(CiterChunk *chunk, TupleTableSlot *slot);
 static pg_noinline HeapTuple fetch_tuple(CiterChunk *chunk, TupleTableSlot *slot, bool *should_free);
 static Size prefix_length(TupleDesc tupdesc, int ncolumns);
@@ -133,41 +120,29 @@ citer_chunk_create(TupleDesc tupdesc, int ncolumns, Size memory)
 void
 citer_chunk_keep_ends(CiterChunk *chunk, const Bitmapset *columns)
 {
-	chunk->last_slot = MakeSingleTupleTableSlot(chunk->tupdesc, &TTSOpsVirtual);
-	memset(chunk->last_slot->tts_isnull, true, sizeof(bool) * chunk->tupdesc->natts);
-	ExecStoreVirtualTuple(chunk->last_slot);
-	chunk->last_columns = palloc0(sizeof(LastColumn) * bms_num_members(columns));
-	for (int member = -1; (member = bms_next_member(columns, member)) >= 0;)
-	{
-		LastColumn *column = &chunk->last_columns[chunk->nlast_columns++];
-
-		column->attnum = member + FirstLowInvalidHeapAttributeNumber;
-		column->byval = TupleDescAttr(chunk->tupdesc, column->attnum - 1)->attbyval;
-		column->length = TupleDescAttr(chunk->tupdesc, column->attnum - 1)->attlen;
-	}
+	chunk->last_row = citer_last_row_create(chunk->tupdesc, columns);
 }
 
 /*
- * Has citer_chunk_return() put the first columns of each row into this virtual slot.
- * The others are NULL in it.
+ * Has citer_chunk_return() put the chunk's columns of each row into this virtual slot,
+ * in which all others are NULL.
  */
 void
-citer_chunk_return_in(CiterChunk *chunk, TupleTableSlot *slot, int ncolumns)
+citer_chunk_return_in(CiterChunk *chunk, TupleTableSlot *slot)
 {
 	chunk->returned = slot;
 	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
-	chunk->returned_columns = chunk->tupdesc;
-	if (ncolumns == chunk->tupdesc->natts)
-		return;
-	chunk->returned_columns = CreateTemplateTupleDesc(ncolumns);
-	for (int i = 1; i <= ncolumns; i++)
-		TupleDescCopyEntry(chunk->returned_columns, i, chunk->tupdesc, i);
+	if (chunk->ncolumns == chunk->tupdesc->natts)
+		chunk->returned_columns = chunk->tupdesc;
+	else if (chunk->prefix > 0)
+	{
+		chunk->returned_columns = CreateTemplateTupleDesc(chunk->ncolumns);
+		for (int i = 1; i <= chunk->ncolumns; i++)
+			TupleDescCopyEntry(chunk->returned_columns, i, chunk->tupdesc, i);
+	}
 }
 
-/*
- * Frees what the chunk holds beside the memory of its context.  Not for use
- * at an abort, when temporary files are gone already.
- */
+/* Frees what is not in the memory of its context.  Not for use at an abort. */
 void
 citer_chunk_free(CiterChunk *chunk)
 {
@@ -209,9 +184,9 @@ citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot)
 	HeapTuple	tuple;
 	bool		should_free = false;
 
-	if (chunk->last_slot != NULL && chunk->nrows > 0)
+	if (chunk->last_row != NULL && chunk->nrows > 0)
 	{
-		note_last(chunk, slot);
+		citer_last_row_set(chunk->last_row, slot);
 		return ++chunk->nrows < chunk->rows;
 	}
 	tuple = stored_tuple(chunk, slot);
@@ -314,8 +289,8 @@ citer_chunk_first(CiterChunk *chunk)
 TupleTableSlot *
 citer_chunk_last(CiterChunk *chunk)
 {
-	if (chunk->last_slot != NULL && chunk->nrows > 1)
-		return chunk->last_slot;
+	if (chunk->last_row != NULL && chunk->nrows > 1)
+		return citer_last_row_slot(chunk->last_row);
 	return slot_of_row(chunk, chunk->last);
 }
 
@@ -341,33 +316,6 @@ drop_overflow(CiterChunk *chunk)
 	ExecClearTuple(chunk->overflow_slot);
 	tuplestore_end(chunk->overflow);
 	chunk->overflow = NULL;
-}
-
-/* Copies what is kept of the last row. */
-static void
-note_last(CiterChunk *chunk, TupleTableSlot *slot)
-{
-	for (int i = 0; i < chunk->nlast_columns; i++)
-	{
-		LastColumn *column = &chunk->last_columns[i];
-		bool	   *isnull = &chunk->last_slot->tts_isnull[column->attnum - 1];
-		Datum		value = slot_getattr(slot, column->attnum, isnull);
-
-		if (!*isnull && !column->byval)
-		{
-			Size		size = datumGetSize(value, false, column->length);
-
-			if (size > column->allocated)
-			{
-				if (column->buffer != NULL)
-					pfree(column->buffer);
-				column->buffer = MemoryContextAlloc(chunk->context, 2 * size);
-				column->allocated = 2 * size;
-			}
-			value = PointerGetDatum(memcpy(column->buffer, DatumGetPointer(value), size));
-		}
-		chunk->last_slot->tts_values[column->attnum - 1] = value;
-	}
 }
 
 /*
@@ -523,10 +471,13 @@ static TupleTableSlot *
 return_row(CiterChunk *chunk, Size offset)
 {
 	TupleTableSlot *slot = chunk->returned;
+	TupleDesc	columns = chunk->returned_columns;
 
 	set_tuple(chunk, offset);
+	if (columns == NULL || HeapTupleHeaderGetNatts(chunk->tuple.t_data) != columns->natts)
+		return return_slot(chunk, slot_of_row(chunk, offset));
 	ExecClearTuple(slot);
-	heap_deform_tuple(&chunk->tuple, chunk->returned_columns, slot->tts_values, slot->tts_isnull);
+	heap_deform_tuple(&chunk->tuple, columns, slot->tts_values, slot->tts_isnull);
 	return ExecStoreVirtualTuple(slot);
 }
 
@@ -535,7 +486,7 @@ static TupleTableSlot *
 return_slot(CiterChunk *chunk, TupleTableSlot *row)
 {
 	TupleTableSlot *slot = chunk->returned;
-	int			ncolumns = chunk->returned_columns->natts;
+	int			ncolumns = chunk->ncolumns;
 
 	ExecClearTuple(slot);
 	slot_getsomeattrs(row, ncolumns);

@@ -18,7 +18,7 @@ extern void citer_chunk_begin(CiterChunk *chunk, int64 rows);
 extern bool citer_chunk_append(CiterChunk *chunk, TupleTableSlot *slot);
 extern void citer_chunk_truncate(CiterChunk *chunk, int64 rows);
 extern TupleTableSlot *citer_chunk_next(CiterChunk *chunk);
-extern void citer_chunk_return_in(CiterChunk *chunk, TupleTableSlot *slot, int ncolumns);
+extern void citer_chunk_return_in(CiterChunk *chunk, TupleTableSlot *slot);
 extern TupleTableSlot *citer_chunk_return(CiterChunk *chunk);
 extern void citer_chunk_rewind(CiterChunk *chunk);
 extern TupleTableSlot *citer_chunk_first(CiterChunk *chunk);

@@ -39,7 +39,7 @@ citer_reader_open(CiterReader *reader, const CiterOptions *options)
 	reader->chunk = citer_chunk_create(walk->relation->tupdesc, walk->ncolumns,
 									   citer_settings_chunk_memory());
 	if (options->planner.slot != NULL)
-		citer_chunk_return_in(reader->chunk, options->planner.slot, options->planner.slot_columns);
+		citer_chunk_return_in(reader->chunk, options->planner.slot);
 	if (options->job.ends_only && can_keep_ends(walk))
 		citer_chunk_keep_ends(reader->chunk, walk->columns);
 	reader->windows = citer_reader_create_windows(walk);
