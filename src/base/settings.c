@@ -216,12 +216,16 @@ citer_settings_version(void)
 
 /*
  * The settings that SQL goes by, beside citer_settings_sql and search_path, as
- * they are now: a text[] of name=value, as pg_proc.proconfig is one.
+ * they are now: a text[] of name=value, as pg_proc.proconfig is one.  Their version
+ * is stored in *version, unless that is NULL.
  */
 ArrayType *
-citer_settings_save(void)
+citer_settings_save(uint64 *version)
 {
-	(void) citer_settings_version();
+	uint64		present_version = citer_settings_version();
+
+	if (version != NULL)
+		*version = present_version;
 	return DatumGetArrayTypePCopy(PointerGetDatum(present.saved));
 }
 

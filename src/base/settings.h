@@ -33,7 +33,7 @@ extern int	citer_settings_begin(void);
 extern void citer_settings_set(const CiterSetting *settings);
 extern void citer_settings_end(int nestlevel);
 extern uint64 citer_settings_version(void);
-extern ArrayType *citer_settings_save(void);
+extern ArrayType *citer_settings_save(uint64 *version);
 extern void citer_settings_restore(ArrayType *saved);
 extern void citer_settings_check_sql(const char *argument, const char *sql);
 

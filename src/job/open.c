@@ -78,7 +78,7 @@ citer_job_create(Oid procedure, const CiterJobArguments *arguments,
 	job->state = CITER_JOB_RUNNING;
 	job->statement = arguments->statement;
 	job->search_path = pstrdup(GetConfigOption("search_path", false, false));
-	job->settings.value = PointerGetDatum(citer_settings_save());
+	job->settings.value = PointerGetDatum(citer_settings_save(NULL));
 	citer_job_use_settings(job);
 	job->order_by = arguments->order_by;
 	job->reverse = arguments->reverse == 1;

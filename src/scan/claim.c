@@ -48,7 +48,7 @@ citer_scan_claim_holds(List *claim, const CiterKey *key)
 	List	   *oids = lsecond_node(List, claim);
 	List	   *flags = lthird_node(List, claim);
 	bool		holds = list_length(exprs) == key->nelements &&
-		linitial_int(flags) == key->physical;
+	linitial_int(flags) == key->physical;
 
 	for (int i = 0; holds && i < key->nelements; i++)
 	{

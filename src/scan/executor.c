@@ -140,7 +140,6 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 {
 	CiterScanState *state = (CiterScanState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
-	ExprState **expression;
 	ListCell   *cell;
 	Oid			relid = get_typ_typrelid(exprType(linitial(scan->custom_exprs)));
 
@@ -149,9 +148,10 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
-	expression = state->expressions = palloc(sizeof(ExprState *) * list_length(scan->custom_exprs));
+	state->expressions = palloc(sizeof(ExprState *) * list_length(scan->custom_exprs));
 	foreach(cell, scan->custom_exprs)
-		*expression++ = IsA(lfirst(cell), Const) ? NULL : ExecInitExpr(lfirst(cell), &node->ss.ps);
+		state->expressions[foreach_current_index(cell)] = IsA(lfirst(cell), Const) ? NULL :
+		ExecInitExpr(lfirst(cell), &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
@@ -224,23 +224,22 @@ static void
 evaluate(CiterScanState *state, NullableDatum *values)
 {
 	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
-	ExprState **expression = state->expressions;
 	ListCell   *cell;
 
 	foreach(cell, scan->custom_exprs)
 	{
 		const Const *constant = lfirst(cell);
+		ExprState  *expression = state->expressions[foreach_current_index(cell)];
 
-		if (*expression == NULL)
+		if (expression != NULL)
+			values->value = ExecEvalExpr(expression, state->css.ss.ps.ps_ExprContext,
+										 &values->isnull);
+		else
 		{
 			values->value = constant->constvalue;
 			values->isnull = constant->constisnull;
 		}
-		else
-			values->value = ExecEvalExpr(*expression, state->css.ss.ps.ps_ExprContext,
-										 &values->isnull);
 		values++;
-		expression++;
 	}
 }
 

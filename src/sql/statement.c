@@ -33,7 +33,6 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -55,7 +54,6 @@ struct CiterStatement
 	dlist_node	node;			/* in kept_statements, if it is kept */
 	MemoryContext context;		/* holds this struct and the source */
 	MemoryContextCallback callback; /* when its owner goes, if it has one */
-	uint32		hash;
 	CiterStatementSource source;
 	Oid			role;			/* that it was prepared by */
 	SPIPlanPtr	plan;
@@ -79,7 +77,7 @@ static CiterStatement *create_statement(const CiterStatementSource *source);
 static SPIPlanPtr prepare_plan(const CiterStatementSource *source, int cursor_options);
 static void owner_goes(void *statement);
 static CiterStatement *find_statement(const CiterStatementSource *source);
-static CiterStatement *keep_statement(const CiterStatementSource *source, uint32 hash);
+static CiterStatement *keep_statement(const CiterStatementSource *source);
 static bool same_source(const CiterStatementSource *a, const CiterStatementSource *b);
 static void use_plan_once(const CiterStatementSource *source, CiterPlanUse use, void *arg);
 static bool use_kept_plan(CiterStatement *statement, CiterPlanUse use, void *arg);
@@ -222,33 +220,31 @@ owner_goes(void *statement)
 static CiterStatement *
 find_statement(const CiterStatementSource *source)
 {
-	uint32		hash = hash_bytes((const unsigned char *) source->sql, strlen(source->sql));
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &kept_statements)
 	{
 		CiterStatement *statement = dlist_container(CiterStatement, node, iter.cur);
 
-		if (statement->hash == hash && statement->role == GetUserId() &&
+		if (statement->source.hash == source->hash && statement->role == GetUserId() &&
 			same_source(&statement->source, source))
 		{
 			dlist_move_head(&kept_statements, &statement->node);
 			return statement;
 		}
 	}
-	return keep_statement(source, hash);
+	return keep_statement(source);
 }
 
 /* Prepares a statement and keeps it, which may push out another. */
 static CiterStatement *
-keep_statement(const CiterStatementSource *source, uint32 hash)
+keep_statement(const CiterStatementSource *source)
 {
 	CiterStatement *statement;
 
 	drop_surplus();
 	citer_spi_connect(0);
 	statement = create_statement(source);
-	statement->hash = hash;
 	statement->kept = true;
 	dlist_push_head(&kept_statements, &statement->node);
 	citer_spi_finish();

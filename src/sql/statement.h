@@ -16,6 +16,7 @@
 typedef struct CiterStatementSource
 {
 	const char *sql;			/* one command */
+	uint32		hash;			/* of the text, for a statement that is kept */
 	int			nparams;
 	const Oid  *types;			/* of the parameters */
 	int			cursor_options; /* CURSOR_OPT_ flags */

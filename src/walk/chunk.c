@@ -112,6 +112,8 @@ citer_chunk_create(TupleDesc tupdesc, int ncolumns, Size memory)
 	chunk->prefix = prefix_length(tupdesc, ncolumns);
 	chunk->memory = memory;
 	chunk->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsHeapTuple);
+	ItemPointerSetInvalid(&chunk->tuple.t_self);
+	chunk->tuple.t_tableOid = InvalidOid;
 	return chunk;
 }
 
@@ -472,8 +474,6 @@ slot_of_row(CiterChunk *chunk, Size offset)
 	ArenaRow   *row = (ArenaRow *) (chunk->arena + offset);
 
 	chunk->tuple.t_len = row->length;
-	ItemPointerSetInvalid(&chunk->tuple.t_self);
-	chunk->tuple.t_tableOid = InvalidOid;
 	chunk->tuple.t_data = (HeapTupleHeader) ((char *) row + ROW_HEADER_SIZE);
 	return ExecStoreHeapTuple(&chunk->tuple, chunk->slot, false);
 }

@@ -176,6 +176,7 @@ statement_of(const CiterQuery *query)
 {
 	CiterStatementSource source = {
 		.sql = query->sql,
+		.hash = query->hash,
 		.nparams = query->nparams,
 		.types = query->types,
 		.cursor_options = CURSOR_OPT_GENERIC_PLAN,

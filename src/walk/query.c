@@ -73,6 +73,7 @@ citer_query_build(const CiterQuerySource *source, const CiterQueryRows *rows)
 		appendStringInfo(&sql, "\n%s", rows->locking);
 
 	query.sql = sql.data;
+	query.hash = hash_bytes((const unsigned char *) sql.data, sql.len);
 	query.version = relation->query != NULL ? version_of_query(relation) :
 		relation->has_children ? relation->watched_version : 0;
 	if (rows->sections != NULL)

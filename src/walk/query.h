@@ -30,6 +30,7 @@
 typedef struct CiterQuery
 {
 	char	   *sql;
+	uint32		hash;			/* of the text */
 	int			nparams;
 	Oid		   *types;			/* of the parameters */
 	int			steer;			/* CITER_STEER_ flags */

@@ -106,7 +106,7 @@ citer_relation_of_subquery(RangeTblEntry *entry, const char *select, TupleDesc c
 	relation->tupdesc = columns;
 	relation->query = entry;
 	relation->names = column_names(relation);
-	relation->query_settings = citer_settings_save();
+	relation->query_settings = citer_settings_save(NULL);
 	relation->sql = psprintf("(%s\n)", select);
 	relation->alias = relation->name;
 	initStringInfo(&alias);

@@ -30,8 +30,6 @@ citer_session_remember(CiterSession *session, const CiterWalk *walk)
 {
 	session->user = GetUserId();
 	session->search_path = pstrdup(namespace_search_path);
-	session->settings = citer_settings_save();
-	session->settings_version = citer_settings_version();
 	session->news = walk->relation->news;
 	session->functions = walk->functions;
 	session->started_at = GetActiveSnapshot()->curcid;
@@ -90,10 +88,11 @@ int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
 {
 	CiterSetting settings[] = {{"search_path", session->search_path}, {NULL, NULL}};
+	bool		same = !session->begun && citer_session_is_same(session);
 	int			nestlevel = 0;
 
 	/* Before the first queries the walk has just been resolved. */
-	if (session->begun || !citer_session_is_same(session))
+	if (!same)
 		citer_session_check(session, walk);
 	session->begun = true;
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
@@ -102,13 +101,13 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 		PushCopiedSnapshot(GetTransactionSnapshot());
 		GetActiveSnapshot()->curcid = session->started_at;
 	}
-	if (strcmp(namespace_search_path, session->search_path) != 0 ||
-		citer_settings_version() != session->settings_version || GinFuzzySearchLimit != 0)
+	if (GinFuzzySearchLimit != 0 || strcmp(namespace_search_path, session->search_path) != 0 ||
+		(!same && citer_settings_version() != walk->settings_version))
 	{
 		nestlevel = citer_settings_begin();
 		citer_settings_set(citer_settings_whole);
 		citer_settings_set(settings);
-		citer_settings_restore(session->settings);
+		citer_settings_restore(walk->settings);
 	}
 	citer_function_version_check(&session->functions, walk);
 	return nestlevel;

@@ -7,7 +7,6 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 
 #include "walk/function_version.h"
 #include "walk/walk.h"
@@ -17,8 +16,6 @@ typedef struct CiterSession
 {
 	Oid			user;
 	char	   *search_path;
-	ArrayType  *settings;		/* others that SQL goes by */
-	uint64		settings_version;
 	uint64		news;			/* citer_relation_news() of the last check */
 	CiterFunctionVersion functions;
 	CommandId	started_at;		/* the calling statement's command */

@@ -5,6 +5,8 @@
 #ifndef CITER_WALK_H
 #define CITER_WALK_H
 
+#include "utils/array.h"
+
 #include "base/compat.h"
 #include "base/options.h"
 #include "walk/bookmark.h"
@@ -80,6 +82,9 @@ typedef struct CiterWalk
 	int			ncolumns;		/* columns after this one are not used */
 	char	   *locking;		/* a locking clause; NULL: rows are not locked */
 	CiterFunctionVersion functions; /* that all this calls */
+	ArrayType  *settings;		/* that it was resolved under: those that SQL
+								 * goes by, beside search_path */
+	uint64		settings_version;
 	CiterQueries *queries;
 	CiterPosition after;
 	CiterPosition upto;

@@ -55,7 +55,6 @@ typedef struct KeptWalk
 	CiterOptions options;		/* that it was resolved from */
 	Oid			role;
 	SearchPathMatcher *search_path;
-	uint64		settings;		/* citer_settings_version() */
 	uint64		undone;			/* citer_relation_undone() */
 	List	   *tables;			/* OIDs of the table and its children, in the
 								 * order in which they are locked */
@@ -229,7 +228,8 @@ static bool
 is_current(const KeptWalk *kept, const CiterOptions *options)
 {
 	return kept->role == GetUserId() && kept->undone == citer_relation_undone() &&
-		same_request(&kept->options, options) && kept->settings == citer_settings_version() &&
+		same_request(&kept->options, options) &&
+		kept->walk->settings_version == citer_settings_version() &&
 		SearchPathMatchesCurrentEnvironment(kept->search_path);
 }
 
@@ -276,7 +276,6 @@ make(const CiterOptions *options, CiterWalkResolve resolve)
 	kept->role = GetUserId();
 	kept->search_path = GetSearchPathMatcher(context);
 	kept->undone = citer_relation_undone();
-	kept->settings = citer_settings_version();
 	kept->walk = resolve(&kept->options);
 	find_tables(kept);
 	if (kept->relations != NIL && changes == before && is_small(kept))

@@ -9,6 +9,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
 
+#include "base/settings.h"
 #include "walk/clause.h"
 #include "walk/function_version.h"
 #include "walk/volatility.h"
@@ -99,6 +100,7 @@ open_walk(const CiterOptions *options)
 {
 	CiterWalk  *walk = palloc0(sizeof(CiterWalk));
 
+	walk->settings = citer_settings_save(&walk->settings_version);
 	walk->relation = options->query != NULL ?
 		citer_clause_query(options->query, options->query_columns) :
 		citer_relation_open(options->rowtype);
