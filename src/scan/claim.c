@@ -45,8 +45,8 @@ bool
 citer_scan_claim_holds(List *claim, const CiterKey *key)
 {
 	List	   *exprs = linitial_node(List, claim);
-	List	   *oids = lsecond_node(List, claim);
-	List	   *flags = lthird_node(List, claim);
+	List	   *oids = lsecond(claim);
+	List	   *flags = lthird(claim);
 	bool		holds = list_length(exprs) == key->nelements &&
 	linitial_int(flags) == key->physical;
 
