@@ -62,7 +62,7 @@ static NullableDatum *copy_params(CiterScanState *state, const NullableDatum *va
 static void read_plan(CiterScanState *state, const CustomScan *scan);
 static void check_planned_type(CiterScanState *state);
 static void check_walk(const CiterScanState *state, const CiterWalk *walk);
-static pg_noinline TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
+static TupleTableSlot *copy_row(CiterScanState *state, TupleTableSlot *row);
 static Datum row_datum(CiterScanState *state, TupleTableSlot *row);
 static bool recheck_row(ScanState *node, TupleTableSlot *slot);
 static void end_scan(CustomScanState *node);
@@ -145,6 +145,9 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 
 	if (OidIsValid(relid))
 		LockRelationOid(relid, AccessShareLock);
+	/* What is not used is NULL. */
+	memset(node->ss.ss_ScanTupleSlot->tts_isnull, true,
+		   node->ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts);
 	state->columns = citer_call_columns(state->function);
 	state->rti = bms_singleton_member(scan->custom_relids);
 	check_planned_type(state);
@@ -179,10 +182,7 @@ exec_scan(CustomScanState *node)
 	return ExecProject(ps->ps_ProjInfo);
 }
 
-/*
- * Access method of ExecScan: the next row of the walk, or an empty slot.  The scan's
- * slot is virtual, so that expressions expect to find the columns that they use.
- */
+/* Access method of ExecScan: the next row of the walk, or an empty slot. */
 static TupleTableSlot *
 next_row(ScanState *node)
 {
@@ -194,10 +194,7 @@ next_row(ScanState *node)
 	row = citer_iterator_next(state->iterator);
 	if (row == NULL)
 		return ExecClearTuple(node->ss_ScanTupleSlot);
-	if (state->has_whole_row)
-		return copy_row(state, row);
-	slot_getsomeattrs(row, state->last_used);
-	return row;
+	return copy_row(state, row);
 }
 
 /* Opens the iterator for the present values of arguments and parameters. */
@@ -307,21 +304,25 @@ check_walk(const CiterScanState *state, const CiterWalk *walk)
 			 errhint("Start the walk again.")));
 }
 
-/* Copies a row into the scan's own slot, and the whole row behind its columns. */
+/*
+ * The columns of a row that are used, and the whole row behind them if that is, in the
+ * scan's own slot: it is virtual, which is what expressions are made for.
+ */
 static TupleTableSlot *
 copy_row(CiterScanState *state, TupleTableSlot *row)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-	int			natts = row->tts_tupleDescriptor->natts;
+	int			natts = state->has_whole_row ? row->tts_tupleDescriptor->natts : state->last_used;
 
-	if (!state->has_whole_row)
-		return ExecCopySlot(slot, row);
 	ExecClearTuple(slot);
-	slot_getallattrs(row);
+	slot_getsomeattrs(row, natts);
 	memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * natts);
 	memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * natts);
-	slot->tts_values[natts] = row_datum(state, row);
-	slot->tts_isnull[natts] = false;
+	if (state->has_whole_row)
+	{
+		slot->tts_values[natts] = row_datum(state, row);
+		slot->tts_isnull[natts] = false;
+	}
 	return ExecStoreVirtualTuple(slot);
 }
 
