@@ -493,10 +493,13 @@ citer_compat_text_attribute(int cache, HeapTuple tuple, AttrNumber attribute)
 }
 
 /*
- * From 16 on the header that has this, utils/pg_locale.h, needs those of ICU,
+ * From 16 on the header that has these, utils/pg_locale.h, needs those of ICU,
  * which the server's development packages do not bring.
  */
 extern char *get_collation_actual_version(char collprovider, const char *collcollate);
+extern PGDLLIMPORT char *locale_monetary;
+extern PGDLLIMPORT char *locale_numeric;
+extern PGDLLIMPORT char *locale_time;
 
 /*
  * The locale of a collation, and provider, locale and recorded version of the

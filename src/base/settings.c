@@ -19,7 +19,6 @@
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
-#include "utils/pg_locale.h"
 #include "utils/xml.h"
 
 #include "base/compat.h"

@@ -209,7 +209,7 @@ static void
 end_text(CiterTexts *texts, int length)
 {
 	char	   *element = texts->array.data + texts->array.len;
-	bits8	   *bitmap = ARR_NULLBITMAP((ArrayType *) texts->array.data);
+	uint8	   *bitmap = ARR_NULLBITMAP((ArrayType *) texts->array.data);
 
 	SET_VARSIZE(element, VARHDRSZ + length);
 	memset(VARDATA(element) + length, 0, INTALIGN(length) - length);

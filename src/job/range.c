@@ -98,14 +98,13 @@ static char *describe_place(const CiterJobRange *range, const CiterJobChunk *chu
 CiterJobState
 citer_job_run_range(CiterJobRun *run, int range_no)
 {
-	RangeWork	work = {
-		.range = {range_no, {0, true}, {0, true}, {0, true}},
-		.retries.max = run->job->retries,
-	};
+	RangeWork	work = {.retries.max = run->job->retries};
 	CiterJobState state;
 	Attempt		attempt;
 	ErrorData  *error;
 
+	work.range.range_no = range_no;
+	work.range.after.isnull = work.range.upto.isnull = work.range.position.isnull = true;
 	if (run->speed_mark == 0)
 	{
 		run->speed_mark = citer_pace_now();

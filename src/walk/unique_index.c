@@ -29,7 +29,7 @@ static bool same_equality(Oid opfamily_a, Oid collation_a, Oid opfamily_b, Oid c
 CiterUniqueIndex
 citer_unique_index_find(const CiterRelation *relation)
 {
-	CiterUniqueIndex found = {InvalidOid};
+	CiterUniqueIndex found = {.indexid = InvalidOid};
 	Relation	rel;
 	ListCell   *cell;
 
@@ -38,7 +38,7 @@ citer_unique_index_find(const CiterRelation *relation)
 	rel = relation_open(relation->relid, AccessShareLock);
 	foreach(cell, RelationGetIndexList(rel))
 	{
-		CiterUniqueIndex candidate = {InvalidOid};
+		CiterUniqueIndex candidate = {.indexid = InvalidOid};
 
 		if (read_unique_index(relation, lfirst_oid(cell), &candidate) &&
 			(!OidIsValid(found.indexid) || candidate.is_primary))
