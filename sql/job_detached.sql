@@ -104,6 +104,9 @@ SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'limited';
 SELECT chunked_iter_start('limited', max_ms => 9223372036854775807, max_chunks => 1);
 SELECT chunked_iter_wait('limited');
 SELECT stop_chunks, stop_at FROM chunked_iter_jobs WHERE job = 'limited';
+SELECT chunked_iter_start('limited', max_ms => 1, max_chunks => 9223372036854775807);
+SELECT chunked_iter_wait('limited');
+SELECT stop_chunks FROM chunked_iter_jobs WHERE job = 'limited';
 CALL chunked_iter_run('limited');
 SELECT chunks_done, stop_chunks, stop_at FROM chunked_iter_progress JOIN chunked_iter_jobs USING (job) WHERE job = 'limited';
 
@@ -136,6 +139,19 @@ SELECT chunked_iter_wait('stop');
 SELECT chunked_iter_start('stop');
 SELECT chunked_iter_forget('stop');
 SELECT chunked_iter_wait('stop');
+-- Who has waited for it finds no worker in the way, also not one that has come too late.
+CREATE PROCEDURE stop_and_go() LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..20 LOOP
+		PERFORM chunked_iter_start('again', 'item', 'SELECT 1', chunk_size => 10, pause_ms => 60000);
+		COMMIT;
+		PERFORM chunked_iter_pause('again');
+		COMMIT;
+		PERFORM chunked_iter_wait('again');
+	END LOOP;
+END $$;
+CALL stop_and_go();
+SELECT chunked_iter_cancel('again'), chunked_iter_forget('again');
 SELECT chunked_iter_wait('update', -1);
 SELECT chunked_iter_wait(NULL);
 BEGIN READ ONLY;
@@ -209,8 +225,44 @@ DO $$ BEGIN
 		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
 	END LOOP;
 END $$;
+-- which it does not in the transaction that asks
+SELECT chunked_iter_cancel('naps'), chunked_iter_wait('naps', 2000);
+BEGIN;
+SAVEPOINT one;
+SELECT chunked_iter_pause('naps');
+RELEASE one;
+SELECT chunked_iter_wait('naps', 2000);
+ROLLBACK;
 SELECT chunked_iter_cancel('rests'), chunked_iter_pause('naps');
 SELECT chunked_iter_wait('rests', 60000), chunked_iter_wait('naps', 60000);
+
+-- A pause that comes while its worker begins is for this start.
+CREATE SEQUENCE look;
+GRANT USAGE ON look TO detached_anna;
+CREATE FUNCTION wait_at_second_look(job text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF job = 'asked' AND (SELECT backend_type FROM pg_stat_activity WHERE pid = pg_backend_pid()) = 'chunked_iter worker' THEN
+		IF nextval('job_detached.look') = 2 THEN
+			PERFORM pg_advisory_xact_lock(1);
+		END IF;
+	END IF;
+	RETURN true;
+END $$;
+CREATE POLICY slow ON chunked_iter_jobs AS RESTRICTIVE USING (wait_at_second_look(job));
+SELECT pg_advisory_lock(1);
+SET ROLE detached_anna;
+SELECT chunked_iter_start('asked', 'item', 'SELECT 1', pause_ms => 600000, chunk_size => 10);
+RESET ROLE;
+DO $$ BEGIN
+	WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted) AND clock_timestamp() < now() + interval '1 min' LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END $$;
+SELECT chunked_iter_pause('asked');
+SELECT pg_advisory_unlock(1);
+SELECT chunked_iter_wait('asked', 10000);
+SELECT state, chunks_done FROM chunked_iter_progress WHERE job = 'asked';
+DROP POLICY slow ON chunked_iter_jobs;
 
 -- Who starts a job as another role waits for it in vain in the same transaction.
 BEGIN;

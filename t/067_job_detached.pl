@@ -94,6 +94,18 @@ sub transactions
 	wait_for("$workers = 0", 'the worker is gone');
 	is(query('SELECT count(*) FROM chunked_iter_jobs'), '0', 'a start whose client is killed');
 
+	# It may make all that the worker needs.
+	$node->safe_psql('postgres', 'CREATE DATABASE new');
+	$node->safe_psql('new', <<'SQL');
+BEGIN;
+CREATE EXTENSION chunked_iter;
+CREATE TABLE item AS SELECT i AS id FROM generate_series(1, 10) i;
+ALTER TABLE item ADD PRIMARY KEY (id);
+SELECT chunked_iter_start('job', 'item', 'SELECT 1 FROM chunk');
+COMMIT;
+SQL
+	is($node->safe_psql('new', "SELECT chunked_iter_wait('job')"), 'succeeded', 'in the transaction that makes the extension');
+
 	# Its notification keeps it from being prepared.
 	$session = Session->new($node);
 	$session->query("BEGIN; $start)");

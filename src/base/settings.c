@@ -85,6 +85,13 @@ const CiterSetting citer_settings_whole[] = {
 	{NULL, NULL}
 };
 
+/* Under these, a session waits as long as it takes. */
+const CiterSetting citer_settings_patient[] = {
+	{"lock_timeout", "0"},
+	{"transaction_timeout", "0"},
+	{NULL, NULL}
+};
+
 /*
  * All that decides about plans and is not a measure of the machine (costs,
  * memory): as it is in a server that nobody has configured.  But a chunk is

@@ -23,6 +23,9 @@ extern const CiterSetting citer_settings_sql[];
 /* Queries run under these, whatever the session's, and return all their rows. */
 extern const CiterSetting citer_settings_whole[];
 
+/* A session waits under these for as long as it takes. */
+extern const CiterSetting citer_settings_patient[];
+
 /* Plans are made under these, whatever the session's. */
 extern const CiterSetting citer_settings_planner[];
 

@@ -16,7 +16,7 @@
 /* A limit of a thousand years is none. */
 #define LIMIT_MS_MAX 31557600000000.0
 
-static bool is_wanted(CiterJobRun *run);
+static bool is_wanted(const CiterJob *job);
 static void create_job(CiterJobRun *run);
 static void keep_limits(const CiterJobRun *run);
 static bool can_resume(const CiterJob *job);
@@ -34,8 +34,6 @@ citer_job_begin_run(CiterJobRun *run, void *argument)
 	*resuming = false;
 	/* What is found here outlives the transaction. */
 	MemoryContextSwitchTo(run->context);
-	if (run->detached && !is_wanted(run))
-		return CITER_OUTCOME_STOPPED;
 	if (!citer_job_open(run, resuming))
 		return CITER_OUTCOME_STOPPED;
 	citer_job_runs_begin(run);
@@ -49,18 +47,17 @@ citer_job_begin_run(CiterJobRun *run, void *argument)
 CiterJobOutcome
 citer_job_look_if_wanted(CiterJobRun *run, void *argument pg_attribute_unused())
 {
-	return is_wanted(run) ? CITER_OUTCOME_COMMITTED : CITER_OUTCOME_STOPPED;
+	return is_wanted(citer_job_read(run->procedure, run->arguments.job)) ?
+		CITER_OUTCOME_COMMITTED : CITER_OUTCOME_STOPPED;
 }
 
 /*
  * Whether a job that was started on its own is still to be run, now that its
- * worker can: nobody has stopped it, or run it himself.
+ * worker can: nobody has stopped it, or run it himself.  NULL: it was forgotten.
  */
 static bool
-is_wanted(CiterJobRun *run)
+is_wanted(const CiterJob *job)
 {
-	CiterJob   *job = citer_job_read(run->procedure, run->arguments.job);
-
 	return job != NULL && job->detached && job->state == CITER_JOB_RUNNING;
 }
 
@@ -68,7 +65,7 @@ is_wanted(CiterJobRun *run)
  * Makes a job from the arguments of the run, or finds it and has it go on, in
  * the present transaction and the current memory context, between
  * citer_settings_begin() and citer_settings_end().  False if it has succeeded
- * already.  *resuming becomes whether it goes on with an old job, also if there
+ * already, or its worker is not wanted any more.  *resuming becomes whether it goes on with an old job, also if there
  * is an error.
  */
 bool
@@ -80,6 +77,13 @@ citer_job_open(CiterJobRun *run, bool *resuming)
 	*resuming = run->followed = false;
 	citer_job_drop_statement(run);
 	job = citer_job_find(run->procedure, run->arguments.job);
+
+	/*
+	 * In its worker, and not in who starts it: what is asked of it from here
+	 * on stays.
+	 */
+	if (run->detached && run->has_job_guard && !is_wanted(job))
+		return false;
 	if (job == NULL)
 	{
 		citer_job_check_needs(run->procedure, run->arguments.job, run->arguments.needs);

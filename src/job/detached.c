@@ -72,7 +72,8 @@ citer_detached_start(Oid procedure, const NullableDatum *arguments)
 /*
  * chunked_iter_resume: starts those jobs again that were started in the
  * background and that no session is at work on, though none was stopped, with
- * what is left of the limits that they were started with.  Those of the caller, or of all roles for a superuser.  Returns how many.
+ * what is left of the limits that they were started with.  Those of the caller,
+ * or of all roles for a superuser.  Returns how many.
  */
 int
 citer_detached_resume(Oid procedure)
@@ -148,7 +149,7 @@ resume(const CiterJobRun *run, const char *job, Oid owner)
 static bool
 launch(const CiterJobRun *run, const char *job, Oid owner, TransactionId xid, int elevel)
 {
-	CiterWorkersOrder order = {.n = 1,.sql = command(run, job),.owner = owner,.xid = xid};
+	CiterWorkersOrder order = {.n = 1,.sql = command(run, job),.job = job,.owner = owner,.xid = xid};
 	CiterWorkers *workers;
 	bool		ready = false;
 

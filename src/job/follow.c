@@ -257,7 +257,7 @@ static CiterJobOutcome
 wait_a_slice(CiterJobRun *run pg_attribute_unused(), void *argument)
 {
 	const		Slice *slice = argument;
-	CiterSetting timeout[] = {{"lock_timeout", psprintf("%.0f", Max(slice->ms, 1))}, {NULL, NULL}};
+	CiterSetting timeout[] = {{"lock_timeout", psprintf("%.0f", Min(Max(slice->ms, 1), (double) INT_MAX))}, {NULL, NULL}};
 	ListCell   *cell;
 
 	InvalidateCatalogSnapshot();

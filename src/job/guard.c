@@ -36,6 +36,8 @@
 /* The numbers that stand for locks that sessions share. */
 #define PRESENCE (-1)			/* at work on the job */
 #define SHARING (-2)			/* at work on a range, at a rate */
+#define COMING (-3)				/* a worker, about to look whether it is
+								 * wanted */
 
 static LockAcquireResult acquire_once(const LOCKTAG *tag, LOCKMODE mode);
 static void release(const LOCKTAG *tag, LOCKMODE mode);
@@ -123,6 +125,19 @@ citer_guard_leave(Oid owner, const char *job)
 	LOCKTAG		tag = guard_tag(owner, job, PRESENCE);
 
 	release(&tag, ShareLock);
+}
+
+/*
+ * Says that this session, a worker, is there for a job: until it ends, nobody who
+ * waits for the job takes it for one that no session will work on.  The worker keeps
+ * no session from doing anything.
+ */
+void
+citer_guard_come(Oid owner, const char *job)
+{
+	LOCKTAG		tag = guard_tag(owner, job, COMING);
+
+	(void) acquire_once(&tag, ShareLock);
 }
 
 /*

@@ -16,6 +16,7 @@ extern bool citer_guard_keep(Oid owner, const char *job, int range_no);
 extern void citer_guard_release(Oid owner, const char *job, int range_no);
 extern bool citer_guard_enter(Oid owner, const char *job);
 extern void citer_guard_leave(Oid owner, const char *job);
+extern void citer_guard_come(Oid owner, const char *job);
 extern int	citer_guard_share(Oid owner, const char *job);
 extern void citer_guard_unshare(Oid owner, const char *job);
 extern bool citer_guard_exclude(Oid owner, const char *job);

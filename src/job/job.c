@@ -63,7 +63,7 @@ static void take_guard(CiterJobRun *run);
 static void enter(CiterJobRun *run);
 static void run_detached(CiterJobRun *run);
 static CiterJobOutcome store_interrupt(CiterJobRun *run, void *argument);
-static bool wait_for_guard(CiterJobRun *run);
+static void wait_for_guard(CiterJobRun *run);
 static void fail_to_resume(CiterJobRun *run, ErrorData *error);
 static void fail_with_worker(CiterJobRun *run);
 static CiterJobOutcome store_worker_failure(CiterJobRun *run, void *error);
@@ -174,8 +174,8 @@ run_job(CiterJobRun *run)
 
 	if (run->detached)
 	{
-		if (!wait_for_guard(run) ||
-			citer_job_do(run, citer_job_look_if_wanted, NULL, NULL) == CITER_OUTCOME_STOPPED)
+		wait_for_guard(run);
+		if (citer_job_do(run, citer_job_look_if_wanted, NULL, NULL) == CITER_OUTCOME_STOPPED)
 			return;
 	}
 	else
@@ -319,28 +319,18 @@ store_interrupt(CiterJobRun *run, void *argument pg_attribute_unused())
 }
 
 /*
- * Takes the guard of a job that was started on its own, once the transaction
- * that has started it is over, however long that takes; false if it was rolled
- * back.
+ * Takes the guard of a job that was started on its own, however long another
+ * session has it.
  */
-static bool
+static void
 wait_for_guard(CiterJobRun *run)
 {
-	static const CiterSetting patient[] = {
-		{"lock_timeout", "0"},
-		{"transaction_timeout", "0"},
-		{NULL, NULL}
-	};
 	int			nestlevel = citer_settings_begin();
 
-	citer_settings_set(patient);
-	if (citer_worker_was_started())
-	{
-		citer_guard_wait(run->role, run->arguments.job);
-		run->has_job_guard = true;
-	}
+	citer_settings_set(citer_settings_patient);
+	citer_guard_wait(run->role, run->arguments.job);
+	run->has_job_guard = true;
 	citer_settings_end(nestlevel);
-	return run->has_job_guard;
 }
 
 /*

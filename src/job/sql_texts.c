@@ -46,14 +46,14 @@
 /* The guards of a job that say that sessions are at work on it. */
 #define GUARDS \
 	"CROSS JOIN LATERAL (SELECT @.chunked_iter_guard(o.o, j.job, 0) AS job," \
-	" @.chunked_iter_guard(o.o, j.job, -1) AS presence" \
+	" @.chunked_iter_guard(o.o, j.job, -1) AS presence, @.chunked_iter_guard(o.o, j.job, -3) AS coming" \
 	" FROM coalesce(to_regrole(quote_ident(j.owner::text))::oid, 0::oid) AS o OFFSET 0) AS g"
 
 /* The sessions, other than this one, that hold them. */
 #define AT_WORK \
 	"(SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 17225" \
 	" AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())" \
-	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence)" \
+	" AND ((l.classid::bigint << 32) | l.objid::bigint) IN (g.job, g.presence, g.coming)" \
 	" AND l.pid IS DISTINCT FROM pg_backend_pid()) AS l"
 
 /*
@@ -103,7 +103,8 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	"SELECT " JOB_COLUMNS " FROM @.chunked_iter_jobs AS j"
 	" LEFT JOIN @.chunked_iter_job_tunings AS t ON t.job = j.job WHERE j.job = $1",
 	[CITER_JOB_SQL_STATE] =
-	"SELECT " STATE ", EXISTS (SELECT FROM " AT_WORK ") FROM @.chunked_iter_jobs AS j " GUARDS " WHERE j.job = $1",
+	"SELECT " STATE ", EXISTS (SELECT FROM " AT_WORK "), (SELECT q.xmin FROM @.chunked_iter_job_requests AS q WHERE q.job = j.job)"
+	" FROM @.chunked_iter_jobs AS j " GUARDS " WHERE j.job = $1",
 	[CITER_JOB_SQL_BLOCKED] =
 	"WITH RECURSIVE waits AS (SELECT l.pid FROM @.chunked_iter_jobs AS j " GUARDS
 	" CROSS JOIN LATERAL " AT_WORK " WHERE j.job = $1"
@@ -132,8 +133,9 @@ const char *const citer_job_sql_texts[CITER_JOB_SQL_COUNT] = {
 	" last_error = NULL, waiting_for = NULL, updated_at = clock_timestamp()"
 	" WHERE job = $1",
 	[CITER_JOB_SQL_LIMIT] =
-	"UPDATE @.chunked_iter_jobs AS j SET stop_at = $3, stop_chunks = $2 +"
-	" (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r WHERE r.job = j.job) WHERE j.job = $1",
+	"UPDATE @.chunked_iter_jobs AS j SET stop_at = $3, stop_chunks = CASE WHEN $2 IS NOT NULL"
+	" THEN least(9223372036854775807, $2 + (SELECT sum(r.chunks_done) FROM @.chunked_iter_job_ranges AS r"
+	" WHERE r.job = j.job)) END WHERE j.job = $1",
 	[CITER_JOB_SQL_SET_STATE] =
 	"UPDATE @.chunked_iter_jobs SET state = $2, last_error = coalesce($3, last_error),"
 	" waiting_for = NULL, updated_at = clock_timestamp() WHERE job = $1 AND state IN ('running', 'interrupted')",

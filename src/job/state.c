@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "utils/builtins.h"
@@ -161,20 +162,26 @@ citer_job_read_state(CiterJob *job)
 }
 
 /*
- * Reads the state of a job by the snapshot that is active, and whether other
- * sessions are at work on it or about to begin; false if there is no such job
- * that the role may see.
+ * Reads the state of a job by the snapshot that is active, whether other
+ * sessions are at work on it or about to begin, and whether they do not know yet
+ * what it is asked, for it is this transaction that asks; false if there is no such
+ * job that the role may see.
  */
 bool
-citer_job_look_at(Oid procedure, const char *name, CiterJobState *state, bool *attended)
+citer_job_look_at(Oid procedure, const char *name, CiterJobState *state, bool *attended,
+				  bool *asked_here)
 {
 	CiterJobValues values = citer_job_values(name);
+	Datum		xmin;
+	bool		isnull;
 
 	citer_job_sql_look(procedure, CITER_JOB_SQL_STATE, &values);
 	if (SPI_processed == 0)
 		return false;
 	*state = citer_job_get_state(1);
 	*attended = citer_job_get_bool(2);
+	xmin = citer_job_get(3, &isnull);
+	*asked_here = !isnull && TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }

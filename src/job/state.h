@@ -126,7 +126,7 @@ typedef struct CiterJobKept
 extern CiterJob *citer_job_read(Oid procedure, const char *name);
 extern CiterJobState citer_job_read_state(CiterJob *job);
 extern bool citer_job_look_at(Oid procedure, const char *name, CiterJobState *state,
-							  bool *attended);
+							  bool *attended, bool *asked_here);
 extern bool citer_job_is_blocked(Oid procedure, const char *name);
 extern void citer_job_take_tuned(CiterJob *job, int column);
 extern void citer_job_insert(const CiterJob *job);

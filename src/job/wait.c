@@ -38,8 +38,8 @@ static CiterJobState wait_until(Oid procedure, const char *name, double deadline
 /*
  * chunked_iter_wait: waits until no session is at work on the job any more, or
  * the time is up.  Returns the state that it then has, as chunked_iter_progress
- * says it.  42704 if there is no such job, 55000 if it would wait for itself,
- * 40P01 if the job comes to wait for this transaction.
+ * says it.  42704 if there is no such job, 55000 if it would wait for itself or
+ * for what this transaction has asked the job, 40P01 if the job comes to wait for this transaction.
  */
 char *
 citer_job_await(Oid procedure, NullableDatum name, NullableDatum timeout_ms)
@@ -118,13 +118,20 @@ static CiterJobState
 look(Oid procedure, const char *name, bool *attended)
 {
 	CiterJobState state;
+	bool		asked_here;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (!citer_job_look_at(procedure, name, &state, attended))
+	if (!citer_job_look_at(procedure, name, &state, attended, &asked_here))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job \"%s\" does not exist", name),
 				 errhint("The view chunked_iter_progress has the jobs there are.")));
+	if (*attended && asked_here)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot wait for job \"%s\" in the transaction that asks it to stop", name),
+				 errdetail("It hears of that when this transaction has committed."),
+				 errhint("COMMIT first.")));
 	PopActiveSnapshot();
 	return state;
 }

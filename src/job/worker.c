@@ -31,6 +31,8 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
+#include "job/guard.h"
 #include "job/worker.h"
 
 /* The texts of an error, in the order in which they are shared. */
@@ -46,6 +48,7 @@ static CiterWorkerSlot *my_slot = NULL;
 static void log_in(const CiterWorkerShared *shared);
 static void set_role(const char *parameter, Oid role);
 static void tell_ready(void);
+static bool was_started(TransactionId xid);
 static void run_helper(const char *sql);
 static void share_error(CiterWorkerSlot *slot, ErrorData *error);
 
@@ -71,10 +74,12 @@ citer_worker_main(Datum handle)
 	my_slot = &my_shared->slots[slot];
 	log_in(my_shared);
 	sql = (const char *) my_shared + my_shared->sql;
+	if (!my_shared->helps)
+		citer_guard_come(my_shared->owner, (const char *) my_shared + my_shared->job);
 	tell_ready();
 	if (my_shared->helps)
 		run_helper(sql);
-	else
+	else if (was_started(my_shared->starter_xid))
 		citer_worker_run(sql);
 }
 
@@ -111,6 +116,27 @@ tell_ready(void)
 	my_slot->ready = true;
 	if (starter != NULL)
 		SetLatch(&starter->procLatch);
+}
+
+/*
+ * Whether the transaction that has started a job on its own has committed.
+ * Waits for its end, however long that takes, before anything is looked up: it may
+ * have made the extension.
+ */
+static bool
+was_started(TransactionId xid)
+{
+	int			nestlevel;
+
+	if (!TransactionIdIsValid(xid))
+		return true;
+	StartTransactionCommand();
+	nestlevel = citer_settings_begin();
+	citer_settings_set(citer_settings_patient);
+	XactLockTableWait(xid, NULL, NULL, XLTW_None);
+	citer_settings_end(nestlevel);
+	CommitTransactionCommand();
+	return TransactionIdDidCommit(xid);
 }
 
 /*
@@ -208,21 +234,6 @@ citer_worker_chunks(const CiterJobRun *run)
 {
 	return run->shared == NULL ? run->totals.chunks :
 		(int64) pg_atomic_read_u64(&run->shared->chunks);
-}
-
-/*
- * Whether the transaction that has started a job on its own has committed.
- * Waits for its end.
- */
-bool
-citer_worker_was_started(void)
-{
-	TransactionId xid = my_shared->starter_xid;
-
-	if (!TransactionIdIsValid(xid))
-		return true;
-	XactLockTableWait(xid, NULL, NULL, XLTW_None);
-	return TransactionIdDidCommit(xid);
 }
 
 /* Writes an error into a slot; texts that have no room are cut off or left out. */

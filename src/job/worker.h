@@ -36,11 +36,13 @@ struct CiterWorkerShared
 	Oid			role;			/* SET ROLE; InvalidOid: none */
 	bool		helps;			/* a run that waits for it, by
 								 * chunked_iter_work */
+	Oid			owner;			/* of its job, if it does not help */
 	TransactionId starter_xid;	/* has to commit first; invalid: none */
 	int64		max_chunks;		/* of all sessions of the run; 0: no limit */
 	pg_atomic_uint64 chunks;	/* that they have done */
 	Size		settings;		/* offset of the session's; 0: none */
 	Size		sql;			/* offset of the command */
+	Size		job;			/* offset of the job's name */
 	int			nslots;
 	CiterWorkerSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };
@@ -49,7 +51,6 @@ extern PGDLLEXPORT void citer_worker_main(Datum handle);
 extern void citer_worker_join(CiterJobRun *run);
 extern void citer_worker_note(const CiterJobRun *run);
 extern int64 citer_worker_chunks(const CiterJobRun *run);
-extern bool citer_worker_was_started(void);
 extern void citer_worker_run(const char *sql);
 extern ErrorData *citer_worker_error(const CiterWorkerSlot *slot);
 

@@ -82,7 +82,9 @@ create(const CiterWorkersOrder *order)
 	Size		settings = as_session ? EstimateGUCStateSpace() : 0;
 	Size		slots = MAXALIGN(offsetof(CiterWorkerShared, slots) +
 								 sizeof(CiterWorkerSlot) * order->n);
-	Size		size = slots + MAXALIGN(settings) + strlen(order->sql) + 1;
+	Size		sql = slots + MAXALIGN(settings);
+	Size		job = sql + strlen(order->sql) + 1;
+	Size		size = job + strlen(order->job) + 1;
 	CiterWorkers *workers = MemoryContextAllocZero(context, offsetof(CiterWorkers, handles) +
 												   sizeof(BackgroundWorkerHandle *) * order->n);
 	CiterWorkerShared *shared;
@@ -97,12 +99,15 @@ create(const CiterWorkersOrder *order)
 	identify(shared, order->owner);
 	shared->starter = MyProcPid;
 	shared->helps = order->helps;
+	shared->owner = order->owner;
 	shared->starter_xid = order->xid;
 	shared->max_chunks = order->max_chunks;
 	pg_atomic_init_u64(&shared->chunks, 0);
 	shared->nslots = order->n;
-	shared->sql = slots + MAXALIGN(settings);
-	strcpy((char *) shared + shared->sql, order->sql);
+	shared->sql = sql;
+	strcpy((char *) shared + sql, order->sql);
+	shared->job = job;
+	strcpy((char *) shared + job, order->job);
 	if (as_session)
 	{
 		shared->settings = slots;
@@ -229,7 +234,7 @@ void
 citer_workers_share(CiterJobRun *run)
 {
 	int			wanted = 0;
-	CiterWorkersOrder order = {.helps = true,.max_chunks = run->arguments.max_chunks};
+	CiterWorkersOrder order = {.job = run->job->name,.helps = true,.max_chunks = run->arguments.max_chunks};
 	const char *schema;
 
 	if (run->job->workers <= 1)

@@ -11,6 +11,7 @@
 typedef struct CiterWorkersOrder
 {
 	const char *sql;			/* one command */
+	const char *job;			/* its job */
 	int			n;				/* how many are wanted */
 	Oid			owner;			/* they are new sessions of this role;
 								 * InvalidOid: like this session, settings
