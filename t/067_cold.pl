@@ -2,7 +2,8 @@
 # A walk by a random key of a table that is not in any cache: the blocks of a chunk
 # are asked for before it is read; and if there are as many rows as blocks, and they
 # stay in a cache, all of them are read in their order.  Not those of a table in the
-# order of its key, nor those that are in a cache.
+# order of its key, nor those that are in a cache.  A block that cannot be read is no
+# matter for a walk that does not need it.
 
 use strict;
 use warnings;
@@ -85,6 +86,34 @@ unlike(
 	'none that are in the cache');
 unlike(after_restart('EXPLAIN ANALYZE SELECT * FROM chunked_iter(NULL::ordered, 500)'),
 	qr/Asked For|Read Ahead/, 'nor those of a table in order');
+
+# The last block of a table is broken, and has none of the rows of these walks.
+$node->safe_psql('postgres', <<"SQL");
+CREATE TABLE broken (id uuid PRIMARY KEY, n integer NOT NULL, at integer NOT NULL, note text);
+INSERT INTO broken SELECT md5(i::text)::uuid, i, i % 5, repeat('x', 400) FROM generate_series(1, $rows) i;
+INSERT INTO broken SELECT md5('-' || i)::uuid, i, 9, repeat('x', 1900) FROM generate_series(1, 8) i;
+CREATE INDEX ON broken (at, id DESC);
+VACUUM ANALYZE broken;
+SQL
+my $upto = "chunked_iter(NULL::broken, 500, 'at, id DESC', upto => '{4}')";
+my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('broken')");
+$node->stop;
+open(my $data, '+<:raw', $file) or die "$file: $!";
+seek($data, -8192, 2);
+print $data 'damaged' x 1000;
+close($data);
+$node->start;
+isnt($node->psql('postgres', 'SELECT count(n) FROM broken'), 0, 'a block of the table cannot be read');
+my $query = "SELECT * FROM broken WHERE at <= 4 ORDER BY at, id DESC";
+is( after_restart(digest("SELECT * FROM $upto")),
+	$node->safe_psql('postgres', 'SET enable_seqscan = off; SET enable_bitmapscan = off; ' . digest($query)),
+	'a walk does not fail because of a block that it does not need');
+cmp_ok(read_ahead(after_restart("EXPLAIN ANALYZE SELECT * FROM $upto")), '>', 0.5 * $blocks,
+	'before which the blocks have been read ahead');
+is( after_restart(<<'SQL'), "$rows|0", 'nor does a job');
+CALL chunked_iter_run('broken', 'broken', 'SELECT id FROM chunk', chunk_size => 500, order_by => 'at, id DESC', upto => '{4}', on_error => 'skip');
+SELECT rows_done, rows_failed FROM chunked_iter_progress WHERE job = 'broken'
+SQL
 $node->stop;
 done_testing();
 

@@ -17,12 +17,14 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
+#include "utils/resowner.h"
 
 #include "base/compat.h"
 #include "sql/prefetch.h"
@@ -34,6 +36,7 @@ static IndexScanState *only_index_scan(PlanState *plan);
 static int	find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int entries);
 static bool is_worth_warming(Relation table, double rows);
 static void warm(Relation table, CiterPrefetch *prefetch);
+static bool read_blocks(Relation table, BlockNumber from, BlockNumber to, BufferAccessStrategy strategy);
 static bool are_in_order(const BlockNumber *blocks, int nblocks);
 static int	compare_blocks(const void *a, const void *b);
 
@@ -123,7 +126,8 @@ is_worth_warming(Relation table, double rows)
 
 /*
  * Reads the next part of the table's blocks.  They stay in the server's cache if
- * that is large enough, else in the operating system's.
+ * that is large enough, else in the operating system's.  After one that cannot be
+ * read there are no more parts.
  */
 static void
 warm(Relation table, CiterPrefetch *prefetch)
@@ -138,15 +142,50 @@ warm(Relation table, CiterPrefetch *prefetch)
 	prefetch->warm_table = RelationGetRelid(table);
 	part = Max((int64) WARM_START * prefetch->entries, prefetch->warmed);
 	end = Min(end, prefetch->warmed + part);
-	for (; prefetch->warmed < end; prefetch->warmed++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		ReleaseBuffer(ReadBufferExtended(table, MAIN_FORKNUM, prefetch->warmed, RBM_NORMAL,
-										 strategy));
-	}
+	if (prefetch->warmed < end)
+		prefetch->warmed = read_blocks(table, prefetch->warmed, end, strategy) ? end : MaxBlockNumber;
 	if (strategy != NULL)
 		FreeAccessStrategy(strategy);
 	prefetch->read += pgBufferUsage.shared_blks_read - before;
+}
+
+/*
+ * Reads blocks from one up to before another; false if one of them cannot be read,
+ * which may be none that a scan needs.  A subtransaction gives back what the error
+ * leaves behind.
+ */
+static bool
+read_blocks(Relation table, BlockNumber from, BlockNumber to, BufferAccessStrategy strategy)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		for (BlockNumber block = from; block < to; block++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			ReleaseBuffer(ReadBufferExtended(table, MAIN_FORKNUM, block, RBM_NORMAL, strategy));
+		}
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error != NULL && error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
+		error->sqlerrcode != ERRCODE_IO_ERROR)
+		ReThrowError(error);
+	return error == NULL;
 }
 
 /* Whether most blocks are next to the one before, either way. */
