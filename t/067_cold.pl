@@ -52,9 +52,9 @@ for my $order ('id', 'id DESC', 'at, id DESC')
 	cmp_ok(read_ahead($plan), '<=', $blocks, 'and each once');
 
 	# It fits into no cache that the server knows of.
-	$plan = after_restart("SET effective_cache_size = '16MB'; EXPLAIN ANALYZE SELECT * FROM (SELECT * FROM $walk LIMIT 20000) s WHERE n > 0");
+	$plan = after_restart("SET effective_cache_size = '48MB'; EXPLAIN ANALYZE SELECT * FROM (SELECT * FROM $walk LIMIT 20000) s WHERE n > 0");
 	is(read_ahead($plan), 0, 'not of a table that is too large to stay in a cache');
-	cmp_ok(asked($plan), '>', 0.1 * $blocks, 'of which some blocks are asked for, as it has room for them');
+	cmp_ok(asked($plan), '>', 0.5 * $blocks, 'of which most blocks are asked for');
 	is( after_restart(digest("SELECT * FROM $walk LIMIT 20000")),
 		$node->safe_psql('postgres', digest("SELECT * FROM random ORDER BY $order LIMIT 20000")),
 		'and all rows come in order');
