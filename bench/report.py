@@ -252,7 +252,7 @@ def cold():
     out = (
         f"A table of {rows:,} rows with a random UUID for a primary key. Before each run the"
         " server was restarted and its files were dropped from the operating system's"
-        " cache.\n\n| | seconds | spread |\n|---|---:|---:|\n"
+        " cache, or for the last line read into it.\n\n| | seconds | spread |\n|---|---:|---:|\n"
     )
     for way, seconds in grouped.items():
         out += (
