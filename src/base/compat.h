@@ -440,6 +440,17 @@ citer_compat_begin_index_scan(Relation table, Relation index, Snapshot snapshot,
 #define CITER_CUSTOMPATH_FLAGS 0
 #endif
 
+/* Makes a row descriptor that was put together fit for use, which 19 asks for. */
+static inline void
+citer_compat_finish_columns(TupleDesc columns)
+{
+#if PG_VERSION_NUM >= 190000
+	TupleDescFinalize(columns);
+#else
+	(void) columns;
+#endif
+}
+
 /*
  * Executor flags to explain a generic plan, whose parameters have no values.
  * Before 16 there is no flag that keeps the executor from pruning partitions

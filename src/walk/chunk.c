@@ -139,6 +139,7 @@ citer_chunk_return_in(CiterChunk *chunk, TupleTableSlot *slot)
 		chunk->returned_columns = CreateTemplateTupleDesc(chunk->ncolumns);
 		for (int i = 1; i <= chunk->ncolumns; i++)
 			TupleDescCopyEntry(chunk->returned_columns, i, chunk->tupdesc, i);
+		citer_compat_finish_columns(chunk->returned_columns);
 	}
 }
 
