@@ -13,18 +13,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 
 #include "job/errors.h"
 #include "job/skip.h"
 #include "job/sql.h"
-
-/* What is done in a subtransaction. */
-typedef void (*Work) (CiterJobSkip *skip, void *argument);
+#include "sql/subtransaction.h"
 
 /* Some of the rows of the chunk, numbered from 0; "to" is excluded. */
 typedef struct RowSpan
@@ -45,14 +41,13 @@ typedef struct FailedRow
 static void take_recorded(CiterJobSkip *skip);
 static int64 do_span(CiterJobSkip *skip, RowSpan span);
 static bool goes_by_bounds(const CiterJobStatement *statement);
-static ErrorData *try_in_subtransaction(CiterJobSkip *skip, Work work, void *argument);
-static void run_statement(CiterJobSkip *skip, void *argument);
+static void run_statement(void *context, void *argument);
 static TupleTableSlot *start_reading(CiterJobSkip *skip, int64 from);
 static void record_span(CiterJobSkip *skip, RowSpan span, const ErrorData *error);
 static NullableDatum key_of(CiterJobSkip *skip, TupleTableSlot *slot);
 static char *message_for(RowSpan span, const ErrorData *error);
 static void record_row(CiterJobSkip *skip, FailedRow *row);
-static void insert_row(CiterJobSkip *skip, void *argument);
+static void insert_row(void *context, void *argument);
 
 /*
  * Runs the statement for the rows of the chunk, and records those that fail in
@@ -105,7 +100,7 @@ take_recorded(CiterJobSkip *skip)
 static int64
 do_span(CiterJobSkip *skip, RowSpan span)
 {
-	ErrorData  *error = try_in_subtransaction(skip, run_statement, &span);
+	ErrorData  *error = citer_subtransaction_try(run_statement, skip, &span);
 	RowSpan		first = {span.from, span.from + (span.to - span.from) / 2};
 	RowSpan		second = {first.to, span.to};
 	int64		failed;
@@ -134,38 +129,10 @@ goes_by_bounds(const CiterJobStatement *statement)
 	return uses->bounds || citer_job_statement_uses_ranges(statement) || !uses->rows;
 }
 
-/* Does something in a subtransaction.  Returns NULL, or why it was undone. */
-static ErrorData *
-try_in_subtransaction(CiterJobSkip *skip, Work work, void *argument)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext caller = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-
-	CHECK_FOR_INTERRUPTS();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		work(skip, argument);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
 static void
-run_statement(CiterJobSkip *skip, void *argument)
+run_statement(void *context, void *argument)
 {
+	CiterJobSkip *skip = context;
 	const RowSpan *span = argument;
 	TupleTableSlot *slot = start_reading(skip, span->from);
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
@@ -246,7 +213,7 @@ message_for(RowSpan span, const ErrorData *error)
 static void
 record_row(CiterJobSkip *skip, FailedRow *row)
 {
-	ErrorData  *error = try_in_subtransaction(skip, insert_row, row);
+	ErrorData  *error = citer_subtransaction_try(insert_row, skip, row);
 
 	if (error == NULL)
 		return;
@@ -258,8 +225,9 @@ record_row(CiterJobSkip *skip, FailedRow *row)
 }
 
 static void
-insert_row(CiterJobSkip *skip, void *argument)
+insert_row(void *context, void *argument)
 {
+	CiterJobSkip *skip = context;
 	const FailedRow *row = argument;
 	CiterJobValues values;
 

@@ -36,31 +36,3 @@ citer_scan_claim(const CiterKey *key, bool backwards)
 	}
 	return list_make3(exprs, oids, flags);
 }
-
-/*
- * Whether the key is what the plan rests on.  Each scan asks, so that no list is made
- * for that.
- */
-bool
-citer_scan_claim_holds(List *claim, const CiterKey *key)
-{
-	List	   *exprs = linitial_node(List, claim);
-	List	   *oids = lsecond(claim);
-	List	   *flags = lthird(claim);
-	bool		holds;
-
-	holds = list_length(exprs) == key->nelements && linitial_int(flags) == key->physical;
-	for (int i = 0; holds && i < key->nelements; i++)
-	{
-		const CiterKeyElement *element = &key->elements[i];
-
-		holds = list_nth_oid(oids, 3 * i) == (element->descending ? element->greater_operator :
-											  element->less_operator) &&
-			list_nth_oid(oids, 3 * i + 1) == element->collation &&
-			list_nth_oid(oids, 3 * i + 2) == element->type &&
-			list_nth_int(flags, 2 * i + 1) == element->nulls_first &&
-			list_nth_int(flags, 2 * i + 2) == element->nullable &&
-			equal(list_nth(exprs, i), element->expr);
-	}
-	return holds;
-}

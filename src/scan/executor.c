@@ -292,7 +292,7 @@ static void
 check_walk(const CiterScanState *state, const CiterWalk *walk)
 {
 	if (citer_relation_same_columns(walk->relation->tupdesc, state->columns) &&
-		(state->claim == NIL || citer_scan_claim_holds(state->claim, walk->key)))
+		(state->claim == NIL || equal(citer_scan_claim(walk->key, false), state->claim)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -72,6 +72,5 @@ extern void citer_scan_add_dependencies(PlannerInfo *root, const CiterScanCall *
 extern void citer_scan_add_relation(PlannerInfo *root, Oid relid);
 extern Oid *citer_scan_param_types(List *params);
 extern List *citer_scan_claim(const CiterKey *key, bool backwards);
-extern bool citer_scan_claim_holds(List *claim, const CiterKey *key);
 
 #endif							/* CITER_SCAN_H */

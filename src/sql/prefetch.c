@@ -10,33 +10,42 @@
  *
  * Scans that go on until they have read about every block, one here and one there,
  * are better served by all blocks in their order, which a disk gives several times
- * as fast.  That is done a part at a time, each before another scan; the next part
- * is as large as all before, so that a walk that ends early has not spent more on
- * it than about as much again.
+ * as fast.  That is done a part at a time, each before another scan, and the next part
+ * is as large as all before.  Scans that end early, against what is expected of them,
+ * have not waited for the whole table then, though for more than they needed.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
-#include "utils/resowner.h"
 
 #include "base/compat.h"
 #include "sql/prefetch.h"
+#include "sql/subtransaction.h"
 
 /* Blocks in their order that are read at first, for each that is here and there. */
 #define WARM_START 4
+
+/* Blocks of a table from one up to before another, and how they are read. */
+typedef struct Blocks
+{
+	Relation	table;
+	BlockNumber from;
+	BlockNumber to;
+	BufferAccessStrategy strategy;	/* NULL: into the server's cache */
+} Blocks;
 
 static IndexScanState *only_index_scan(PlanState *plan);
 static int	find_blocks(IndexScanState *node, IndexScanDesc scan, BlockNumber *blocks, int entries);
 static bool is_worth_warming(Relation table, double rows);
 static void warm(Relation table, CiterPrefetch *prefetch);
-static bool read_blocks(Relation table, BlockNumber from, BlockNumber to, BufferAccessStrategy strategy);
+static bool can_read(Blocks *blocks);
+static void read_blocks(void *context, void *argument);
 static bool are_in_order(const BlockNumber *blocks, int nblocks);
 static int	compare_blocks(const void *a, const void *b);
 
@@ -134,58 +143,50 @@ warm(Relation table, CiterPrefetch *prefetch)
 {
 	int64		before = pgBufferUsage.shared_blks_read;
 	int64		end = RelationGetNumberOfBlocks(table);
-	BufferAccessStrategy strategy = end * 2 > NBuffers ? GetAccessStrategy(BAS_BULKREAD) : NULL;
-	int64		part;
+	Blocks		part = {.table = table};
 
 	if (prefetch->warm_table != RelationGetRelid(table))
 		prefetch->warmed = 0;
 	prefetch->warm_table = RelationGetRelid(table);
-	part = Max((int64) WARM_START * prefetch->entries, prefetch->warmed);
-	end = Min(end, prefetch->warmed + part);
-	if (prefetch->warmed < end)
-		prefetch->warmed = read_blocks(table, prefetch->warmed, end, strategy) ? end : MaxBlockNumber;
-	if (strategy != NULL)
-		FreeAccessStrategy(strategy);
+	if (prefetch->warmed >= end)
+		return;
+	if (end * 2 > NBuffers)
+		part.strategy = GetAccessStrategy(BAS_BULKREAD);
+	part.from = prefetch->warmed;
+	part.to = Min(end, part.from + Max((int64) WARM_START * prefetch->entries, part.from));
+	prefetch->warmed = can_read(&part) ? part.to : MaxBlockNumber;
+	if (part.strategy != NULL)
+		FreeAccessStrategy(part.strategy);
 	prefetch->read += pgBufferUsage.shared_blks_read - before;
 }
 
 /*
- * Reads blocks from one up to before another; false if one of them cannot be read,
- * which may be none that a scan needs.  A subtransaction gives back what the error
- * leaves behind.
+ * Reads blocks; false if one of them cannot be read, which may be none that a scan
+ * needs.  A subtransaction gives back what the error leaves behind.
  */
 static bool
-read_blocks(Relation table, BlockNumber from, BlockNumber to, BufferAccessStrategy strategy)
+can_read(Blocks *blocks)
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext caller = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error = citer_subtransaction_try(read_blocks, blocks, NULL);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		for (BlockNumber block = from; block < to; block++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			ReleaseBuffer(ReadBufferExtended(table, MAIN_FORKNUM, block, RBM_NORMAL, strategy));
-		}
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
 		error->sqlerrcode != ERRCODE_IO_ERROR)
 		ReThrowError(error);
 	return error == NULL;
+}
+
+/* Work in a subtransaction: reads blocks. */
+static void
+read_blocks(void *context, void *argument pg_attribute_unused())
+{
+	const Blocks *blocks = context;
+
+	for (BlockNumber block = blocks->from; block < blocks->to; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ReleaseBuffer(ReadBufferExtended(blocks->table, MAIN_FORKNUM, block, RBM_NORMAL,
+										 blocks->strategy));
+	}
 }
 
 /* Whether most blocks are next to the one before, either way. */

@@ -34,7 +34,6 @@ citer_session_remember(CiterSession *session, const CiterWalk *walk)
 	session->functions = walk->functions;
 	session->started_at = GetActiveSnapshot()->curcid;
 	session->checked_at = GetCurrentCommandId(false);
-	session->begun = false;
 }
 
 /*
@@ -88,13 +87,9 @@ int
 citer_session_begin(CiterSession *session, const CiterWalk *walk)
 {
 	CiterSetting settings[] = {{"search_path", session->search_path}, {NULL, NULL}};
-	bool		same = !session->begun && citer_session_is_same(session);
 	int			nestlevel = 0;
 
-	/* Before the first queries the walk has just been resolved. */
-	if (!same)
-		citer_session_check(session, walk);
-	session->begun = true;
+	citer_session_check(session, walk);
 	if (walk->snapshot == CITER_SNAPSHOT_CHUNK)
 	{
 		/* What the caller's own commands write from now on is not seen. */
@@ -102,7 +97,7 @@ citer_session_begin(CiterSession *session, const CiterWalk *walk)
 		GetActiveSnapshot()->curcid = session->started_at;
 	}
 	if (GinFuzzySearchLimit != 0 || strcmp(namespace_search_path, session->search_path) != 0 ||
-		(!same && citer_settings_version() != walk->settings_version))
+		citer_settings_version() != walk->settings_version)
 	{
 		nestlevel = citer_settings_begin();
 		citer_settings_set(citer_settings_whole);

@@ -20,7 +20,6 @@ typedef struct CiterSession
 	CiterFunctionVersion functions;
 	CommandId	started_at;		/* the calling statement's command */
 	CommandId	checked_at;		/* the command at the last check */
-	bool		begun;			/* queries have run */
 } CiterSession;
 
 extern void citer_session_remember(CiterSession *session, const CiterWalk *walk);
