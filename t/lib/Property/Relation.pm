@@ -12,7 +12,8 @@ random_relation() returns a hash:
   name       as SQL names it: quoted, with its schema
   setup      list of SQL statements that make and fill it
   columns    list of columns in their order, dropped ones left out; each a hash
-             of name, quoted, type (see Property::Types), not_null
+             of name, quoted, type (see Property::Types), not_null, and late:
+             added when there were rows
   id         the column that is different in every row, an integer.  It makes
              the text of a row unique; keys and indexes may leave it out.
   unique     list of the columns the tie-breaker must be made of, or undef
@@ -281,35 +282,18 @@ sub plain_table
 	add_generated_column($rel);
 	my @keys = add_keys($rel, $table);
 	my @late = late_columns($rel);
-	my @early = grep {
-		my $column = $_;
-		!grep { $_ == $column } @late
-	} @{ $rel->{columns} };
+	my @early = others($rel->{columns}, @late);
 	my ($definitions, @drops) = definitions($table, @early);
-	my $before = $rel->{count};
-	$before = between(0, $before) if @late;
 	my @drops_after = chance(50) ? splice(@drops) : ();
 
+	$rel->{columns} = [ @early, @late ];
 	add($rel,
 		"CREATE $persistence TABLE $table ($definitions)",
 		@drops,
 		@keys,
 		storage($rel, $table),
-		inserts($rel, $table, \@early, 1, $before));
-	for my $column (@late)
-	{
-		my $default = literal(random_value($column->{type}));
-		add($rel,
-				"ALTER TABLE $table ADD COLUMN "
-			  . column_definition($column)
-			  . " DEFAULT $default");
-	}
-	$rel->{columns} = [ @early, @late ];
-	add($rel,
+		growing_inserts($rel, $table, \@late, 1, $rel->{count}),
 		@drops_after,
-		inserts(
-			$rel, $table, $rel->{columns},
-			$before + 1, $rel->{count} - $before),
 		churn($rel, $table),
 		distractors($rel, $table));
 	return finished($rel, $table, 'ctid', $table);
@@ -346,8 +330,50 @@ sub late_columns
 		  @{ $rel->{keyed} // [] }
 	} @{ $rel->{columns} };
 
-	return () unless chance(25);
-	return some_of(between(1, 2), @free);
+	return () unless chance(30);
+	my @late = some_of(between(1, 3), @free);
+	$_->{late} = 1 for @late;
+	return @late;
+}
+
+# The columns of a list that are none of these.
+sub others
+{
+	my ($columns, @these) = @_;
+
+	return grep {
+		my $column = $_;
+		!grep { $_ == $column } @these
+	} @$columns;
+}
+
+# Insert rows, some of them before these columns are added: then they have no value in
+# them, or one that is in the catalog only.
+sub growing_inserts
+{
+	my ($rel, $table, $late, $first, $count) = @_;
+	my @early = others($rel->{columns}, @$late);
+	my $before = @$late ? between(0, $count) : $count;
+	my $defaults = one_of(0, 50, 100);
+
+	return (
+		inserts($rel, $table, \@early, $first, $before),
+		map({ addition($table, $_, $_->{not_null} || chance($defaults)) }
+			@$late),
+		inserts(
+			$rel, $table, $rel->{columns},
+			$first + $before, $count - $before));
+}
+
+# The statement that adds a column.
+sub addition
+{
+	my ($table, $column, $has_default) = @_;
+	my $default =
+	  $has_default ? ' DEFAULT ' . literal(random_value($column->{type})) : '';
+
+	return
+	  "ALTER TABLE $table ADD COLUMN " . column_definition($column) . $default;
 }
 
 # What all relations share at the end.
@@ -440,26 +466,27 @@ sub inheritance_parent
 	my ($rel) = @_;
 	my ($table, @children) = map { table_name($rel) } 1 .. 4;
 	my @keys = add_keys($rel, $table);
-	my ($definitions, @drops) = definitions($table, @{ $rel->{columns} });
+	my @late = late_columns($rel);
+	my @early = others($rel->{columns}, @late);
+	my ($definitions, @drops) = definitions($table, @early);
 	my $share = int($rel->{count} / 3);
 
 	$#children = between(0, 3) - 1;
+	$rel->{columns} = [ @early, @late ];
 	add($rel,
 		"CREATE TABLE $table ($definitions)",
 		@drops, @keys,
-		inserts(
-			$rel, $table, $rel->{columns}, 1,
-			$rel->{count} - $share * @children));
+		growing_inserts(
+			$rel, $table, \@late, 1, $rel->{count} - $share * @children));
 	for my $i (0 .. $#children)
 	{
 		my $grandchild = $i > 1;
 		my $parent = $grandchild ? $children[0] : $table;
+		my @rows = ($rel->{count} - $share * ($i + 1) + 1, $share);
 		add($rel,
-			child($rel, $children[$i], $parent, $grandchild || chance(50)),
-			inserts(
-				$rel, $children[$i],
-				$rel->{columns}, $rel->{count} - $share * ($i + 1) + 1,
-				$share));
+			$grandchild || chance(50)
+			? heir($rel, $children[$i], $parent, @rows)
+			: stranger($rel, $children[$i], $parent, \@late, @rows));
 	}
 	if (@children)
 	{
@@ -469,20 +496,36 @@ sub inheritance_parent
 	return finished($rel, $table, 'ctid', $table);
 }
 
-# Statements that make one child with a column of its own: by INHERITS, or
-# as a table of another shape that starts to inherit.
-sub child
+# Statements that make and fill one child with a column of its own.
+sub heir
 {
-	my ($rel, $name, $parent, $inherit) = @_;
+	my ($rel, $name, $parent, $first, $count) = @_;
 
-	return
-	  "CREATE TABLE $name (\"own ]\" text DEFAULT 'x') INHERITS ($parent)"
-	  if $inherit;
-	my @columns = shuffled(@{ $rel->{columns} },
-		new_column('own ]', type_named('text'), not_null => 0));
-	my ($definitions, @drops) = definitions($name, @columns);
-	return ("CREATE TABLE $name ($definitions)",
-		@drops, "ALTER TABLE $name INHERIT $parent");
+	return (
+		"CREATE TABLE $name (\"own ]\" text DEFAULT 'x') INHERITS ($parent)",
+		inserts($rel, $name, $rel->{columns}, $first, $count));
+}
+
+# The same of a table that starts to inherit when it has rows: of another shape, or of
+# the parent's, but with other values in the columns that both were given late.
+sub stranger
+{
+	my ($rel, $name, $parent, $parents_late, $first, $count) = @_;
+	my $alike = chance(60);
+	my @late = $alike ? @$parents_late : late_columns($rel);
+	my @early = others($rel->{columns}, @late);
+	my ($definitions, @drops) =
+	  $alike
+	  ? join(', ', map { column_definition($_) } @early)
+	  : definitions(
+		$name,
+		shuffled(
+			@early, new_column('own ]', type_named('text'), not_null => 0)));
+
+	return (
+		"CREATE TABLE $name ($definitions)", @drops,
+		growing_inserts($rel, $name, \@late, $first, $count),
+		"ALTER TABLE $name INHERIT $parent");
 }
 
 # A populated materialized view; its unique index cannot be NOT NULL.

@@ -36,7 +36,7 @@ our @ways = (
 	14 => { make => \&in_select_list },
 	14 => { make => \&in_from },
 	4 => { make => \&with_type },
-	4 => { make => \&of_some_columns },
+	8 => { make => \&of_some_columns },
 	4 => { make => \&of_a_star },
 	3 => { make => \&expanded },
 	5 => { make => \&under_a_condition },
@@ -102,7 +102,9 @@ sub of_some_columns
 	my ($walk) = @_;
 	my $call = call($walk);
 	my $id = $walk->{rel}{id}{quoted};
-	my $other = one_of(@{ $walk->{rel}{columns} })->{quoted};
+	my @columns = @{ $walk->{rel}{columns} };
+	my @late = grep { $_->{late} } @columns;
+	my $other = one_of(@late && chance(50) ? @late : @columns)->{quoted};
 
 	return compare(
 		$walk,
