@@ -28,6 +28,7 @@
 
 #include "base/compat.h"
 #include "scan/call.h"
+#include "scan/columns.h"
 #include "scan/scan.h"
 #include "walk/explain.h"
 #include "walk/iterator.h"
@@ -47,6 +48,7 @@ typedef struct CiterScanState
 	List	   *claim;			/* what the plan rests on; NIL: nothing */
 	List	   *words;			/* what is told of the walk; NIL: not known */
 	bool		has_whole_row;	/* the slot ends with the row as a whole */
+	CiterScanColumns *picked;	/* what the projection is; NULL: more */
 	CiterIterator *iterator;	/* NULL before the first row */
 	MemoryContext context;		/* holds the iterator */
 	CiterCost	cost;			/* of walks that have ended */
@@ -153,6 +155,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags pg_attribute_unused
 	foreach(cell, scan->custom_exprs)
 		state->expressions[foreach_current_index(cell)] = IsA(lfirst(cell), Const) ? NULL :
 		ExecInitExpr(lfirst(cell), &node->ss.ps);
+	state->picked = citer_scan_columns_create(&node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "chunked_iter scan",
 										   ALLOCSET_SMALL_SIZES);
 }
@@ -165,6 +168,7 @@ static TupleTableSlot *
 exec_scan(CustomScanState *node)
 {
 	PlanState  *ps = &node->ss.ps;
+	const CiterScanColumns *picked = ((CiterScanState *) node)->picked;
 	TupleTableSlot *row;
 
 	if (ps->qual != NULL || ps->state->es_epq_active != NULL)
@@ -176,6 +180,8 @@ exec_scan(CustomScanState *node)
 		return row;
 	if (TupIsNull(row))
 		return ExecClearTuple(ps->ps_ResultTupleSlot);
+	if (picked != NULL)
+		return citer_scan_columns_pick(picked, row);
 	ps->ps_ExprContext->ecxt_scantuple = row;
 	return ExecProject(ps->ps_ProjInfo);
 }
