@@ -158,19 +158,17 @@ resolve_columns(CiterWalk *walk, const Bitmapset *used)
 {
 	CiterRelation *relation = walk->relation;
 	Bitmapset  *columns = NULL;
+	bool		pays;
 
 	for (int i = 0; i < walk->key->nelements; i++)
 		pull_varattnos((Node *) walk->key->elements[i].expr, 1, &columns);
-	if (relation->is_plain && !bms_is_subset(used, columns) &&
-		pg_class_aclcheck(relation->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
-	{
-		columns = bms_add_members(columns, used);
-		if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
-			walk->ncolumns = last_column(columns);
-		return;
-	}
+	pays = !relation->is_plain || bms_is_subset(used, columns) ||
+		pg_class_aclcheck(relation->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK;
 	columns = bms_add_members(columns, used);
-	if (!bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
+	if (bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns))
+		return;
+	walk->ncolumns = last_column(columns);
+	if (pays)
 		walk->columns = columns;
 }
 
