@@ -120,6 +120,11 @@ ANALYZE log_line;
 SELECT plan_lines('NULL::log_line, filter => ''level > 0''');
 SELECT chunked_iter(NULL::log_line, 3, filter => 'level > 0');
 
+-- Between bounds a walk costs a part of that, also of what is sorted before its first row.
+SELECT bool_and(part < 0.1 * whole) AS a_part
+FROM unnest(costs('SELECT * FROM chunked_iter(NULL::log_line, upto => ''{200}'') WHERE message = ''x'''),
+			costs('SELECT * FROM chunked_iter(NULL::log_line) WHERE message = ''x''')) AS c(part, whole);
+
 -- It is weighed for the whole walk: a filter that lets most rows pass leaves
 -- the key's index in place, also between two bounds, in a view and behind a
 -- policy; and one that lets none pass is no reason to ask for an index.

@@ -24,7 +24,7 @@
 #include "scan/call.h"
 #include "scan/scan.h"
 
-static double rows_between(const CiterWalk *walk, const CiterPosition *after,
+static double part_between(const CiterWalk *walk, const CiterPosition *after,
 						   const CiterPosition *upto);
 static PlannerInfo *make_planner(const CiterRelation *relation);
 static List *range_clauses(const CiterKey *key, const CiterRange *range,
@@ -35,8 +35,9 @@ static List *add_null_test(List *clauses, const CiterKeyElement *element, NullTe
 
 /*
  * Estimates what is between the bounds of a walk.  How it is read was decided
- * for all rows; a part of them costs that part.  For a bound that is not known
- * the server's own defaults stand: a third of the rows is after it.
+ * for all rows; a part of them costs that part, also of what is sorted before the first
+ * one, but at least a page.  For a bound that is not known the server's own defaults
+ * stand: a third of the rows is after it.
  */
 void
 citer_scan_estimate(CiterScanCall *scan, const CiterOptions *options)
@@ -48,40 +49,41 @@ citer_scan_estimate(CiterScanCall *scan, const CiterOptions *options)
 	!IsA(citer_call_upto(arguments, list_length(arguments)), Const);
 	bool		known = options->after.nelements > 0 || options->upto.nelements > 0;
 	CiterPosition none = {0};
+	double		part = 1;
 
 	scan->bounded = known || unknown > 0;
-	scan->rows = shape->rows;
 	/* The shape of a walk in physical order is that of a range of it. */
-	if (walk->key->physical)
-		scan->rows = citer_walk_estimate(walk, &none, &none);
-	if (known)
-		scan->rows = rows_between(walk, options->after.nelements > 0 ? &walk->after : &none,
-								  &walk->upto);
+	if (known || walk->key->physical)
+		part = part_between(walk, options->after.nelements > 0 ? &walk->after : &none,
+							known ? &walk->upto : &none);
 	if (unknown > 0)
-		scan->rows *= unknown > 1 ? DEFAULT_RANGE_INEQ_SEL : DEFAULT_INEQ_SEL;
-	scan->rows = clamp_row_est(scan->rows);
-	scan->startup_cost = shape->startup_cost;
-	scan->total_cost = shape->startup_cost + (shape->total_cost - shape->startup_cost) *
-		scan->rows / clamp_row_est(shape->rows);
+		part *= unknown > 1 ? DEFAULT_RANGE_INEQ_SEL : DEFAULT_INEQ_SEL;
+	scan->rows = clamp_row_est(shape->rows * part);
+	scan->startup_cost = Max(shape->startup_cost * Min(part, 1),
+							 Min(shape->startup_cost, random_page_cost));
+	scan->total_cost = scan->startup_cost + (shape->total_cost - shape->startup_cost) * part;
 }
 
-/* The rows between two positions, of which one may have no elements. */
+/*
+ * The rows between two positions, of which one may have no elements, as a part of those
+ * that the walk's shape is of.
+ */
 static double
-rows_between(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
+part_between(const CiterWalk *walk, const CiterPosition *after, const CiterPosition *upto)
 {
 	const CiterKey *key = walk->key;
 	CiterRange *ranges = palloc(sizeof(CiterRange) * citer_range_max(key));
 	int			nranges = citer_range_split(key, after, upto, ranges);
-	double		fraction = 0;
+	double		part = 0;
 	PlannerInfo *planner;
 
 	if (key->physical || !citer_relation_is_table(walk->relation) || walk->relation->row_security)
-		return citer_walk_estimate(walk, after, upto);
+		return citer_walk_estimate(walk, after, upto) / clamp_row_est(walk->index_shape.rows);
 	planner = make_planner(walk->relation);
 	for (int i = 0; i < nranges; i++)
-		fraction += clauselist_selectivity(planner, range_clauses(key, &ranges[i], after, upto),
-										   0, JOIN_INNER, NULL);
-	return walk->index_shape.rows * Min(fraction, 1);
+		part += clauselist_selectivity(planner, range_clauses(key, &ranges[i], after, upto),
+									   0, JOIN_INNER, NULL);
+	return Min(part, 1);
 }
 
 /* What the planner's functions need to know of a query on a table. */
