@@ -550,6 +550,22 @@ SELECT min(id) FROM chunked_iter(NULL::extremes, after => '{20}');
 SELECT max(n) FROM chunked_iter_query('SELECT id % 7 FROM streaming.extremes', 'n', 3) x(n integer);
 SELECT min(x.id) FROM chunked_iter(NULL::extremes, 3) x JOIN extremes e ON e.id = x.id + 1 WHERE x.id > 4;
 
+-- What writes the rows changes them where the plan of the walk has put them: a trigger of
+-- a partitioned table, its generated column, a trigger of a view.
+CREATE TABLE sink (id integer, note text, size text GENERATED ALWAYS AS ('size ' || length(note)) STORED) PARTITION BY RANGE (id);
+CREATE TABLE sink_rest PARTITION OF sink DEFAULT;
+CREATE FUNCTION complete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.note := coalesce('was ' || NEW.note, 'new ') || coalesce('was ' || NEW.size, repeat('!', NEW.id));
+	RETURN NEW;
+END $$;
+CREATE TRIGGER complete BEFORE INSERT ON sink FOR EACH ROW EXECUTE FUNCTION complete();
+INSERT INTO sink (id) SELECT id FROM chunked_iter(NULL::extremes, 2) WHERE id <= 5;
+SELECT * FROM sink ORDER BY id;
+CREATE VIEW sink_view AS SELECT id, note, size FROM sink;
+CREATE TRIGGER complete INSTEAD OF INSERT ON sink_view FOR EACH ROW EXECUTE FUNCTION complete();
+INSERT INTO sink_view (id) SELECT id FROM chunked_iter(NULL::extremes, 2) WHERE id <= 3 RETURNING *;
+
 SELECT planner_defaults();
 SET work_mem = '64kB';
 SET temp_file_limit = 0;

@@ -44,22 +44,22 @@ citer_scan_columns_create(PlanState *scan)
 	foreach(cell, targetlist)
 	{
 		const Expr *expr = lfirst_node(TargetEntry, cell)->expr;
-		int			to = foreach_current_index(cell);
 
 		if (IsA(expr, Var) && ((const Var *) expr)->varattno > 0)
 		{
 			columns->columns[columns->ncolumns].from = ((const Var *) expr)->varattno - 1;
-			columns->columns[columns->ncolumns++].to = to;
+			columns->columns[columns->ncolumns++].to = foreach_current_index(cell);
 		}
-		else if (IsA(expr, Const) && ((const Const *) expr)->constisnull)
-			result->tts_isnull[to] = true;
-		else
+		else if (!IsA(expr, Const) || !((const Const *) expr)->constisnull)
 			return NULL;
 	}
 	return columns;
 }
 
-/* The projection of a row. */
+/*
+ * The projection of a row.  The NULLs are set each time: the slot belongs to the node
+ * above, and what writes rows, as a trigger does, may change it.
+ */
 TupleTableSlot *
 citer_scan_columns_pick(const CiterScanColumns *columns, TupleTableSlot *row)
 {
@@ -67,6 +67,7 @@ citer_scan_columns_pick(const CiterScanColumns *columns, TupleTableSlot *row)
 
 	Assert(TTS_IS_VIRTUAL(row));
 	ExecClearTuple(result);
+	memset(result->tts_isnull, true, sizeof(bool) * result->tts_tupleDescriptor->natts);
 	for (int i = 0; i < columns->ncolumns; i++)
 	{
 		int			from = columns->columns[i].from;

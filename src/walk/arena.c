@@ -35,8 +35,8 @@
 /* A row.  What follows, aligned, is the tuple's header and data, or its values. */
 typedef struct ArenaRow
 {
-	uint32		length;			/* of what follows, not padded */
-	bool		has_values;		/* it is not a tuple */
+	uint64		length:63;		/* of what follows, not padded */
+	uint64		has_values:1;	/* it is not a tuple */
 } ArenaRow;
 
 #define ROW_HEADER_SIZE MAXALIGN(sizeof(ArenaRow))

@@ -53,7 +53,8 @@ our @ways = (
 	6 => { make => \&by_ranges, needs => 'whole' },
 	6 => { make => \&of_a_query, needs => 'query' },
 	22 => { make => \&wrapped, needs => 'unbounded' },
-	4 => { make => \&wrapped_prepared, needs => 'unbounded' });
+	4 => { make => \&wrapped_prepared, needs => 'unbounded' },
+	3 => { make => \&inserted, needs => 'unbounded' });
 
 # Those that ask for no more columns than they name
 our @narrow_ways = (

@@ -28,7 +28,7 @@ use Property::Call;
 use Property::Dice;
 use Property::Types;
 
-our @EXPORT = qw(wrapped wrapped_prepared);
+our @EXPORT = qw(wrapped wrapped_prepared inserted);
 
 # The release of the server, for SQL that others do not have
 our $release = 14;
@@ -77,6 +77,25 @@ sub wrapped_prepared
 		  . same($walk->{label}, $theirs, $ours) . ';',
 		chance(50) ? (set_cache_mode(), @runs, unset_cache_mode()) : @runs,
 		'DEALLOCATE w;');
+}
+
+# As what is inserted into a table that has more columns, which a trigger sets
+# in the row that the walk's plan has returned.
+sub inserted
+{
+	my ($walk) = @_;
+	my $id = "_x.$walk->{rel}{id}{quoted}";
+	my ($theirs, $ours) = (filtered($walk), call($walk));
+
+	return (
+		'DELETE FROM prop.sink;',
+		"INSERT INTO prop.sink (i) SELECT $id FROM $ours AS _x;",
+		same(
+			$walk->{label},
+			"SELECT concat_ws('~', $id, 'note of ' || coalesce($id, 0)) AS _line"
+			  . " FROM $theirs AS _x",
+			"SELECT concat_ws('~', i, note) AS _line FROM prop.sink")
+		  . ';');
 }
 
 sub set_cache_mode

@@ -9,6 +9,17 @@ ALTER TYPE prop.mood ADD VALUE 'so so' BEFORE 'happy';
 CREATE TYPE prop.pair AS (i integer, d date, s text);
 CREATE DOMAIN prop.few AS integer[] CHECK (cardinality(VALUE) < 9);
 
+-- A table whose rows a trigger completes while they are inserted.
+CREATE TABLE prop.sink (i integer, note text) PARTITION BY RANGE (i);
+CREATE TABLE prop.sink_rest PARTITION OF prop.sink DEFAULT;
+CREATE FUNCTION prop.complete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.note := coalesce(NEW.note, 'note of ' || coalesce(NEW.i, 0));
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER complete BEFORE INSERT ON prop.sink FOR EACH ROW EXECUTE FUNCTION prop.complete();
+
 CREATE TABLE prop.numbers (i integer);
 INSERT INTO prop.numbers SELECT generate_series(-5, 400, 3);
 INSERT INTO prop.numbers VALUES (NULL);
