@@ -139,6 +139,7 @@ sub joined_columns
 
 	push @key, $id
 	  if @key < @{ $order->{key} }
+	  || ($order->{unique} && !$order->{known})
 	  || (!$order->{unique} && defined $job->{walk}{filter})
 	  || chance(30);
 	shift @key if chance(10) && grep { $_ eq $id } @key[ 1 .. $#key ];
