@@ -120,6 +120,7 @@ sub goes_by_bounds
 
 	return
 		 @$key == 1
+	  && $walk->{order}{known}
 	  && ($key->[0]{column} // 0) == $id
 	  && !$walk->{reverse}
 	  && !$key->[0]{desc}
