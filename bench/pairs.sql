@@ -90,4 +90,6 @@ INSERT INTO pairs (a, b, target, calls, a_sql, b_sql) VALUES
  $$SELECT first_rows('SELECT * FROM chunked_iter(NULL::t)', 1000)$$,
  $$SELECT first_rows('SELECT * FROM t ORDER BY id', 1000)$$),
 ('page of 50 rows with "after"', 'prepared keyset query', 1.3, 10000,
- 'SELECT pages_by_walk(10000)', 'SELECT pages_by_hand(10000)');
+ 'SELECT pages_by_walk(10000)', 'SELECT pages_by_hand(10000)'),
+('page of a table that has lost a column', 'prepared keyset query', NULL, 10000,
+ 'SELECT altered_pages_by_walk(10000)', 'SELECT altered_pages_by_hand(10000)');

@@ -43,6 +43,12 @@ INSERT INTO ranged SELECT * FROM t WHERE id <= :rows / 5;
 INSERT INTO hashed SELECT * FROM t WHERE id <= :rows / 5;
 VACUUM (ANALYZE) ranged, hashed;
 
+-- A fifth of them in a table that has lost a column.
+CREATE TABLE altered (gone integer, LIKE t, PRIMARY KEY (id));
+INSERT INTO altered SELECT NULL, t.* FROM t WHERE id <= :rows / 5;
+ALTER TABLE altered DROP gone;
+VACUUM (ANALYZE) altered;
+
 -- Where rows are written to.
 CREATE TABLE other (LIKE t);
 
@@ -229,3 +235,8 @@ BEGIN
 	RETURN total;
 END
 $$;
+
+-- The same two of the table that has lost a column.
+SELECT regexp_replace(regexp_replace(pg_get_functiondef(name::regproc), 'pages_by', 'altered_pages_by'),
+					  '(NULL::|FROM )t\M', '\1altered')
+  FROM unnest(ARRAY['pages_by_walk', 'pages_by_hand']) AS name \gexec

@@ -9,9 +9,9 @@
  * A row that a scan has read from a page is copied as it lies there, one memcpy.  That
  * includes rows older than the table's newest columns, unless a default of such a
  * column is stored in the catalog: those come with their values in a slot, as do rows of
- * tables with a dropped column, of views and joins.  To form a tuple of the values and
- * to take that apart again costs more than all else about the row, and so the values
- * themselves are kept (row_values.c).
+ * tables with a dropped column, of index-only scans, views and joins.  To form a tuple of
+ * the values and to take that apart again costs more than all else about the row, and so
+ * the values themselves are kept (row_values.c).
  *
  * Toasted values are kept as the pointers that they are; the caller's snapshot,
  * which is as old as the walk, holds on to what they point to.
@@ -310,8 +310,8 @@ grow(CiterArena *arena, Size size)
 static void
 append_tuple(CiterArena *arena, HeapTuple tuple)
 {
-	bool		cut = arena->prefix > 0 && !HeapTupleHasNulls(tuple) &&
-	HeapTupleHeaderGetNatts(tuple->t_data) >= arena->ncolumns;
+	bool		has_prefix = HeapTupleHeaderGetNatts(tuple->t_data) >= arena->ncolumns;
+	bool		cut = has_prefix && arena->prefix > 0 && !HeapTupleHasNulls(tuple);
 	Size		length = cut ? tuple->t_data->t_hoff + arena->prefix : tuple->t_len;
 	ArenaRow   *row = add_row(arena, length);
 	HeapTupleHeader copy = (HeapTupleHeader) ((char *) row + ROW_HEADER_SIZE);

@@ -45,13 +45,14 @@ citer_row_values_create(TupleDesc tupdesc, int ncolumns)
 	for (int i = 0; i < ncolumns; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+		LongColumn *column = &values->columns[values->nlong];
 
-		if (!attribute->attbyval)
-			values->columns[values->nlong++] =
-				(LongColumn)
-		{
-			i, attribute->attlen, attribute->attalign
-		};
+		if (attribute->attbyval)
+			continue;
+		column->column = i;
+		column->length = attribute->attlen;
+		column->align = attribute->attalign;
+		values->nlong++;
 	}
 	return values;
 }

@@ -151,7 +151,8 @@ add_filter(CiterWalk *walk, Node *qual)
  * It does not for a plain table: its tuples are copied as they are, values
  * stored out of line are not fetched, and to make smaller tuples takes longer
  * than to copy the larger ones.  But it must be done if the caller may read no
- * more, and should be if the key's index may have all that is asked for.
+ * more, and should be if the key's index may have all that is asked for.  Columns
+ * after the last one used are left out of the chunk either way.
  */
 static void
 resolve_columns(CiterWalk *walk, const Bitmapset *used)
